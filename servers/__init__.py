@@ -1,0 +1,33 @@
+"""One provider a file: each `*_mcp_server.py` is a whole MCP server with the tool `complete`."""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from mcp_models.servers.core.provider import Provider
+
+SUFFIX = "_mcp_server"
+
+
+def server_modules() -> dict[str, str]:
+    """The installed servers: the provider's name, and the module to start with `python -m`."""
+    import pkgutil
+
+    names = sorted(module.name for module in pkgutil.iter_modules(__path__) if module.name.endswith(SUFFIX))
+    return {name.removesuffix(SUFFIX): f"{__name__}.{name}" for name in names}
+
+
+def load_provider(name: str) -> Provider:
+    """The adapter of an installed server, as its own `main` would make it.
+
+    Args:
+        name: One of the names in `server_modules`.
+    """
+    import importlib
+
+    from mcp_models.servers.core.provider import Provider
+
+    module = importlib.import_module(server_modules()[name])
+    return next(
+        cls for cls in vars(module).values() if isinstance(cls, type) and issubclass(cls, Provider) and cls is not Provider
+    )()

@@ -1,0 +1,184 @@
+"""Owns one call from its arguments to its result: the model, the deadline, retries, refused parameters, timing.
+
+The data flow one way: arguments -> CompletionRequest -> adapter -> Completion or CompletionError -> result.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import math
+import os
+import re
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from mcp_models.servers.core import TEMPERATURE_DEFAULT, TIMEOUT_DEFAULT, errors
+from mcp_models.servers.core.arguments import parse_arguments
+from mcp_models.servers.core.completion import OPTIONAL_PARAMETERS, Completion, CompletionRequest
+from mcp_models.servers.core.provider import Provider
+from mcp_models.servers.core.result import completion_result, error_result
+from mcp_models.servers.core.retry import with_retries
+
+TIMEOUT_VARIABLE = "MCP_MODELS_TIMEOUT"
+
+_REFUSAL_WORDS = re.compile(
+    r"unsupported|not support|deprecated|not permitted|only the default|cannot both|must be 1|less than or equal|unrecognized",
+    re.IGNORECASE,
+)
+
+
+class Caller:
+    """Carries out the calls of one provider, and remembers which model refuses which parameter.
+
+    Args:
+        provider: The adapter.
+    """
+
+    def __init__(self, provider: Provider) -> None:
+        self.provider = provider
+        self._refused: dict[str, set[str]] = {}
+
+    async def call_tool(self, arguments: dict[str, Any], on_text: Callable[[str], None]) -> dict[str, Any]:
+        """A tool call's whole way: checked arguments, the completion, MCP's result. Raises nothing but cancellation."""
+        received: list[str] = []
+
+        def collect(text: str) -> None:
+            received.append(text)
+            on_text(text)
+
+        model = None
+        try:
+            request = self._prepare(parse_arguments(arguments))
+            model = request.model
+            return completion_result(await self.complete(request, collect))
+        except errors.CompletionError as error:
+            failure = error
+        except Exception as error:
+            traceback.print_exc(file=sys.stderr)
+            failure = errors.InternalError(f"the server failed with {type(error).__name__}.")
+        return error_result(failure, self.provider.name, self.provider.title, model, "".join(received))
+
+    async def complete(self, request: CompletionRequest, on_text: Callable[[str], None]) -> Completion:
+        """The completion for a request, within its deadline.
+
+        Raises:
+            CompletionError: The call failed for good.
+        """
+        started = time.monotonic()
+        timeout = request.timeout or default_timeout()
+        request = self._prepare(request)
+        dropped: set[str] = set()
+        try:
+            async with asyncio.timeout(timeout):
+                completion = await self._complete_adapting(request, on_text, started + timeout, dropped)
+        except TimeoutError:
+            raise errors.CallTimeoutError(f"no complete answer within {timeout:g} s.", retryable=True) from None
+        _check_answer(completion)
+        completion.provider = self.provider.name
+        completion.latency_ms = round((time.monotonic() - started) * 1000)
+        completion.dropped_params = sorted({*completion.dropped_params, *dropped})
+        if request.response_schema is not None and "response_schema" not in dropped:
+            _parse_structured(completion)
+        return completion
+
+    def _prepare(self, request: CompletionRequest) -> CompletionRequest:
+        return msgspec.structs.replace(request, model=self.provider.resolve(request))
+
+    async def _complete_adapting(
+        self, request: CompletionRequest, on_text: Callable[[str], None], deadline: float, dropped: set[str]
+    ) -> Completion:
+        """Asks without each parameter that the provider lacks or the model refuses; fills `dropped` with what was asked for."""
+        model = request.model or ""
+        refused = self._refused.setdefault(model, set(OPTIONAL_PARAMETERS) - self.provider.parameters)
+        asked = {name for name in OPTIONAL_PARAMETERS if getattr(request, name) is not None}
+        if request.temperature is None and self.provider.takes_temperature(model):
+            request = msgspec.structs.replace(request, temperature=TEMPERATURE_DEFAULT)
+        texts = 0
+
+        def count(text: str) -> None:
+            nonlocal texts
+            texts += 1
+            on_text(text)
+
+        async def attempt() -> Completion:
+            dropped.update(asked & refused)
+            return await self.provider.complete(msgspec.structs.replace(request, **dict.fromkeys(refused)), count)
+
+        while True:
+            try:
+                return await with_retries(attempt, deadline, may_retry=lambda: texts == 0)
+            except errors.InvalidRequestError as error:
+                sent = [name for name in OPTIONAL_PARAMETERS if getattr(request, name) is not None and name not in refused]
+                culprit = refused_parameter(error, sent, self.provider.native_names)
+                if culprit is None or texts:
+                    raise
+                refused.add(culprit)
+
+
+def refused_parameter(error: errors.InvalidRequestError, sent: list[str], native_names: dict[str, str]) -> str | None:
+    """Which of the optional parameters that were sent the provider refuses by name, if any.
+
+    Args:
+        error: The provider's refusal; `param` counts before the words of the message.
+        sent: Our names of the optional parameters in the request.
+        native_names: The provider's own names for them, to ours.
+    """
+    if error.param:
+        root = error.param.split(".")[0]
+        name = native_names.get(error.param) or native_names.get(root) or root
+        return name if name in sent else None
+    if not _REFUSAL_WORDS.search(error.message):
+        return None
+    spellings = [*native_names.items(), *((name, name) for name in sent)]
+    for native, name in spellings:
+        if name in sent and re.search(rf"\b{re.escape(native)}\b", error.message):
+            return name
+    return None
+
+
+def default_timeout() -> float:
+    """The seconds a call may take if it does not say: MCP_MODELS_TIMEOUT, or 600.
+
+    Raises:
+        ConfigurationError: The variable holds no positive number.
+    """
+    text = os.environ.get(TIMEOUT_VARIABLE) or str(TIMEOUT_DEFAULT)
+    try:
+        timeout = float(text)
+    except ValueError:
+        timeout = math.nan
+    if not 0 < timeout < math.inf:
+        raise errors.ConfigurationError(f"{TIMEOUT_VARIABLE}: expected a number of seconds > 0, got {text!r}.")
+    return timeout
+
+
+def _check_answer(completion: Completion) -> None:
+    """Tells an answer from what only looks like one; raises a `CompletionError` for the rest."""
+    request_id = completion.request_id
+    if completion.stop_reason == "refusal":
+        raise errors.RefusalError("the model declined to answer.", request_id=request_id)
+    if completion.stop_reason == "content_filter":
+        raise errors.ContentFilterError("the provider's content filter stopped the answer.", request_id=request_id)
+    if completion.text.strip():
+        return
+    if completion.stop_reason == "max_tokens":
+        thought = completion.reasoning or completion.usage.reasoning_tokens
+        why = "the whole budget went into thinking" if thought else "the limit came before any text"
+        raise errors.EmptyOutputError(f"no answer: {why}. Raise `max_tokens`.", request_id=request_id)
+    reason = completion.native_stop_reason or completion.stop_reason
+    raise errors.EmptyOutputError(
+        f"the model returned no text (stop reason: {reason}). Try again or rephrase.", request_id=request_id
+    )
+
+
+def _parse_structured(completion: Completion) -> None:
+    try:
+        completion.structured = json.loads(completion.text)
+    except ValueError:
+        completion.warnings.append("the answer is not the JSON that `response_schema` asked for")

@@ -1,0 +1,163 @@
+"""Owns the calls in flight: one event loop in a thread of its own, a task a call, progress, cancellation, the drain.
+
+Imported with the first `tools/call`: `asyncio` and what lies behind it have no part in the handshake.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from mcp_models.servers.core import protocol
+from mcp_models.servers.core.call import Caller
+from mcp_models.servers.core.protocol import ProtocolError, Server, ToolCall
+from mcp_models.servers.core.provider import Provider
+
+if TYPE_CHECKING:
+    from mcp_models.servers.core.protocol import RequestId
+
+HEARTBEAT = 3.0
+"""Seconds between two signs of life while a model thinks."""
+
+TEXT_INTERVAL = 0.25
+"""The fewest seconds between two notifications about text, for hosts that did not ask for every piece."""
+
+
+class Calls:
+    """The calls of one server.
+
+    Args:
+        provider: Who answers them.
+        server: Its identity, for the responses.
+        send: Takes a message for the client; called from the loop's thread.
+    """
+
+    def __init__(self, provider: Provider, server: Server, send: Callable[[protocol.Message], None]) -> None:
+        self._provider, self._server, self._send = provider, server, send
+        self._caller = Caller(provider)
+        self._tasks: dict[RequestId, asyncio.Task[None]] = {}
+        self._pending = 0
+        self._changed = threading.Condition()
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._run, name="calls", daemon=True)
+        self._thread.start()
+
+    def start(self, call: ToolCall) -> None:
+        """Begins a call; its response goes to `send`."""
+        with self._changed:
+            self._pending += 1
+        self._loop.call_soon_threadsafe(self._begin, call)
+
+    def cancel(self, request_id: RequestId) -> None:
+        """Aborts a call, of which nothing more is heard; an unknown id is ignored."""
+        self._loop.call_soon_threadsafe(self._cancel, request_id)
+
+    def warm(self) -> None:
+        """Imports what the first call needs, in a thread of its own."""
+        threading.Thread(target=self._provider.warm, name="warm", daemon=True).start()
+
+    def wait_until_idle(self, timeout: float) -> bool:
+        """Waits until no call is in flight, `timeout` seconds at the most; says whether that is so."""
+        with self._changed:
+            return self._changed.wait_for(lambda: self._pending == 0, timeout)
+
+    def close(self, timeout: float) -> None:
+        """Aborts all calls and closes the provider, within `timeout` seconds."""
+        closing = asyncio.run_coroutine_threadsafe(self._close(), self._loop)
+        try:
+            closing.result(timeout)
+        except TimeoutError:
+            closing.cancel()
+
+    def _run(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        self._loop.run_forever()
+
+    def _begin(self, call: ToolCall) -> None:
+        if call.id in self._tasks:
+            self._send(protocol.error_response(ProtocolError(protocol.INVALID_REQUEST, "id: already in use", None, call.id)))
+            self._done()
+            return
+        task = self._tasks[call.id] = self._loop.create_task(self._serve(call))
+        task.add_done_callback(lambda done: self._end(call, done))
+
+    def _end(self, call: ToolCall, task: asyncio.Task[None]) -> None:
+        if self._tasks.get(call.id) is task:
+            del self._tasks[call.id]
+        self._done()
+
+    def _done(self) -> None:
+        with self._changed:
+            self._pending -= 1
+            self._changed.notify_all()
+
+    def _cancel(self, request_id: RequestId) -> None:
+        if task := self._tasks.pop(request_id, None):
+            task.cancel()
+
+    async def _serve(self, call: ToolCall) -> None:
+        if call.progress_token is None:
+            result = await self._caller.call_tool(call.arguments, _ignore)
+        else:
+            result = await self._with_progress(call)
+        self._send(protocol.tool_response(call, result, self._server))
+
+    async def _with_progress(self, call: ToolCall) -> dict[str, Any]:
+        progress = Progress(call, self._send)
+        heartbeat = self._loop.create_task(progress.beat())
+        try:
+            return await self._caller.call_tool(call.arguments, progress.on_text)
+        finally:
+            heartbeat.cancel()
+
+    async def _close(self) -> None:
+        tasks = list(self._tasks.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._provider.aclose()
+
+
+class Progress:
+    """The progress notifications of one call: seconds since its start, which always increase.
+
+    Args:
+        call: A call with a `progressToken`.
+        send: Takes each notification.
+    """
+
+    def __init__(self, call: ToolCall, send: Callable[[protocol.Message], None]) -> None:
+        self._call, self._send = call, send
+        self._started = time.monotonic()
+        self._last = 0.0
+        self._characters = 0
+
+    def on_text(self, text: str) -> None:
+        """Reports new text: every piece to a caller that streams, else now and then."""
+        self._characters += len(text)
+        if self._call.stream:
+            self._notify(text)
+        elif self._elapsed() - self._last >= TEXT_INTERVAL or self._last == 0:
+            self._notify()
+
+    async def beat(self) -> None:
+        """Reports for ever that the call is alive, whenever nothing else has for a while."""
+        while True:
+            await asyncio.sleep(HEARTBEAT)
+            if self._elapsed() - self._last >= HEARTBEAT * 0.9:
+                self._notify()
+
+    def _elapsed(self) -> float:
+        return time.monotonic() - self._started
+
+    def _notify(self, delta: str | None = None) -> None:
+        self._last = max(round(self._elapsed(), 3), round(self._last + 0.001, 3))
+        what = f"{self._characters:,} characters received" if self._characters else "waiting for the model"
+        self._send(protocol.progress(self._call, self._last, f"{what}, {self._last:.0f} s", delta))
+
+
+def _ignore(text: str) -> None:
+    pass

@@ -1,0 +1,130 @@
+"""Owns the shapes of a completion: what is asked (`CompletionRequest`) and what comes back (`Completion`).
+
+The tool's `inputSchema` is generated from `CompletionRequest` and the same type validates the arguments (`arguments.py`),
+so the two cannot drift apart.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated, Any, Literal
+
+from msgspec import Meta, Struct
+
+from mcp_models.servers.core import MAX_TOKENS_DEFAULT, TEMPERATURE_DEFAULT
+
+StopReason = Literal["end_turn", "max_tokens", "stop_sequence", "tool_use", "refusal", "content_filter", "other"]
+ReasoningEffort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
+
+OPTIONAL_PARAMETERS = ("temperature", "top_p", "stop", "seed", "reasoning_effort", "response_schema")
+"""What a provider or a model may lack: left out and reported in `dropped_params` rather than failing the call."""
+
+
+class TextPart(Struct, frozen=True, forbid_unknown_fields=True, tag="text"):
+    """Text within a message."""
+
+    text: str
+
+
+class ImagePart(Struct, frozen=True, forbid_unknown_fields=True, tag="image"):
+    """An image within a message; never a local path, so that no prompt can make a server read a file."""
+
+    url: Annotated[str, Meta(pattern=r"^(data:image/|https://)", description="a data: URI of an image or an https URL")]
+
+
+class Message(Struct, frozen=True, forbid_unknown_fields=True):
+    """One turn of a conversation."""
+
+    role: Literal["user", "assistant"]
+    content: str | list[TextPart | ImagePart]
+
+    @property
+    def text(self) -> str:
+        """The text of all its parts."""
+        if isinstance(self.content, str):
+            return self.content
+        return "".join(part.text for part in self.content if isinstance(part, TextPart))
+
+
+class CompletionRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The arguments of the tool `complete`."""
+
+    prompt: Annotated[str, Meta(description="What to ask. Give this, or `messages`.")] | None = None
+    messages: (
+        Annotated[list[Message], Meta(min_length=1, description="A conversation, oldest turn first, instead of `prompt`.")]
+        | None
+    ) = None
+    system: Annotated[str, Meta(description="Instructions that precede the conversation.")] | None = None
+    model: Annotated[str, Meta(description="The provider's name of a model; left out, its default.")] | None = None
+    max_tokens: Annotated[int, Meta(ge=1, description="The most tokens the answer may have, thinking included.")] = (
+        MAX_TOKENS_DEFAULT
+    )
+    temperature: (
+        Annotated[float, Meta(ge=0, description=f"Left out, {TEMPERATURE_DEFAULT} for the models that take one.")] | None
+    ) = None
+    top_p: Annotated[float, Meta(ge=0, le=1, description="Nucleus sampling: the probability mass considered.")] | None = None
+    stop: Annotated[list[str], Meta(description="Strings at which the answer ends.")] | None = None
+    seed: Annotated[int, Meta(description="For repeatable sampling.")] | None = None
+    reasoning_effort: Annotated[ReasoningEffort, Meta(description="How much the model may think first.")] | None = None
+    response_schema: (
+        Annotated[dict[str, Any], Meta(description="A JSON Schema for the answer, which then comes parsed as well.")] | None
+    ) = None
+    timeout: (
+        Annotated[
+            float,
+            Meta(gt=0, description="Seconds the whole call may take, retries included; left out, MCP_MODELS_TIMEOUT or 600."),
+        ]
+        | None
+    ) = None
+
+    def __post_init__(self) -> None:
+        if (self.prompt is None) == (self.messages is None):
+            raise ValueError("give either `prompt` (a string) or `messages` (an array)")
+        for name in ("temperature", "timeout"):
+            value = getattr(self, name)
+            if value is not None and not math.isfinite(value):
+                raise ValueError(f"{name}: expected a finite number")
+
+    @property
+    def turns(self) -> list[Message]:
+        """The conversation, a lone prompt being one user's turn."""
+        if self.messages is not None:
+            return self.messages
+        return [Message(role="user", content=self.prompt or "")]
+
+
+class Usage(Struct, frozen=True, kw_only=True):
+    """Tokens, counted alike for every provider: `input_tokens` includes the cached ones, `output_tokens` the thinking."""
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cache_read_tokens: int = 0
+    cache_write_tokens: int = 0
+    reasoning_tokens: int = 0
+
+    @property
+    def total(self) -> int:
+        """All tokens of the call."""
+        return self.input_tokens + self.output_tokens
+
+
+class Completion(Struct, kw_only=True):
+    """An answer and all that is known about it.
+
+    An adapter fills what its provider said; `call.py` adds what is the same for all (provider, latency, dropped_params).
+    """
+
+    text: str
+    model: str
+    stop_reason: StopReason
+    provider: str = ""
+    native_stop_reason: str | None = None
+    usage: Usage = Usage()
+    cost_usd: float | None = None
+    request_id: str | None = None
+    latency_ms: int = 0
+    auth_mode: str | None = None
+    reasoning: str | None = None
+    structured: Any = None
+    dropped_params: list[str] = []
+    warnings: list[str] = []

@@ -1,0 +1,114 @@
+"""Owns what the HTTP adapters share: the one client of a server, and transport failures as errors of ours."""
+
+from __future__ import annotations
+
+import json
+import sys
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import httpx2
+
+from mcp_models.servers.core import errors
+from mcp_models.servers.core.retry import retry_after
+
+CONNECT_SECONDS = 10.0
+CONNECTIONS = 1000
+_LOOPBACK = {"localhost", "127.0.0.1", "::1", "0.0.0.0"}
+_LONGEST_QUOTE = 300
+
+
+def new_client(base_url: str) -> httpx2.AsyncClient:
+    """The HTTP client for a provider: no read timeout, since the call's deadline bounds it, and no proxy for loopback."""
+    return httpx2.AsyncClient(
+        timeout=httpx2.Timeout(None, connect=CONNECT_SECONDS),
+        limits=httpx2.Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS),
+        trust_env=not is_loopback(base_url),
+    )
+
+
+def is_loopback(url: str) -> bool:
+    """Whether a URL's host is this machine."""
+    host = httpx2.URL(url).host
+    return host in _LOOPBACK or host.startswith("127.")
+
+
+def checked_url(text: str, variable: str) -> str:
+    """A base URL from the environment, without a trailing slash.
+
+    Raises:
+        ConfigurationError: It is no http(s) URL; the message names the variable.
+    """
+    try:
+        url = httpx2.URL(text)
+    except httpx2.InvalidURL:
+        url = httpx2.URL("")
+    if url.scheme not in ("http", "https") or not url.host:
+        raise errors.ConfigurationError(f"{variable}: expected a URL such as http://localhost:8080, got {text!r}.")
+    return text.rstrip("/")
+
+
+@contextmanager
+def map_transport_errors(address: str, cure: str = "") -> Iterator[None]:
+    """Turns failures below HTTP, and answers that make no sense, into a `CompletionError`.
+
+    Args:
+        address: Where the provider was sought, for the message.
+        cure: What to do if nobody answers there.
+    """
+    try:
+        yield
+    except (httpx2.ConnectError, httpx2.ConnectTimeout) as error:
+        raise errors.UnreachableError(f"nothing answers at {address}. {cure}".strip()) from error
+    except httpx2.TimeoutException as error:
+        raise errors.CallTimeoutError(f"{address} was silent for too long.") from error
+    except httpx2.TransportError as error:
+        raise errors.UnreachableError(f"the connection to {address} broke off ({type(error).__name__}).") from error
+    except (ValueError, TypeError, LookupError, AttributeError) as error:
+        traceback.print_exc(file=sys.stderr)
+        raise errors.ProviderError(f"{address} answered with something it never should ({type(error).__name__}).") from error
+
+
+def from_response(
+    response: httpx2.Response, said: str, cls: type[errors.CompletionError] | None = None, **details: Any
+) -> errors.CompletionError:
+    """The error for a response with an error status.
+
+    Args:
+        response: For its status, `Retry-After` and request id.
+        said: What the provider said.
+        cls: The class, where the provider's own words tell it; else the status does.
+        details: Further arguments of `CompletionError`.
+    """
+    details.setdefault("retry_after", retry_after(response.headers))
+    details.setdefault("request_id", response.headers.get("x-request-id") or response.headers.get("request-id"))
+    message = f"{said.rstrip('.')} (HTTP {response.status_code})."
+    if cls is not None:
+        return cls(message, status=response.status_code, **details)
+    return errors.from_status(response.status_code, message, **details)
+
+
+def quote(body: Any) -> str:
+    """What a provider's error body says, in one line: its message if it is JSON, the beginning of its text if it is not."""
+    if isinstance(body, bytes):
+        body = body.decode("utf-8", "replace")
+    if isinstance(body, str):
+        try:
+            parsed = json.loads(body)
+        except (ValueError, RecursionError):
+            parsed = None
+        if not isinstance(parsed, (dict, list)):
+            return _one_line("an HTML page" if body.lstrip()[:1] == "<" else body)
+        body = parsed
+    if isinstance(body, dict):
+        for key in ("error", "message", "detail"):
+            if body.get(key):
+                return quote(body[key])
+    return _one_line(body if isinstance(body, str) else json.dumps(body))
+
+
+def _one_line(text: str) -> str:
+    line = " ".join(text.split()) or "no explanation"
+    return line if len(line) <= _LONGEST_QUOTE else line[:_LONGEST_QUOTE] + "…"

@@ -1,0 +1,283 @@
+"""Owns the Model Context Protocol: one message in, what to do about it out; both eras, no I/O, no state.
+
+Legacy means `initialize` (2024-11-05 to 2025-11-25), modern means the stateless 2026-07-28 with its per-request `_meta`.
+The era is a property of each request and never of the process, so hosts of both eras, and a host that changes its mind,
+are served side by side (specification 2026-07-28, basic/versioning: "MAY serve both eras concurrently").
+"""
+
+from __future__ import annotations
+
+from mcp_models.servers.core import wire
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any, TypeAlias
+
+    Message: TypeAlias = dict[str, Any]
+    RequestId: TypeAlias = str | int
+
+LEGACY_VERSIONS = ("2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25")
+MODERN_VERSIONS = ("2026-07-28",)
+
+PARSE_ERROR = -32700
+INVALID_REQUEST = -32600
+METHOD_NOT_FOUND = -32601
+INVALID_PARAMS = -32602
+UNSUPPORTED_PROTOCOL_VERSION = -32022
+
+META_VERSION = "io.modelcontextprotocol/protocolVersion"
+META_CAPABILITIES = "io.modelcontextprotocol/clientCapabilities"
+META_SERVER_INFO = "io.modelcontextprotocol/serverInfo"
+
+META_COMPLETION = "mcp-models/completion"
+"""The `_meta` key of a result that holds everything known about the completion but its text."""
+
+META_ERROR = "mcp-models/error"
+"""The `_meta` key of an `isError` result that holds the failure's details."""
+
+META_STREAM = "mcp-models/stream"
+"""A caller's `_meta` flag on `tools/call`: send the text as it comes, in the progress notifications' `_meta`."""
+
+META_DELTA = "mcp-models/delta"
+"""The `_meta` key of a progress notification that holds the new piece of text."""
+
+TOOLS_TTL_MS = 3_600_000
+_LONGEST_ECHO = 60
+
+
+class ProtocolError(Exception):
+    """A message that the protocol itself refuses.
+
+    Args:
+        code: The JSON-RPC error code.
+        message: What was wrong and what was expected.
+        data: The error object's `data`.
+        request_id: The request's id, if it could be told.
+    """
+
+    def __init__(self, code: int, message: str, data: Any = None, request_id: RequestId | None = None) -> None:
+        super().__init__(message)
+        self.code, self.data, self.request_id = code, data, request_id
+
+
+class Server:
+    """What the protocol has to know of a server.
+
+    Args:
+        info: `serverInfo`: `name`, `title` and `version`.
+        instructions: What the server is good for, in a sentence for the host's model.
+        tools: Makes the list for `tools/list`; called late, as the schemas take time to build.
+        tool_names: The tools that `tools/call` takes, unlisted aliases included.
+    """
+
+    def __init__(
+        self, info: dict[str, str], instructions: str, tools: Callable[[], list[dict[str, Any]]], tool_names: tuple[str, ...]
+    ) -> None:
+        self.info, self.instructions, self.tools, self.tool_names = info, instructions, tools, tool_names
+
+
+class ToolCall:
+    """A `tools/call` to be carried out; answer it with `tool_response`."""
+
+    def __init__(self, request_id: RequestId, name: str, arguments: dict[str, Any], meta: dict[str, Any], modern: bool) -> None:
+        self.id, self.name, self.arguments, self.modern = request_id, name, arguments, modern
+        self.progress_token: RequestId | None = meta.get("progressToken")
+        self.stream = meta.get(META_STREAM) is True
+
+
+class Cancellation:
+    """A `notifications/cancelled`: stop the work on `id` and send nothing more for it."""
+
+    def __init__(self, request_id: RequestId) -> None:
+        self.id = request_id
+
+
+def receive(line: bytes, server: Server) -> Message | ToolCall | Cancellation | None:
+    """What one line from the client asks for.
+
+    Args:
+        line: A line as it was read, with or without its newline.
+        server: The server's identity and tools.
+
+    Returns:
+        The response to send, a call to carry out, a cancellation, or None where nothing is due.
+    """
+    try:
+        return _dispatch(_parse(line), server)
+    except ProtocolError as error:
+        return error_response(error)
+
+
+def tool_response(call: ToolCall, result: dict[str, Any], server: Server) -> Message:
+    """The response to a `tools/call`, `result` being a `CallToolResult` without the era's own fields."""
+    return _response(call.id, result, server, call.modern)
+
+
+def progress(call: ToolCall, value: float, message: str, delta: str | None = None) -> Message:
+    """A `notifications/progress` for a call that has a `progressToken`.
+
+    Args:
+        call: The call.
+        value: Greater than every value before it.
+        message: For a person to read.
+        delta: New text, for callers that asked for it with `META_STREAM`.
+    """
+    params: dict[str, Any] = {"progressToken": call.progress_token, "progress": value, "message": message}
+    if delta is not None:
+        params["_meta"] = {META_DELTA: delta}
+    return {"jsonrpc": "2.0", "method": "notifications/progress", "params": params}
+
+
+def error_response(error: ProtocolError) -> Message:
+    """The JSON-RPC error response for a refused message; its id is null where none could be told."""
+    body: dict[str, Any] = {"code": error.code, "message": str(error)}
+    if error.data is not None:
+        body["data"] = error.data
+    return {"jsonrpc": "2.0", "id": error.request_id, "error": body}
+
+
+def _parse(line: bytes) -> Message:
+    """A JSON-RPC request or notification, its envelope checked."""
+    try:
+        message = wire.decode(line)
+    except ValueError as error:
+        raise ProtocolError(PARSE_ERROR, f"not a line of JSON: {error}") from None
+    if isinstance(message, list):
+        raise ProtocolError(INVALID_REQUEST, "expected an object, got an array: batches left MCP with 2025-06-18")
+    if not isinstance(message, dict):
+        raise ProtocolError(INVALID_REQUEST, f"expected a JSON-RPC object, got {wire.kind(message)}")
+    request_id = _request_id(message)
+    if "method" not in message and ("result" in message or "error" in message):
+        raise ProtocolError(INVALID_REQUEST, "expected a request, got a response: this server sends no requests")
+    if message.get("jsonrpc") != "2.0":
+        raise ProtocolError(INVALID_REQUEST, 'expected "jsonrpc": "2.0"', request_id=request_id)
+    if not isinstance(message.get("method"), str):
+        raise ProtocolError(INVALID_REQUEST, "expected `method`, a string", request_id=request_id)
+    if not isinstance(message.get("params", {}), dict):
+        raise ProtocolError(INVALID_PARAMS, f"params: expected object, got {wire.kind(message['params'])}", None, request_id)
+    return message
+
+
+def _request_id(message: Message) -> RequestId | None:
+    request_id = message.get("id")
+    if "id" in message and (not isinstance(request_id, (str, int)) or isinstance(request_id, bool)):
+        raise ProtocolError(INVALID_REQUEST, f"id: expected string or integer, got {wire.kind(request_id)}")
+    return request_id
+
+
+def _dispatch(message: Message, server: Server) -> Message | ToolCall | Cancellation | None:
+    method, params = message["method"], message.get("params", {})
+    if "id" not in message:
+        return _notification(method, params)
+    try:
+        modern = _is_modern(method, params)
+        if method == "tools/call":
+            return _tool_call(message["id"], params, server, modern)
+        answer = (_MODERN if modern else _LEGACY).get(method)
+        if answer is None:
+            raise ProtocolError(METHOD_NOT_FOUND, f"unknown method {_short(method)}")
+        return _response(message["id"], answer(params, server), server, modern)
+    except ProtocolError as error:
+        error.request_id = message["id"]
+        raise
+
+
+def _notification(method: str, params: dict[str, Any]) -> Cancellation | None:
+    if method == "notifications/cancelled" and isinstance(params.get("requestId"), (str, int)):
+        return Cancellation(params["requestId"])
+    return None
+
+
+def _is_modern(method: str, params: dict[str, Any]) -> bool:
+    """Whether a request is of the modern era, which its `_meta` or its method tells.
+
+    Raises:
+        ProtocolError: It is modern and lacks a required field, or names a version that is not spoken here.
+    """
+    meta = params.get("_meta", {})
+    if not isinstance(meta, dict):
+        raise ProtocolError(INVALID_PARAMS, f"_meta: expected object, got {wire.kind(meta)}")
+    if META_VERSION not in meta and META_CAPABILITIES not in meta and method != "server/discover":
+        return False
+    version = meta.get(META_VERSION)
+    if not isinstance(version, str):
+        raise ProtocolError(INVALID_PARAMS, f"_meta: expected {META_VERSION}, a string such as {MODERN_VERSIONS[-1]!r}")
+    if version not in MODERN_VERSIONS:
+        supported = {"supported": [*MODERN_VERSIONS, *reversed(LEGACY_VERSIONS)], "requested": version}
+        raise ProtocolError(UNSUPPORTED_PROTOCOL_VERSION, "unsupported protocol version", supported)
+    if not isinstance(meta.get(META_CAPABILITIES), dict):
+        raise ProtocolError(INVALID_PARAMS, f"_meta: expected {META_CAPABILITIES}, an object")
+    return True
+
+
+def _response(request_id: RequestId, result: dict[str, Any], server: Server, modern: bool) -> Message:
+    if modern:
+        meta = {**result.get("_meta", {}), META_SERVER_INFO: server.info}
+        result = {"resultType": "complete", **result, "_meta": meta}
+    return {"jsonrpc": "2.0", "id": request_id, "result": result}
+
+
+def _initialize(params: dict[str, Any], server: Server) -> dict[str, Any]:
+    version = params.get("protocolVersion")
+    if not isinstance(version, str):
+        raise ProtocolError(INVALID_PARAMS, f"protocolVersion: expected a string such as {LEGACY_VERSIONS[-1]!r}")
+    return {
+        "protocolVersion": version if version in LEGACY_VERSIONS else LEGACY_VERSIONS[-1],
+        "capabilities": {"tools": {}},
+        "serverInfo": server.info,
+        "instructions": server.instructions,
+    }
+
+
+def _discover(_params: dict[str, Any], server: Server) -> dict[str, Any]:
+    return {
+        "supportedVersions": list(MODERN_VERSIONS),
+        "capabilities": {"tools": {}},
+        "instructions": server.instructions,
+        "ttlMs": TOOLS_TTL_MS,
+        "cacheScope": "public",
+    }
+
+
+def _list_tools(params: dict[str, Any], server: Server) -> dict[str, Any]:
+    if params.get("cursor") is not None:
+        raise ProtocolError(INVALID_PARAMS, "cursor: there is one page of tools only; leave it out")
+    return {"tools": server.tools()}
+
+
+def _list_tools_modern(params: dict[str, Any], server: Server) -> dict[str, Any]:
+    return {**_list_tools(params, server), "ttlMs": TOOLS_TTL_MS, "cacheScope": "public"}
+
+
+def _ping(_params: dict[str, Any], _server: Server) -> dict[str, Any]:
+    return {}
+
+
+_LEGACY: dict[str, Callable[[dict[str, Any], Server], dict[str, Any]]] = {
+    "initialize": _initialize,
+    "ping": _ping,
+    "tools/list": _list_tools,
+}
+_MODERN: dict[str, Callable[[dict[str, Any], Server], dict[str, Any]]] = {
+    "server/discover": _discover,
+    "tools/list": _list_tools_modern,
+}
+
+
+def _tool_call(request_id: RequestId, params: dict[str, Any], server: Server, modern: bool) -> ToolCall:
+    name, arguments, meta = params.get("name"), params.get("arguments"), params.get("_meta", {})
+    if not isinstance(name, str):
+        raise ProtocolError(INVALID_PARAMS, f"name: expected a tool's name, got {wire.kind(name)}")
+    if name not in server.tool_names:
+        raise ProtocolError(INVALID_PARAMS, f"unknown tool {_short(name)}; this server has `{server.tool_names[0]}`")
+    if not isinstance(arguments, (dict, type(None))):
+        raise ProtocolError(INVALID_PARAMS, f"arguments: expected object, got {wire.kind(arguments)}")
+    token = meta.get("progressToken")
+    if not isinstance(token, (str, int, type(None))) or isinstance(token, bool):
+        raise ProtocolError(INVALID_PARAMS, f"progressToken: expected string or integer, got {wire.kind(token)}")
+    return ToolCall(request_id, name, arguments or {}, meta, modern)
+
+
+def _short(text: str) -> str:
+    return f"`{text}`" if len(text) <= _LONGEST_ECHO else f"`{text[:_LONGEST_ECHO]}…`"

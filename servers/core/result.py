@@ -1,0 +1,52 @@
+"""Owns the shape of a tool's result: a `Completion` or a `CompletionError` as MCP's `CallToolResult`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from mcp_models.servers.core.completion import Completion
+from mcp_models.servers.core.errors import CompletionError
+from mcp_models.servers.core.protocol import META_COMPLETION, META_ERROR
+from mcp_models.servers.core.redaction import redact, redact_record, redact_values
+
+
+def completion_result(completion: Completion) -> dict[str, Any]:
+    """The text in `content`, once, and everything known about it in `_meta`."""
+    fields = msgspec.to_builtins(completion)
+    text, structured = fields.pop("text"), fields.pop("structured")
+    fields["tokens_used"] = completion.usage.total
+    result: dict[str, Any] = {
+        "content": [{"type": "text", "text": redact_values(text)}],
+        "isError": False,
+        "_meta": {META_COMPLETION: redact_record(fields)},
+    }
+    if structured is not None:
+        result["structuredContent"] = redact_record(structured)
+    return result
+
+
+def error_result(error: CompletionError, provider: str, title: str, model: str | None, partial: str) -> dict[str, Any]:
+    """One sentence in `content` that says what to do, and the details in `_meta`.
+
+    Args:
+        error: What went wrong.
+        provider: The provider's name.
+        title: The provider's name for people, which begins the sentence.
+        model: The model that was asked, if that was settled.
+        partial: The text that had come before.
+    """
+    sentence = redact(" ".join(f"{title}: {error.message} {error.advice}".split()))
+    details = {
+        "type": error.type,
+        "message": sentence,
+        "provider": provider,
+        "model": model,
+        "status": error.status,
+        "retryable": error.retryable,
+        "retry_after": error.retry_after,
+        "request_id": error.request_id,
+        "partial": redact_values(partial) or None,
+    }
+    return {"content": [{"type": "text", "text": sentence}], "isError": True, "_meta": {META_ERROR: details}}

@@ -1,0 +1,79 @@
+"""Owns the one retry policy: which failures are tried again, after how long, and when to give up."""
+
+from __future__ import annotations
+
+import email.utils
+import os
+import random
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TypeVar
+
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt
+
+from mcp_models.servers.core.errors import CompletionError
+
+T = TypeVar("T")
+
+RETRIES_DEFAULT = 2
+FIRST_WAIT = 0.5
+LONGEST_WAIT = 8.0
+
+
+def max_retries() -> int:
+    """How often a failed call is tried again: MCP_MODELS_MAX_RETRIES, or 2 as in the providers' SDKs."""
+    try:
+        return max(0, int(os.environ.get("MCP_MODELS_MAX_RETRIES", "")))
+    except ValueError:
+        return RETRIES_DEFAULT
+
+
+async def with_retries(attempt: Callable[[], Awaitable[T]], deadline: float, may_retry: Callable[[], bool]) -> T:
+    """Runs `attempt` until it succeeds, fails for good, or the next try would come too late.
+
+    Args:
+        attempt: The call; a `CompletionError` that is `retryable` is tried again.
+        deadline: On the clock of `time.monotonic`; a longer `retry_after` ends the call at once.
+        may_retry: Whether another try is still possible; no longer once text has come.
+    """
+
+    def retryable(error: BaseException) -> bool:
+        return isinstance(error, CompletionError) and error.retryable and may_retry()
+
+    def too_late(state: RetryCallState) -> bool:
+        return time.monotonic() + state.upcoming_sleep >= deadline
+
+    retrying = AsyncRetrying(
+        retry=retry_if_exception(retryable),
+        stop=lambda state: stop_after_attempt(1 + max_retries())(state) or too_late(state),
+        wait=_wait,
+        reraise=True,
+    )
+    return await retrying(attempt)
+
+
+def _wait(state: RetryCallState) -> float:
+    """What the provider asked for; without its word exponentially longer, with jitter."""
+    error = state.outcome.exception() if state.outcome else None
+    if isinstance(error, CompletionError) and error.retry_after is not None:
+        return error.retry_after
+    longest: float = min(LONGEST_WAIT, FIRST_WAIT * 2 ** (state.attempt_number - 1))
+    return random.uniform(longest / 2, longest)
+
+
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """The seconds that a response's headers ask to wait, from `retry-after-ms` or either form of `Retry-After`.
+
+    Source: RFC 9110, section 10.2.3; `retry-after-ms` as OpenAI and Anthropic send it.
+    """
+    try:
+        if (milliseconds := headers.get("retry-after-ms")) is not None:
+            return max(0.0, float(milliseconds) / 1000)
+        value = headers.get("retry-after")
+        if value is None:
+            return None
+        if value.strip().replace(".", "", 1).isdigit():
+            return float(value)
+        return max(0.0, round(email.utils.parsedate_to_datetime(value).timestamp() - time.time(), 3))
+    except ValueError:
+        return None

@@ -1,0 +1,77 @@
+"""Owns JSON on the wire: a line to a value and a value to a line, whatever the value holds.
+
+What comes in may hold lone surrogates, `NaN` or numbers beyond all bounds; what goes out is valid JSON, in UTF-8, on one
+line, also for readers that take U+2028 for a line's end.
+"""
+
+from __future__ import annotations
+
+import json
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, NoReturn
+
+_BOM = b"\xef\xbb\xbf"
+_KINDS: dict[type, str] = {dict: "object", list: "array", str: "string", bool: "boolean", int: "integer", float: "number"}
+
+
+def decode(line: bytes) -> Any:
+    """A line of JSON as a value, lone surrogates in it replaced by U+FFFD.
+
+    Raises:
+        ValueError: It is no valid JSON in UTF-8.
+    """
+    try:
+        value = _decoder.decode(line.removeprefix(_BOM).decode())
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+    except UnicodeDecodeError as error:
+        raise ValueError(f"invalid UTF-8 at byte {error.start}") from None
+    # Only an escape such as \ud800 can smuggle a surrogate past the UTF-8 decoder.
+    return mend(value) if b"\\ud" in line or b"\\uD" in line else value
+
+
+def encode(value: Any) -> bytes:
+    """A value as one line of JSON with its newline; numbers that JSON cannot hold become null."""
+    try:
+        text = _encoder.encode(value)
+    except ValueError:
+        text = _encoder.encode(mend(value))
+    try:
+        line = text.encode()
+    except UnicodeEncodeError:
+        line = _mend_text(text).encode()
+    if b"\xe2\x80" in line:
+        line = line.replace(b"\xe2\x80\xa8", b"\\u2028").replace(b"\xe2\x80\xa9", b"\\u2029")
+    return line + b"\n"
+
+
+def mend(value: Any) -> Any:
+    """A JSON value with surrogates paired or replaced, and non-finite numbers replaced by None."""
+    if isinstance(value, str):
+        return _mend_text(value)
+    if isinstance(value, list):
+        return [mend(item) for item in value]
+    if isinstance(value, dict):
+        return {_mend_text(key): mend(item) for key, item in value.items()}
+    if isinstance(value, float) and value - value != 0:  # NaN and the infinities, without importing math
+        return None
+    return value
+
+
+def kind(value: Any) -> str:
+    """What JSON calls a value's type."""
+    return _KINDS.get(type(value), "null")
+
+
+def _mend_text(text: str) -> str:
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no JSON number")
+
+
+_decoder = json.JSONDecoder(parse_constant=_no_constant)
+_encoder = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)

@@ -1,0 +1,193 @@
+"""Owns the Ollama provider: local and cloud models through Ollama's own `/api/chat`.
+
+Source of the fields: https://docs.ollama.com/api/chat. The official client is not used, as it reads any local file whose
+path stands in `images`, and needs a second HTTP library.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+
+from mcp_models.servers import core
+from mcp_models.servers.core import errors
+from mcp_models.servers.core.provider import Provider, key_from_environment
+from mcp_models.servers.core.stdio import serve
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    import httpx2
+
+    from mcp_models.servers.core.completion import Completion, CompletionRequest, Message, StopReason
+    from mcp_models.servers.core.provider import OnText
+
+DEFAULT_HOST = "http://localhost:11434"
+DEFAULT_PORT = 11434
+
+_STOP_REASONS: dict[str, StopReason] = {"stop": "end_turn", "length": "max_tokens"}
+_THINK: dict[str, bool | str] = {
+    "none": False,
+    "minimal": "low",
+    "low": "low",
+    "medium": "medium",
+    "high": "high",
+    "xhigh": "high",
+    "max": "high",
+}
+
+
+class Ollama(Provider):
+    """Ollama at OLLAMA_HOST, with OLLAMA_API_KEY where it is the cloud."""
+
+    name = "ollama"
+    title = "Ollama"
+    summary = "Its models run on this machine or in Ollama's cloud."
+    default_model = "llama3.2"
+    parameters = frozenset({"temperature", "top_p", "stop", "seed", "reasoning_effort", "response_schema"})
+    extra = "http"
+    native_names = {"think": "reasoning_effort", "thinking": "reasoning_effort", "format": "response_schema"}
+    setup = "start Ollama (`ollama serve`) and pull a model (`ollama pull llama3.2`)"
+
+    def configured(self) -> bool:
+        """Whether OLLAMA_HOST is set, or something listens on Ollama's port of this machine."""
+        return bool(os.environ.get("OLLAMA_HOST")) or _listens(DEFAULT_PORT)
+
+    def connect(self) -> httpx2.AsyncClient:
+        return core.http.new_client(base_url())
+
+    async def complete(self, request: CompletionRequest, on_text: OnText) -> Completion:
+        """One streamed `/api/chat`."""
+        client = await self.client()
+        base = base_url()
+        with core.http.map_transport_errors(base, "Start Ollama (`ollama serve`), or set OLLAMA_HOST to its address."):
+            async with client.stream("POST", f"{base}/api/chat", json=payload(request), headers=_headers(base)) as response:
+                if response.status_code != 200:
+                    raise _failure(response, await response.aread(), request)
+                return await _read(response, request, on_text)
+
+    async def aclose(self) -> None:
+        if self._client is not None:
+            await self._client.aclose()
+
+
+async def _read(response: httpx2.Response, request: CompletionRequest, on_text: OnText) -> Completion:
+    """The stream's lines as a `Completion`; an error in mid-stream is a line of its own, under HTTP 200."""
+    texts: list[str] = []
+    thoughts: list[str] = []
+    async for line in response.aiter_lines():
+        if not line.strip():
+            continue
+        event = json.loads(line)
+        if "error" in event:
+            raise _failure(response, line, request)
+        if thought := event["message"].get("thinking"):
+            thoughts.append(thought)
+        if text := event["message"].get("content"):
+            texts.append(text)
+            on_text(text)
+        if event["done"]:
+            return completion(event, "".join(texts), "".join(thoughts))
+    raise errors.UnreachableError("Ollama ended the answer in its middle.")
+
+
+def base_url() -> str:
+    """The address in OLLAMA_HOST, in any of the forms that Ollama itself takes: `host`, `host:port`, a URL."""
+    host = os.environ.get("OLLAMA_HOST", "").strip() or DEFAULT_HOST
+    if "://" not in host:
+        host = f"http://{host}" if ":" in host else f"http://{host}:{DEFAULT_PORT}"
+    return core.http.checked_url(host.replace("//0.0.0.0", "//127.0.0.1"), "OLLAMA_HOST")
+
+
+def payload(request: CompletionRequest) -> dict[str, Any]:
+    """A request in Ollama's terms.
+
+    `truncate: false` makes a prompt that does not fit an error; Ollama would otherwise cut it and say nothing.
+    """
+    options = {
+        "num_predict": request.max_tokens,
+        "temperature": request.temperature,
+        "top_p": request.top_p,
+        "stop": request.stop,
+        "seed": request.seed,
+    }
+    system = [{"role": "system", "content": request.system}] if request.system is not None else []
+    body: dict[str, Any] = {
+        "model": request.model,
+        "messages": [*system, *map(_message, request.turns)],
+        "stream": True,
+        "truncate": False,
+        "options": {name: value for name, value in options.items() if value is not None},
+    }
+    if request.reasoning_effort is not None:
+        body["think"] = _THINK[request.reasoning_effort]
+    if request.response_schema is not None:
+        body["format"] = request.response_schema
+    return body
+
+
+def completion(event: dict[str, Any], text: str, thinking: str) -> Completion:
+    """The last line of a stream, and what had been gathered before it, as a `Completion`."""
+    return core.completion.Completion(
+        text=text,
+        model=event["model"],
+        stop_reason=_STOP_REASONS.get(event.get("done_reason", ""), "other"),
+        native_stop_reason=event.get("done_reason"),
+        usage=core.completion.Usage(input_tokens=event.get("prompt_eval_count", 0), output_tokens=event.get("eval_count", 0)),
+        auth_mode="api_key" if os.environ.get("OLLAMA_API_KEY") else "none",
+        reasoning=thinking or None,
+    )
+
+
+def _message(turn: Message) -> dict[str, Any]:
+    if isinstance(turn.content, str):
+        return {"role": turn.role, "content": turn.content}
+    images = [_base64(part.url) for part in turn.content if isinstance(part, core.completion.ImagePart)]
+    return {"role": turn.role, "content": turn.text, **({"images": images} if images else {})}
+
+
+def _base64(url: str) -> str:
+    head, _, data = url.partition(";base64,")
+    if not data or not head.startswith("data:image/"):
+        raise errors.InvalidRequestError("Ollama takes images only as base64 `data:` URIs.")
+    return data
+
+
+def _headers(base: str) -> dict[str, str]:
+    """The key goes to an encrypted or local address only, never in the clear to another machine."""
+    if os.environ.get("OLLAMA_API_KEY") and (base.startswith("https://") or core.http.is_loopback(base)):
+        key = key_from_environment("OLLAMA_API_KEY", "get one at https://ollama.com/settings/keys.")
+        return {"Authorization": f"Bearer {key}"}
+    return {}
+
+
+def _failure(response: httpx2.Response, body: bytes | str, request: CompletionRequest) -> errors.CompletionError:
+    said = core.http.quote(body)
+    status = response.status_code
+    if "exceed" in said and "context" in said:
+        return core.http.from_response(response, said, errors.ContextLengthError)
+    if status == 404 and "not found" in said:
+        return core.http.from_response(response, f"{said}; `ollama pull {request.model}` fetches it", errors.ModelNotFoundError)
+    if status == 200:
+        return errors.ProviderError(f"the model failed while it answered: {said}.", status=status, retryable=True)
+    return core.http.from_response(response, said)
+
+
+def _listens(port: int) -> bool:
+    import socket
+
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=0.2).close()
+    except OSError:
+        return False
+    return True
+
+
+def main() -> None:
+    """Serves on stdin and stdout."""
+    serve(Ollama())
+
+
+if __name__ == "__main__":
+    main()

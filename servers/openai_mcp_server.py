@@ -1,0 +1,325 @@
+"""Owns the OpenAI provider: the official SDK, on an API key.
+
+The Responses API is OpenAI's primary one and is asked first. It has neither `stop` nor `seed`, and few compatible servers
+speak it, so Chat Completions serve requests with those and any other OPENAI_BASE_URL (OPENAI_WIRE_API overrides).
+Sources: https://platform.openai.com/docs/api-reference/responses and …/chat; the types of `openai` 3.54.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import contextmanager
+
+from mcp_models.servers import core
+from mcp_models.servers.core import errors
+from mcp_models.servers.core.provider import Provider, key_from_environment
+from mcp_models.servers.core.stdio import serve
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+    from openai import APIError, AsyncOpenAI
+    from openai.types.chat import ChatCompletionChunk
+    from openai.types.completion_usage import CompletionUsage
+    from openai.types.responses import Response, ResponseUsage
+
+    from mcp_models.servers.core.completion import Completion, CompletionRequest, Message, StopReason, Usage
+    from mcp_models.servers.core.provider import OnText
+
+BASE_URL = "https://api.openai.com/v1"
+
+# The families that take any temperature; newer ones refuse it, or allow it only without reasoning.
+_TAKES_TEMPERATURE = ("gpt-3.5", "gpt-4", "chatgpt-4o")
+
+_RESPONSES_STOP_REASONS: dict[str | None, StopReason] = {"max_output_tokens": "max_tokens", "content_filter": "content_filter"}
+_CHAT_STOP_REASONS: dict[str, StopReason] = {
+    "stop": "end_turn",
+    "length": "max_tokens",
+    "tool_calls": "tool_use",
+    "function_call": "tool_use",
+    "content_filter": "content_filter",
+}
+
+# Codes that say more than their HTTP status does, or stand in a stream that has none.
+_BY_CODE: dict[str, type[errors.CompletionError]] = {
+    "insufficient_quota": errors.BillingError,
+    "billing_hard_limit_reached": errors.BillingError,
+    "invalid_api_key": errors.AuthenticationError,
+    "model_not_found": errors.ModelNotFoundError,
+    "context_length_exceeded": errors.ContextLengthError,
+    "content_policy_violation": errors.ContentFilterError,
+    "invalid_prompt": errors.ContentFilterError,
+    "rate_limit_exceeded": errors.RateLimitError,
+    "server_error": errors.ProviderError,
+    "exceed_context_size_error": errors.ContextLengthError,
+}
+
+
+class OpenAI(Provider):
+    """OpenAI with OPENAI_API_KEY, or a server that speaks its API at OPENAI_BASE_URL."""
+
+    name = "openai"
+    title = "OpenAI"
+    summary = "Its models are general-purpose; most of them reason before they answer."
+    default_model = "gpt-5.2"
+    parameters = frozenset({"temperature", "top_p", "stop", "seed", "reasoning_effort", "response_schema"})
+    native_names = {
+        "reasoning": "reasoning_effort",
+        "text.format": "response_schema",
+        "response_format": "response_schema",
+    }
+    extra = "openai"
+    setup = "set OPENAI_API_KEY (https://platform.openai.com/api-keys)"
+
+    def configured(self) -> bool:
+        return bool(os.environ.get("OPENAI_API_KEY"))
+
+    def takes_temperature(self, model: str) -> bool:
+        return base_url() != BASE_URL or model.startswith(_TAKES_TEMPERATURE)
+
+    def connect(self) -> AsyncOpenAI:
+        key = key_from_environment("OPENAI_API_KEY", f"{self.setup}.")
+        from openai import AsyncOpenAI
+
+        base = base_url()
+        return AsyncOpenAI(api_key=key, base_url=base, max_retries=0, http_client=core.http.new_client(base))
+
+    async def complete(self, request: CompletionRequest, on_text: OnText) -> Completion:
+        """One streamed response."""
+        client: AsyncOpenAI = await self.client()
+        ask = _respond if wire_api(request) == "responses" else _chat
+        with _map_api_errors(), core.http.map_transport_errors(base_url(), "Check OPENAI_BASE_URL and the network."):
+            return await ask(client, request, on_text)
+
+
+def base_url() -> str:
+    """OPENAI_BASE_URL, or OpenAI's own."""
+    return core.http.checked_url(os.environ.get("OPENAI_BASE_URL") or BASE_URL, "OPENAI_BASE_URL")
+
+
+def wire_api(request: CompletionRequest) -> str:
+    """`responses` or `chat`: OPENAI_WIRE_API, if the request does not decide it."""
+    if request.stop is not None or request.seed is not None:
+        return "chat"
+    chosen = os.environ.get("OPENAI_WIRE_API") or ("responses" if base_url() == BASE_URL else "chat")
+    if chosen not in ("responses", "chat"):
+        raise errors.ConfigurationError(f"OPENAI_WIRE_API: expected `responses` or `chat`, got {chosen!r}.")
+    return chosen
+
+
+async def _respond(client: AsyncOpenAI, request: CompletionRequest, on_text: OnText) -> Completion:
+    async with await client.responses.create(**responses_payload(request), stream=True, timeout=None) as stream:
+        async for event in stream:
+            if event.type == "response.output_text.delta":
+                on_text(event.delta)
+            elif event.type in ("response.completed", "response.incomplete"):
+                return responses_completion(event.response, stream.response.headers.get("x-request-id"))
+            elif event.type == "response.failed":
+                raise _failed(event.response)
+    raise errors.UnreachableError("OpenAI ended the answer in its middle.")
+
+
+def responses_payload(request: CompletionRequest) -> dict[str, Any]:
+    """A request in the terms of the Responses API; `store=False`, as the API otherwise keeps every answer for 30 days."""
+    payload = {
+        "model": request.model,
+        "input": [{"role": turn.role, "content": _responses_content(turn)} for turn in request.turns],
+        "store": False,
+        "max_output_tokens": request.max_tokens,
+        "instructions": request.system,
+        "temperature": request.temperature,
+        "top_p": request.top_p,
+        "reasoning": {"effort": request.reasoning_effort} if request.reasoning_effort is not None else None,
+        "text": {"format": {"type": "json_schema", **_named(request.response_schema)}} if request.response_schema else None,
+    }
+    return {name: value for name, value in payload.items() if value is not None}
+
+
+def responses_completion(response: Response, request_id: str | None) -> Completion:
+    """A finished response as a `Completion`."""
+    parts = [part for item in response.output if item.type == "message" for part in item.content]
+    thoughts = [summary.text for item in response.output if item.type == "reasoning" for summary in item.summary]
+    refusals = [part.refusal for part in parts if part.type == "refusal"]
+    if refusals:
+        raise errors.RefusalError(f"the model declined: {' '.join(refusals)}", request_id=request_id)
+    called = any(item.type.endswith("_call") for item in response.output)
+    reason = response.incomplete_details.reason if response.incomplete_details else None
+    stop_reason: StopReason = "tool_use" if called else "end_turn"
+    return core.completion.Completion(
+        text="".join(part.text for part in parts if part.type == "output_text"),
+        model=response.model,
+        stop_reason=stop_reason if response.status == "completed" else _RESPONSES_STOP_REASONS.get(reason, "other"),
+        native_stop_reason=reason or response.status,
+        usage=_responses_usage(response.usage),
+        request_id=request_id,
+        auth_mode="api_key",
+        reasoning="\n\n".join(thoughts) or None,
+    )
+
+
+def _responses_content(turn: Message) -> str | list[dict[str, Any]]:
+    if isinstance(turn.content, str) or turn.role == "assistant":  # the API types an assistant's parts differently
+        return turn.text
+    return [
+        {"type": "input_image", "image_url": part.url, "detail": "auto"}
+        if isinstance(part, core.completion.ImagePart)
+        else {"type": "input_text", "text": part.text}
+        for part in turn.content
+    ]
+
+
+def _responses_usage(usage: ResponseUsage | None) -> Usage:
+    if usage is None:
+        return core.completion.Usage()
+    return core.completion.Usage(
+        input_tokens=usage.input_tokens,
+        output_tokens=usage.output_tokens,
+        cache_read_tokens=_count(usage.input_tokens_details, "cached_tokens"),
+        cache_write_tokens=_count(usage.input_tokens_details, "cache_write_tokens"),
+        reasoning_tokens=_count(usage.output_tokens_details, "reasoning_tokens"),
+    )
+
+
+async def _chat(client: AsyncOpenAI, request: CompletionRequest, on_text: OnText) -> Completion:
+    answer = ChatAnswer()
+    async with await client.chat.completions.create(
+        **chat_payload(request), stream=True, stream_options={"include_usage": True}, timeout=None
+    ) as stream:
+        async for chunk in stream:
+            if text := answer.add(chunk):
+                on_text(text)
+    return answer.completion(stream.response.headers.get("x-request-id"))
+
+
+def chat_payload(request: CompletionRequest) -> dict[str, Any]:
+    """A request in the terms of Chat Completions; compatible servers still know the limit by its old name."""
+    system = [{"role": "system", "content": request.system}] if request.system is not None else []
+    payload = {
+        "model": request.model,
+        "messages": [*system, *({"role": turn.role, "content": _chat_content(turn)} for turn in request.turns)],
+        "max_completion_tokens" if base_url() == BASE_URL else "max_tokens": request.max_tokens,
+        "temperature": request.temperature,
+        "top_p": request.top_p,
+        "stop": request.stop,
+        "seed": request.seed,
+        "reasoning_effort": request.reasoning_effort,
+        "response_format": {"type": "json_schema", "json_schema": _named(request.response_schema)}
+        if request.response_schema
+        else None,
+    }
+    return {name: value for name, value in payload.items() if value is not None}
+
+
+def _chat_content(turn: Message) -> str | list[dict[str, Any]]:
+    if isinstance(turn.content, str):
+        return turn.content
+    return [
+        {"type": "image_url", "image_url": {"url": part.url}}
+        if isinstance(part, core.completion.ImagePart)
+        else {"type": "text", "text": part.text}
+        for part in turn.content
+    ]
+
+
+class ChatAnswer:
+    """Gathers the chunks of a streamed chat completion."""
+
+    def __init__(self) -> None:
+        self.model, self.finish_reason = "", ""
+        self.texts: list[str] = []
+        self.thoughts: list[str] = []
+        self.refusals: list[str] = []
+        self.usage: CompletionUsage | None = None
+
+    def add(self, chunk: ChatCompletionChunk) -> str | None:
+        """Takes a chunk in and returns the text it brings."""
+        self.model = chunk.model or self.model
+        self.usage = chunk.usage or self.usage
+        for choice in chunk.choices[:1]:
+            self.finish_reason = choice.finish_reason or self.finish_reason
+            self.refusals += [choice.delta.refusal] if choice.delta.refusal else []
+            thought = getattr(choice.delta, "reasoning_content", None)  # not OpenAI's, but llama.cpp's and others'
+            self.thoughts += [thought] if thought else []
+            self.texts += [choice.delta.content] if choice.delta.content else []
+            return choice.delta.content
+        return None
+
+    def completion(self, request_id: str | None) -> Completion:
+        """The whole answer.
+
+        Raises:
+            RefusalError: The model declined.
+            UnreachableError: The stream ended without a reason, so in the answer's middle.
+        """
+        if self.refusals:
+            raise errors.RefusalError(f"the model declined: {''.join(self.refusals)}", request_id=request_id)
+        if not self.finish_reason:
+            raise errors.UnreachableError("the answer broke off in its middle.", request_id=request_id)
+        return core.completion.Completion(
+            text="".join(self.texts),
+            model=self.model,
+            stop_reason=_CHAT_STOP_REASONS.get(self.finish_reason, "other"),
+            native_stop_reason=self.finish_reason,
+            usage=_chat_usage(self.usage),
+            request_id=request_id,
+            auth_mode="api_key",
+            reasoning="".join(self.thoughts) or None,
+        )
+
+
+def _chat_usage(usage: CompletionUsage | None) -> Usage:
+    if usage is None:
+        return core.completion.Usage()
+    return core.completion.Usage(
+        input_tokens=usage.prompt_tokens,
+        output_tokens=usage.completion_tokens,
+        cache_read_tokens=_count(usage.prompt_tokens_details, "cached_tokens"),
+        reasoning_tokens=_count(usage.completion_tokens_details, "reasoning_tokens"),
+    )
+
+
+def _count(details: object, name: str) -> int:
+    return getattr(details, name, None) or 0
+
+
+def _named(schema: dict[str, Any] | None) -> dict[str, Any]:
+    return {"name": "answer", "schema": schema, "strict": True}
+
+
+@contextmanager
+def _map_api_errors() -> Iterator[None]:
+    from openai import APIConnectionError, APIError, APIStatusError, APITimeoutError
+
+    try:
+        yield
+    except APITimeoutError as error:
+        raise errors.CallTimeoutError("OpenAI was silent for too long.") from error
+    except APIConnectionError as error:
+        raise errors.UnreachableError(f"nothing answers at {base_url()}, or it hung up.") from error
+    except APIStatusError as error:
+        said = core.http.quote(error.body if error.body is not None else error.response.text)
+        raise core.http.from_response(error.response, said, _error_class(error), param=error.param) from error
+    except APIError as error:  # an error event within a stream
+        raise (_error_class(error) or errors.ProviderError)(f"{core.http.quote(error.body or error.message)}.") from error
+
+
+def _error_class(error: APIError) -> type[errors.CompletionError] | None:
+    return _BY_CODE.get(error.code or "") or _BY_CODE.get(error.type or "")
+
+
+def _failed(response: Response) -> errors.CompletionError:
+    code = response.error.code if response.error else ""
+    said = response.error.message if response.error else "it gave no reason"
+    cls = _BY_CODE.get(code, errors.ProviderError)
+    return cls(f"the model failed while it answered: {said}", retryable=code in ("server_error", "rate_limit_exceeded"))
+
+
+def main() -> None:
+    """Serves on stdin and stdout."""
+    serve(OpenAI())
+
+
+if __name__ == "__main__":
+    main()
