@@ -1,0 +1,128 @@
+"""Owns the command `mcp-models`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any, NoReturn
+
+import click
+
+from mcp_models.client.errors import SessionError
+from mcp_models.client.mcp_model import MCPModel
+from mcp_models.servers import load_provider, server_modules
+from mcp_models.servers.core import MAX_TOKENS_DEFAULT, __version__
+from mcp_models.servers.core.protocol import META_DELTA
+
+FALLBACK = "echo"
+
+EXIT_CODES = {
+    "configuration": 3,
+    "authentication": 4,
+    "permission": 4,
+    "billing": 4,
+    "rate_limit": 5,
+    "overloaded": 5,
+    "timeout": 6,
+    "connection": 7,
+    "invalid_request": 8,
+    "model_not_found": 8,
+    "context_length": 8,
+    "refusal": 9,
+    "content_filter": 9,
+    "empty_output": 10,
+}
+EXIT_OTHER = 1
+EXIT_BRIDGE = 11
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="mcp-models")
+def main() -> None:
+    """LLM providers as MCP servers, from the command line."""
+
+
+@main.command()
+@click.argument("words", nargs=-1, metavar="[PROVIDER] PROMPT")
+@click.option("--model", help="The provider's name of a model.")
+@click.option("--system", help="Instructions that precede the prompt.")
+@click.option("--max-tokens", type=click.IntRange(min=1), default=MAX_TOKENS_DEFAULT, show_default=True)
+@click.option("--temperature", type=click.FloatRange(min=0))
+@click.option("--timeout", type=click.FloatRange(min=0, min_open=True), help="Seconds the call may take.")
+@click.option("--json", "as_json", is_flag=True, help="Print the whole result as JSON.")
+@click.option("--stream", is_flag=True, help="Print the text as it comes.")
+def complete(words: tuple[str, ...], model: str | None, as_json: bool, stream: bool, **options: Any) -> None:
+    """Sends PROMPT (or standard input) to PROVIDER's server and prints the answer.
+
+    Without PROVIDER, the first that is configured answers.
+
+    \b
+    Exit codes: 0 an answer, 2 wrong usage, 3 not configured, 4 key, permission or billing,
+    5 rate limit or overload, 6 timeout, 7 connection, 8 a request the provider refuses,
+    9 refusal or content filter, 10 empty answer, 11 the server failed, 1 anything else.
+    """
+    if stream and as_json:
+        raise click.UsageError("--stream prints text and --json the whole result: choose one.")
+    provider, prompt = _provider_and_prompt(words)
+    printed = False
+
+    def print_delta(params: dict[str, Any]) -> None:
+        nonlocal printed
+        if delta := params.get("_meta", {}).get(META_DELTA):
+            printed = True
+            click.echo(delta, nl=False)
+
+    try:
+        with MCPModel(provider, model, server_modules()[provider]) as server:
+            result = server.call(prompt, on_progress=print_delta if stream else None, stream=stream, **options)
+    except SessionError as error:
+        _fail(str(error), EXIT_BRIDGE)
+    if as_json:
+        click.echo(json.dumps(result, indent=2, ensure_ascii=False))
+    elif printed:
+        click.echo()
+    elif result["output"] is not None:
+        click.echo(result["output"])
+    for warning in result.get("warnings", ()):
+        click.echo(f"mcp-models: {warning}", err=True)
+    if result["output"] is None:
+        _fail(result["error"], EXIT_CODES.get(result["error_type"], EXIT_OTHER))
+
+
+def _provider_and_prompt(words: tuple[str, ...]) -> tuple[str, str]:
+    providers = server_modules()
+    if len(words) > 2:
+        raise click.UsageError("Put the prompt in quotes.")
+    if len(words) == 2 and words[0] not in providers:
+        raise click.UsageError(f"No provider {words[0]!r}; there are {', '.join(providers)}.")
+    named = words[0] if words and words[0] in providers else None
+    prompt = words[-1] if len(words) == 2 or (words and named is None) else _prompt_from_stdin()
+    if not prompt.strip():
+        raise click.UsageError("The prompt is empty.")
+    return named or _first_configured(), prompt
+
+
+def _prompt_from_stdin() -> str:
+    if sys.stdin.isatty():
+        raise click.UsageError("Give a prompt, as an argument or on standard input.")
+    return sys.stdin.buffer.read().decode("utf-8", "replace")
+
+
+def _first_configured() -> str:
+    adapters = {name: load_provider(name) for name in server_modules() if name != FALLBACK}
+    for name, adapter in adapters.items():
+        if adapter.configured():
+            click.echo(f"mcp-models: asking {adapter.title} (name a provider to choose another)", err=True)
+            return name
+    cures = "; or ".join(adapter.setup for adapter in adapters.values())
+    click.echo(f"mcp-models: no provider is configured, so echo answers. To ask a model, {cures}.", err=True)
+    return FALLBACK
+
+
+def _fail(message: str, code: int) -> NoReturn:
+    click.echo(f"mcp-models: {message}", err=True)
+    raise SystemExit(code)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,208 @@
+"""Owns one server process: its pipes, its exit and its end, in bounded time and without remains.
+
+A thread reads stdout, one reads stderr, one waits for the exit: a process may exit while a grandchild holds its stdout
+open, or close its stdout and live on, and both mean that no answer will come.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import signal
+import subprocess
+import threading
+import time
+from collections import deque
+
+from mcp_models.client.errors import ServerExitedError, ServerStartError, ServerTimeoutError
+from mcp_models.servers.core.redaction import redact
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+STDERR_LINES = 20
+LONGEST_STDERR_LINE = 2000
+SETTLE_SECONDS = 0.5
+"""How long an exit code, the rest of stdout or the last words on stderr may take to arrive after the first sign of an end."""
+
+_POSIX = os.name == "posix"
+_CHUNK = 1 << 16
+
+
+class ServerProcess:
+    """A running server.
+
+    Args:
+        command: The program and its arguments.
+        env: Its whole environment; None means this process's.
+        on_line: Takes each line of its stdout, in the reader's thread.
+        on_end: Takes, once, the error that says how it ended.
+
+    Raises:
+        ServerStartError: The program could not be started.
+    """
+
+    def __init__(
+        self,
+        command: Sequence[str],
+        env: Mapping[str, str] | None,
+        on_line: Callable[[bytes], None],
+        on_end: Callable[[ServerExitedError], None],
+    ) -> None:
+        self._command, self._on_line, self._on_end = list(command), on_line, on_end
+        try:
+            self._process = subprocess.Popen(
+                self._command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                bufsize=0,
+                env=env,
+                start_new_session=_POSIX,  # Ctrl-C is for the caller, and the group is ours to end
+            )
+        except (OSError, ValueError) as error:
+            reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+            raise ServerStartError(f"cannot start {self._command[0]!r}: {reason}") from None
+        assert self._process.stdin
+        assert self._process.stdout
+        assert self._process.stderr
+        self._stdin, self._stdout, self._stderr = self._process.stdin, self._process.stdout, self._process.stderr
+        if _POSIX:
+            os.set_blocking(self._stdin.fileno(), False)
+        self._write_lock = threading.Lock()
+        self._end_lock = threading.Lock()
+        self._ended = False
+        self._tail: deque[str] = deque(maxlen=STDERR_LINES)
+        self._reader = self._spawn(self._read_stdout)
+        self._stderr_reader = self._spawn(self._read_stderr)
+        self._waiter = self._spawn(self._wait)
+
+    @property
+    def alive(self) -> bool:
+        """Whether an answer may still come."""
+        return not self._ended
+
+    @property
+    def stderr_tail(self) -> str:
+        """The last lines of its stderr, secrets removed."""
+        return "\n".join(list(self._tail))
+
+    def write(self, line: bytes, timeout: float) -> None:
+        """Writes to its stdin, `timeout` seconds at the most; safe to call from any thread.
+
+        Raises:
+            ServerTimeoutError: It does not read.
+            ServerExitedError: It has gone.
+        """
+        deadline = time.monotonic() + timeout
+        if not self._write_lock.acquire(timeout=timeout):
+            raise ServerTimeoutError("the server does not read its stdin", stderr=self.stderr_tail)
+        try:
+            view = memoryview(line)
+            while view:
+                written = self._write_some(view, deadline)
+                view = view[written:]
+        except (OSError, ValueError):  # a broken or already closed pipe
+            raise self._exit_error() from None
+        finally:
+            self._write_lock.release()
+
+    def stop(self, grace: float) -> None:
+        """Ends it: closes its stdin, waits `grace` seconds, then SIGTERM, then SIGKILL to its whole process group."""
+        with self._write_lock, contextlib.suppress(OSError):
+            self._stdin.close()
+        for end in (self._terminate, self._kill):
+            if self._exited_within(grace):
+                break
+            end()
+        self._kill_group()  # whatever the server left behind
+        for thread in (self._reader, self._stderr_reader, self._waiter):
+            if thread is not threading.current_thread():
+                thread.join(SETTLE_SECONDS)
+
+    def _write_some(self, view: memoryview, deadline: float) -> int:
+        while True:
+            try:
+                return os.write(self._stdin.fileno(), view)
+            except BlockingIOError:
+                remaining = deadline - time.monotonic()
+                if remaining <= 0:
+                    # Half a line is out: nothing sensible can follow it.
+                    self._kill_group()
+                    raise ServerTimeoutError("the server does not read its stdin", stderr=self.stderr_tail) from None
+                select.select([], [self._stdin], [], min(remaining, SETTLE_SECONDS))
+
+    def _spawn(self, work: Callable[[], None]) -> threading.Thread:
+        thread = threading.Thread(target=work, name=f"{work.__name__.strip('_')} {self._process.pid}", daemon=True)
+        thread.start()
+        return thread
+
+    def _read_stdout(self) -> None:
+        partial: list[bytes] = []
+        with self._stdout:
+            while chunk := self._stdout.read(_CHUNK):
+                *complete, rest = chunk.split(b"\n")
+                for line in complete:
+                    self._on_line(b"".join([*partial, line]))
+                    partial.clear()
+                if rest:
+                    partial.append(rest)
+        self._exited_within(SETTLE_SECONDS)
+        self._end("the server closed its stdout" if self._process.poll() is None else "the server exited")
+
+    def _read_stderr(self) -> None:
+        with self._stderr:
+            partial = b""
+            while chunk := self._stderr.read(_CHUNK):
+                *lines, partial = (partial + chunk).split(b"\n")
+                partial = partial[-LONGEST_STDERR_LINE:]
+                self._tail.extend(_readable(line) for line in lines[-STDERR_LINES:])
+            if partial:
+                self._tail.append(_readable(partial))
+
+    def _wait(self) -> None:
+        self._process.wait()
+        self._reader.join(SETTLE_SECONDS)  # answers written just before the exit still count
+        self._end("the server exited")
+
+    def _end(self, message: str) -> None:
+        with self._end_lock:
+            if self._ended:
+                return
+            self._ended = True
+        self._on_end(self._exit_error(message))
+
+    def _exit_error(self, message: str = "the server exited") -> ServerExitedError:
+        self._exited_within(SETTLE_SECONDS)
+        if self._process.poll() is not None and threading.current_thread() is not self._stderr_reader:
+            self._stderr_reader.join(SETTLE_SECONDS)
+        return ServerExitedError(message, self._process.poll(), self.stderr_tail)
+
+    def _exited_within(self, seconds: float) -> bool:
+        try:
+            self._process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            return False
+        return True
+
+    def _terminate(self) -> None:
+        with contextlib.suppress(OSError):
+            self._process.terminate()
+
+    def _kill(self) -> None:
+        with contextlib.suppress(OSError):
+            self._process.kill()
+
+    def _kill_group(self) -> None:
+        """The group is named after the server's pid, which stays taken as long as any process is in the group."""
+        if _POSIX:
+            with contextlib.suppress(OSError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+        else:
+            self._kill()
+
+
+def _readable(line: bytes) -> str:
+    return redact(line[-LONGEST_STDERR_LINE:].decode("utf-8", "replace").rstrip("\r"))
