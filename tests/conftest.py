@@ -1,0 +1,49 @@
+"""Owns the tests' surroundings: no keys, no network but loopback, no settings of the developer's."""
+
+from __future__ import annotations
+
+import os
+import re
+import runpy
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.fakes.ollama import FakeOllama
+from tests.fakes.openai import FakeOpenAI
+
+ROOT = Path(__file__).parent.parent
+_LOOPBACK_ONLY = ROOT / "tests" / "loopback_only"
+_OURS = re.compile(
+    r"(_API_KEY|_TOKEN|_BASE_URL|_HOST|_PROXY)$|^(MCP_MODELS_|MODEL_DEFAULT|OPENAI_|ANTHROPIC_|OLLAMA_)", re.IGNORECASE
+)
+
+runpy.run_path(str(_LOOPBACK_ONLY / "sitecustomize.py"))
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Takes every key and setting out of the environment, and holds child processes to loopback."""
+    for name in list(os.environ):
+        if _OURS.search(name):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("PYTHONPATH", str(_LOOPBACK_ONLY))
+    monkeypatch.setenv("MCP_MODELS_MAX_RETRIES", "0")
+
+
+@pytest.fixture
+def openai(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeOpenAI]:
+    """A fake OpenAI; the environment's key and base URL lead to it."""
+    with FakeOpenAI() as fake:
+        monkeypatch.setenv("OPENAI_API_KEY", fake.key)
+        monkeypatch.setenv("OPENAI_BASE_URL", f"{fake.url}/v1")
+        yield fake
+
+
+@pytest.fixture
+def ollama(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeOllama]:
+    """A fake Ollama; OLLAMA_HOST leads to it."""
+    with FakeOllama() as fake:
+        monkeypatch.setenv("OLLAMA_HOST", fake.url)
+        yield fake

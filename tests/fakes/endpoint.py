@@ -1,0 +1,153 @@
+"""Owns the HTTP side of every fake provider: a loopback server that checks requests and answers as it is told.
+
+A fake is no provider: it shows that our requests have the documented form, and what we make of the documented answers.
+"""
+
+from __future__ import annotations
+
+import json
+import select
+import socket
+import threading
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, Self
+
+
+@dataclass
+class Request:
+    """What a client sent."""
+
+    method: str
+    path: str
+    headers: dict[str, str]
+    body: dict[str, Any]
+
+
+@dataclass
+class Reply:
+    """What to answer.
+
+    Attributes:
+        status: The HTTP status.
+        body: The whole body; or, if there are `chunks`, nothing.
+        chunks: Pieces of a streamed body.
+        pause: Seconds before each chunk.
+        cut: Whether to hang up instead of ending the stream.
+        headers: Further headers.
+    """
+
+    status: int = 200
+    body: bytes = b""
+    chunks: Iterable[bytes] | None = None
+    pause: float = 0
+    cut: bool = False
+    headers: dict[str, str] = field(default_factory=dict)
+    content_type: str = "application/json"
+
+
+def json_reply(body: Any, status: int = 200, **headers: str) -> Reply:
+    """A JSON body."""
+    return Reply(status, json.dumps(body).encode(), headers={name.replace("_", "-"): value for name, value in headers.items()})
+
+
+class Endpoint:
+    """A provider's endpoint on loopback.
+
+    Attributes:
+        url: Its address.
+        requests: All requests so far.
+        disconnected: Set when a client hangs up while it is being answered.
+    """
+
+    def __init__(self) -> None:
+        self.requests: list[Request] = []
+        self.disconnected = threading.Event()
+        self.arrived = threading.Semaphore(0)
+        self._scripted: list[Reply] = []
+        endpoint = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_POST(self) -> None:
+                endpoint._handle(self)
+
+            do_GET = do_POST  # noqa: N815
+
+            def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+                pass
+
+        self._server = _Server(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+    def script(self, *replies: Reply) -> None:
+        """What to answer to the next requests, instead of what the provider would."""
+        self._scripted += replies
+
+    def check(self, request: Request) -> Reply | None:
+        """The provider's refusal of a request that breaks its rules."""
+        return None
+
+    def answer(self, request: Request) -> Reply:
+        """The provider's answer to a good request."""
+        raise NotImplementedError
+
+    def _handle(self, handler: BaseHTTPRequestHandler) -> None:
+        raw = handler.rfile.read(int(handler.headers.get("content-length", 0)))
+        headers = {name.lower(): value for name, value in handler.headers.items()}
+        request = Request(handler.command, handler.path, headers, json.loads(raw) if raw else {})
+        self.requests.append(request)
+        self.arrived.release()
+        refusal = self.check(request)
+        reply = refusal or (self._scripted.pop(0) if self._scripted else self.answer(request))
+        try:
+            self._send(handler, reply)
+        except OSError:
+            self.disconnected.set()
+
+    def _send(self, handler: BaseHTTPRequestHandler, reply: Reply) -> None:
+        handler.send_response(reply.status)
+        handler.send_header("content-type", reply.content_type)
+        for name, value in reply.headers.items():
+            handler.send_header(name, value)
+        if reply.chunks is None:
+            handler.send_header("content-length", str(len(reply.body)))
+            handler.end_headers()
+            handler.wfile.write(reply.body)
+            return
+        handler.send_header("transfer-encoding", "chunked")
+        handler.end_headers()
+        for chunk in reply.chunks:
+            if self._hung_up(handler.connection, reply.pause):
+                raise ConnectionResetError
+            handler.wfile.write(b"%x\r\n%s\r\n" % (len(chunk), chunk))
+        if reply.cut:
+            handler.close_connection = True
+            handler.connection.shutdown(socket.SHUT_RDWR)
+        else:
+            handler.wfile.write(b"0\r\n\r\n")
+
+    @staticmethod
+    def _hung_up(connection: socket.socket, seconds: float) -> bool:
+        """Waits and says whether the client hung up meanwhile."""
+        readable, _, _ = select.select([connection], [], [], seconds)
+        return bool(readable) and connection.recv(1, socket.MSG_PEEK) == b""
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 512
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that hangs up is no error of a fake's."""

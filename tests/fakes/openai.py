@@ -1,0 +1,177 @@
+"""Owns a strict fake of OpenAI's Responses and Chat Completions APIs.
+
+Shapes after https://platform.openai.com/docs/api-reference, texts of refusals as gateways' issues quote them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from tests.fakes.endpoint import Endpoint, Reply, Request, json_reply
+
+TEXT = "Hello from the fake."
+
+_RESPONSES_FIELDS = {
+    "model",
+    "input",
+    "instructions",
+    "store",
+    "stream",
+    "max_output_tokens",
+    "temperature",
+    "top_p",
+    "reasoning",
+    "text",
+}
+_CHAT_FIELDS = {
+    "model",
+    "messages",
+    "stream",
+    "stream_options",
+    "max_tokens",
+    "max_completion_tokens",
+    "temperature",
+    "top_p",
+    "stop",
+    "seed",
+    "reasoning_effort",
+    "response_format",
+}
+
+
+class FakeOpenAI(Endpoint):
+    """Refuses what OpenAI refuses; models named `reasoner…` take no temperature."""
+
+    key = "sk-proj-made-up-for-tests-0123456789"
+
+    def check(self, request: Request) -> Reply | None:
+        if request.headers.get("authorization") != f"Bearer {self.key}":
+            return error(401, "Incorrect API key provided: sk-proj-********6789.", code="invalid_api_key")
+        body = request.body
+        responses = request.path.endswith("/responses")
+        if not responses and not request.path.endswith("/chat/completions"):
+            return error(404, f"Invalid URL (POST {request.path})")
+        for name in ("model", "input" if responses else "messages"):
+            if name not in body:
+                return error(400, f"Missing required parameter: '{name}'.", param=name, code="missing_required_parameter")
+        for name in body.keys() - (_RESPONSES_FIELDS if responses else _CHAT_FIELDS):
+            return error(400, f"Unknown parameter: '{name}'.", param=name, code="unknown_parameter")
+        if body["model"] == "nope":
+            return error(404, "The model `nope` does not exist or you do not have access to it.", code="model_not_found")
+        if body["model"].startswith("reasoner") and "temperature" in body:
+            text = "Unsupported parameter: 'temperature' is not supported with this model."
+            return error(400, text, param="temperature")
+        return None
+
+    def answer(self, request: Request) -> Reply:
+        return responses_stream(request) if request.path.endswith("/responses") else chat_stream(request)
+
+
+def error(
+    status: int,
+    message: str,
+    *,
+    param: str | None = None,
+    code: str | None = None,
+    kind: str = "invalid_request_error",
+    **headers: str,
+) -> Reply:
+    """An error in OpenAI's envelope."""
+    return json_reply(
+        {"error": {"message": message, "type": kind, "param": param, "code": code}}, status, x_request_id="req_fake", **headers
+    )
+
+
+def sse(*events: dict[str, Any]) -> list[bytes]:
+    """Server-sent events, named after their `type` as the Responses API does."""
+    return [f"event: {event['type']}\ndata: {json.dumps(event)}\n\n".encode() for event in events]
+
+
+def stream(chunks: list[bytes] | Iterator[bytes], **options: Any) -> Reply:
+    """A streamed answer."""
+    return Reply(chunks=chunks, content_type="text/event-stream", headers={"x-request-id": "req_fake"}, **options)
+
+
+def response(
+    request: Request, *, status: str = "completed", output: list[dict[str, Any]] | None = None, **fields: Any
+) -> dict[str, Any]:
+    """A Response object."""
+    return {
+        "id": "resp_1",
+        "object": "response",
+        "created_at": 1,
+        "status": status,
+        "error": None,
+        "incomplete_details": None,
+        "model": f"{request.body['model']}-2026-01-01",
+        "output": [message(TEXT)] if output is None else output,
+        "usage": {
+            "input_tokens": 20,
+            "input_tokens_details": {"cached_tokens": 5, "cache_write_tokens": 0},
+            "output_tokens": 10,
+            "output_tokens_details": {"reasoning_tokens": 4},
+            "total_tokens": 30,
+        },
+        **fields,
+    }
+
+
+def message(text: str, kind: str = "output_text") -> dict[str, Any]:
+    """An output message of one part."""
+    part = {"type": kind, "text": text, "annotations": []} if kind == "output_text" else {"type": kind, "refusal": text}
+    return {"type": "message", "id": "msg_1", "role": "assistant", "status": "completed", "content": [part]}
+
+
+def deltas(text: str = TEXT) -> list[bytes]:
+    """The text events of a streamed response, a word each."""
+    words = [word if i == 0 else f" {word}" for i, word in enumerate(text.split())]
+    return sse(
+        *(
+            {"type": "response.output_text.delta", "item_id": "msg_1", "output_index": 0, "content_index": 0, "delta": w}
+            for w in words
+        )
+    )
+
+
+def responses_stream(request: Request, *, text: str = TEXT, last: str = "response.completed", **fields: Any) -> Reply:
+    """A whole streamed response."""
+    final = response(request, **fields)
+    return stream(
+        [
+            *sse({"type": "response.created", "response": {**final, "output": []}}),
+            *deltas(text),
+            *sse({"type": last, "response": final}),
+        ]
+    )
+
+
+def chat_chunk(request: Request, delta: dict[str, Any], finish_reason: str | None = None) -> bytes:
+    """A chunk of a streamed chat completion."""
+    choice = {"index": 0, "delta": delta, "finish_reason": finish_reason}
+    return _chat_event({"model": request.body["model"], "choices": [choice]})
+
+
+def chat_stream(request: Request, *, text: str = TEXT, finish_reason: str = "stop") -> Reply:
+    """A whole streamed chat completion, its usage in a last chunk."""
+    words = [word if i == 0 else f" {word}" for i, word in enumerate(text.split())]
+    usage = {
+        "prompt_tokens": 20,
+        "completion_tokens": 10,
+        "total_tokens": 30,
+        "prompt_tokens_details": {"cached_tokens": 5},
+        "completion_tokens_details": {"reasoning_tokens": 4},
+    }
+    chunks = [
+        chat_chunk(request, {"role": "assistant", "content": None}),
+        *(chat_chunk(request, {"content": word}) for word in words),
+        chat_chunk(request, {}, finish_reason),
+    ]
+    if (request.body.get("stream_options") or {}).get("include_usage"):
+        chunks.append(_chat_event({"model": request.body["model"], "choices": [], "usage": usage}))
+    return stream([*chunks, b"data: [DONE]\n\n"])
+
+
+def _chat_event(fields: dict[str, Any]) -> bytes:
+    return f"data: {json.dumps({'id': 'chatcmpl-1', 'object': 'chat.completion.chunk', 'created': 1, **fields})}\n\n".encode()

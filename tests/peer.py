@@ -1,0 +1,162 @@
+"""Owns a client of the tests' own: raw lines to a server process and back, each line held against the official wire types."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import queue
+import signal
+import subprocess
+import sys
+import threading
+import time
+from typing import Any, Self
+
+import mcp_types.methods as wire_types
+from mcp_types.jsonrpc import jsonrpc_message_adapter
+
+SECONDS = 20.0
+LEGACY = "2025-11-25"
+MODERN = "2026-07-28"
+MODERN_META = {
+    "io.modelcontextprotocol/protocolVersion": MODERN,
+    "io.modelcontextprotocol/clientCapabilities": {},
+    "io.modelcontextprotocol/clientInfo": {"name": "tests", "version": "1"},
+}
+
+
+def request(request_id: Any, method: str, params: dict[str, Any] | None = None, *, modern: bool = False) -> dict[str, Any]:
+    """A JSON-RPC request; with the modern era's `_meta` if asked for."""
+    params = dict(params or {})
+    if modern:
+        params["_meta"] = {**MODERN_META, **params.get("_meta", {})}
+    return {"jsonrpc": "2.0", "id": request_id, "method": method, "params": params}
+
+
+def call(request_id: Any, arguments: dict[str, Any], *, modern: bool = False, **meta: Any) -> dict[str, Any]:
+    """A call of the tool `complete`."""
+    params: dict[str, Any] = {"name": "complete", "arguments": arguments}
+    return request(request_id, "tools/call", {**params, "_meta": meta} if meta else params, modern=modern)
+
+
+class Peer:
+    """A server process and the raw lines to and from it.
+
+    Args:
+        command: What to start; a word without a slash is a provider's name.
+    """
+
+    def __init__(self, *command: str, **options: Any) -> None:
+        words = (
+            [sys.executable, "-m", f"mcp_models.servers.{command[0]}_mcp_server", *command[1:]]
+            if command[0].isalpha()
+            else command
+        )
+        self.process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options)
+        self.stderr = b""
+        self._lines: queue.Queue[bytes | None] = queue.Queue()
+        self._asked: dict[Any, tuple[str, str]] = {}
+        self._threads = [threading.Thread(target=work, daemon=True) for work in (self._read, self._read_stderr)]
+        for thread in self._threads:
+            thread.start()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.process.kill()
+        self.process.wait(SECONDS)
+        for thread in self._threads:
+            thread.join(SECONDS)
+        for pipe in (self.process.stdin, self.process.stdout, self.process.stderr):
+            assert pipe
+            with contextlib.suppress(BrokenPipeError):
+                pipe.close()
+
+    def send(self, *messages: dict[str, Any] | bytes) -> None:
+        """Writes messages, or raw lines, in one go."""
+        assert self.process.stdin
+        lines = []
+        for message in messages:
+            if isinstance(message, dict) and "id" in message:
+                meta = message.get("params", {}).get("_meta", {})
+                era = MODERN if "io.modelcontextprotocol/protocolVersion" in meta else LEGACY
+                self._asked[json.dumps(message["id"])] = (message.get("method", ""), era)
+            lines.append(message if isinstance(message, bytes) else json.dumps(message).encode())
+        self.process.stdin.write(b"".join(line + b"\n" for line in lines))
+        self.process.stdin.flush()
+
+    def read(self, seconds: float = SECONDS) -> dict[str, Any]:
+        """The next line, checked against the official types."""
+        try:
+            line = self._lines.get(timeout=seconds)
+        except queue.Empty:
+            raise AssertionError(f"the server wrote nothing for {seconds} s; stderr: {self.stderr.decode()}") from None
+        assert line is not None, f"the server closed its stdout; stderr: {self.stderr.decode()}"
+        message: dict[str, Any] = json.loads(line)
+        self._check(line, message)
+        return message
+
+    def ask(self, message: dict[str, Any] | bytes, seconds: float = SECONDS) -> dict[str, Any]:
+        """Sends one message and returns the next line."""
+        self.send(message)
+        return self.read(seconds)
+
+    def initialize(self, version: str = LEGACY) -> dict[str, Any]:
+        """Shakes hands in the legacy way."""
+        client = {"name": "tests", "version": "1"}
+        return self.ask(request(0, "initialize", {"protocolVersion": version, "capabilities": {}, "clientInfo": client}))
+
+    def close_stdin(self) -> None:
+        """Ends the input."""
+        assert self.process.stdin
+        self.process.stdin.close()
+
+    def rest(self, seconds: float = SECONDS) -> list[dict[str, Any]]:
+        """All lines until the server closes its stdout."""
+        messages = []
+        while (line := self._lines.get(timeout=seconds)) is not None:
+            messages.append(json.loads(line))
+            self._check(line, messages[-1])
+        return messages
+
+    def exit_code(self, seconds: float = SECONDS) -> int:
+        """The exit code; the server has so many seconds to exit."""
+        return self.process.wait(seconds)
+
+    def signal(self, number: signal.Signals) -> None:
+        """Sends a signal to the process."""
+        os.kill(self.process.pid, number)
+
+    def _check(self, line: bytes, message: dict[str, Any]) -> None:
+        jsonrpc_message_adapter.validate_json(line)
+        if "result" in message:
+            method, era = self._asked[json.dumps(message["id"])]
+            if method == "ping":
+                assert message["result"] == {}
+            else:
+                wire_types.validate_server_result(method, era, message["result"])
+                wire_types.parse_server_result(method, era, message["result"])
+        elif "method" in message:
+            for era in (LEGACY, MODERN):
+                wire_types.parse_server_notification(message["method"], era, message["params"])
+
+    def _read(self) -> None:
+        assert self.process.stdout
+        for line in self.process.stdout:
+            self._lines.put(line)
+        self._lines.put(None)
+
+    def _read_stderr(self) -> None:
+        assert self.process.stderr
+        for line in self.process.stderr:
+            self.stderr += line
+
+
+def wait_until(condition: Any, seconds: float = SECONDS) -> None:
+    """Waits, by asking again, for what no event tells; fails after so many seconds."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        threading.Event().wait(0.01)

@@ -1,0 +1,212 @@
+"""One call from its arguments to its result, with an adapter of the test's own."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from mcp_models.servers.core import errors
+from mcp_models.servers.core.call import Caller, default_timeout
+from mcp_models.servers.core.completion import Completion, CompletionRequest, Usage
+from mcp_models.servers.core.provider import Provider
+
+Behaviour = Callable[[CompletionRequest, Callable[[str], None]], Completion | None]
+
+
+class Scripted(Provider):
+    """Does as the test says, and keeps the requests."""
+
+    name = "scripted"
+    title = "Scripted"
+    summary = "For tests."
+    default_model = "default"
+    parameters = frozenset({"temperature", "top_p", "stop", "reasoning_effort", "response_schema"})
+    native_names = {"thinking": "reasoning_effort", "stop_sequences": "stop"}
+
+    def __init__(self, behaviour: Behaviour) -> None:
+        super().__init__()
+        self.behaviour = behaviour
+        self.requests: list[CompletionRequest] = []
+
+    async def complete(self, request: CompletionRequest, on_text: Callable[[str], None]) -> Completion:
+        self.requests.append(request)
+        completion = self.behaviour(request, on_text)
+        if completion is None:
+            await asyncio.Event().wait()
+        assert completion
+        return completion
+
+
+def answered(text: str = "fine", **fields: Any) -> Completion:
+    return Completion(**{"text": text, "model": "m-1", "stop_reason": "end_turn", **fields})
+
+
+def caller(behaviour: Behaviour) -> tuple[Caller, Scripted]:
+    provider = Scripted(behaviour)
+    return Caller(provider), provider
+
+
+async def ask(behaviour: Behaviour, **arguments: Any) -> dict[str, Any]:
+    result = await caller(behaviour)[0].call_tool({"prompt": "x", **arguments}, lambda text: None)
+    meta: dict[str, Any] = result["_meta"]
+    return {**meta.get("mcp-models/completion", {}), **meta.get("mcp-models/error", {}), "result": result}
+
+
+def refuses(*names: str, by_param: bool = True, text: str = "is not supported with this model.") -> Behaviour:
+    """An adapter whose model refuses some parameters."""
+
+    def behaviour(request: CompletionRequest, on_text: Callable[[str], None]) -> Completion:
+        for name in names:
+            if getattr(request, name) is not None:
+                raise errors.InvalidRequestError(f"{name} {text}", param=name if by_param else None)
+        return answered()
+
+    return behaviour
+
+
+async def test_the_result_is_the_text_once_and_the_record_in_meta() -> None:
+    record = await ask(lambda request, on_text: answered(usage=Usage(input_tokens=3, output_tokens=4)))
+    result = record["result"]
+    assert result["content"] == [{"type": "text", "text": "fine"}]
+    assert result["isError"] is False
+    assert "structuredContent" not in result
+    assert (record["model"], record["provider"], record["tokens_used"]) == ("m-1", "scripted", 7)
+    assert "text" not in record
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environment", "model"),
+    [({}, None, "default"), ({}, "from-env", "from-env"), ({"model": "given"}, "from-env", "given")],
+)
+async def test_the_model(
+    monkeypatch: pytest.MonkeyPatch, arguments: dict[str, Any], environment: str | None, model: str
+) -> None:
+    if environment:
+        monkeypatch.setenv("MODEL_DEFAULT", environment)
+    asked, provider = caller(lambda request, on_text: answered())
+    await asked.call_tool({"prompt": "x", **arguments}, lambda text: None)
+    assert provider.requests[0].model == model
+
+
+async def test_the_default_temperature_is_sent_and_dropped_without_a_word() -> None:
+    asked, provider = caller(refuses("temperature"))
+    result = await asked.call_tool({"prompt": "x"}, lambda text: None)
+    assert [request.temperature for request in provider.requests] == [7.3e-07, None]
+    assert result["_meta"]["mcp-models/completion"]["dropped_params"] == []
+
+
+@pytest.mark.parametrize("by_param", [True, False], ids=["named in param", "named in the message"])
+async def test_a_refused_parameter_is_dropped_reported_and_remembered(by_param: bool) -> None:
+    asked, provider = caller(refuses("temperature", "top_p", by_param=by_param))
+    arguments = {"prompt": "x", "temperature": 0, "top_p": 0.5}
+    for tries in (3, 4):
+        result = await asked.call_tool(arguments, lambda text: None)
+        assert result["_meta"]["mcp-models/completion"]["dropped_params"] == ["temperature", "top_p"]
+        assert len(provider.requests) == tries
+    await asked.call_tool({**arguments, "model": "another"}, lambda text: None)
+    assert provider.requests[4].temperature == 0
+
+
+async def test_what_the_provider_lacks_is_never_sent() -> None:
+    asked, provider = caller(lambda request, on_text: answered())
+    result = await asked.call_tool({"prompt": "x", "seed": 5}, lambda text: None)
+    assert provider.requests[0].seed is None
+    assert result["_meta"]["mcp-models/completion"]["dropped_params"] == ["seed"]
+
+
+async def test_the_providers_own_names_are_understood() -> None:
+    def behaviour(request: CompletionRequest, on_text: Callable[[str], None]) -> Completion:
+        if request.reasoning_effort is not None:
+            raise errors.InvalidRequestError('"tiny" does not support thinking')
+        return answered()
+
+    assert (await ask(behaviour, reasoning_effort="low"))["dropped_params"] == ["reasoning_effort"]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        errors.InvalidRequestError("temperature must be nice"),
+        errors.InvalidRequestError("model is not supported"),
+        errors.InvalidRequestError("nope", param="max_output_tokens"),
+        errors.InvalidRequestError("the schema is invalid", param="text.format.schema"),
+        errors.AuthenticationError("temperature is not supported"),
+    ],
+)
+async def test_any_other_refusal_is_the_callers_to_know(error: errors.CompletionError) -> None:
+    def behaviour(request: CompletionRequest, on_text: Callable[[str], None]) -> Completion:
+        raise error
+
+    record = await ask(behaviour, temperature=1, response_schema={})
+    assert record["type"] == error.type
+    assert record["result"]["isError"] is True
+
+
+async def test_the_deadline_ends_the_call_and_keeps_what_had_come() -> None:
+    def behaviour(request: CompletionRequest, on_text: Callable[[str], None]) -> None:
+        on_text("so far")
+
+    record = await ask(behaviour, timeout=0.05)
+    assert (record["type"], record["retryable"], record["partial"]) == ("timeout", True, "so far")
+    assert "0.05 s" in record["message"]
+
+
+@pytest.mark.parametrize(
+    ("completion", "kind"),
+    [
+        (answered(""), "empty_output"),
+        (answered(" \n"), "empty_output"),
+        (answered("", stop_reason="max_tokens", usage=Usage(reasoning_tokens=9)), "empty_output"),
+        (answered("", stop_reason="refusal"), "refusal"),
+        (answered("half", stop_reason="refusal"), "refusal"),
+        (answered("", stop_reason="content_filter"), "content_filter"),
+    ],
+)
+async def test_what_only_looks_like_an_answer_is_an_error(completion: Completion, kind: str) -> None:
+    assert (await ask(lambda request, on_text: completion))["type"] == kind
+
+
+async def test_thinking_that_ate_the_budget_is_said_to_have() -> None:
+    completion = answered("", stop_reason="max_tokens", reasoning="hmm")
+    assert "the whole budget went into thinking" in (await ask(lambda request, on_text: completion))["message"]
+
+
+async def test_a_structured_answer_comes_parsed() -> None:
+    record = await ask(lambda request, on_text: answered('{"a": 1}'), response_schema={"type": "object"})
+    assert record["result"]["structuredContent"] == {"a": 1}
+    assert record["result"]["content"][0]["text"] == '{"a": 1}'
+
+
+async def test_a_structured_answer_that_is_no_json_is_a_warning() -> None:
+    record = await ask(lambda request, on_text: answered("sorry"), response_schema={"type": "object"})
+    assert "structuredContent" not in record["result"]
+    assert len(record["warnings"]) == 1
+
+
+async def test_every_error_type_reaches_the_caller_with_its_details() -> None:
+    for name, cls in errors.ERROR_TYPES.items():
+
+        def behaviour(request: CompletionRequest, on_text: Callable[[str], None], cls: Any = cls) -> Completion:
+            raise cls("went wrong.", status=418, retry_after=3, request_id="r1")
+
+        record = await ask(behaviour)
+        assert (record["type"], record["status"], record["retry_after"], record["request_id"]) == (name, 418, 3, "r1")
+        assert record["message"].startswith("Scripted: went wrong.")
+        assert record["result"]["content"] == [{"type": "text", "text": record["message"]}]
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("5", 5), ("0.5", 0.5), ("", 600)])
+def test_the_default_deadline(monkeypatch: pytest.MonkeyPatch, text: str, seconds: float) -> None:
+    monkeypatch.setenv("MCP_MODELS_TIMEOUT", text)
+    assert default_timeout() == seconds
+
+
+@pytest.mark.parametrize("text", ["soon", "0", "-1", "inf", "nan"])
+async def test_a_senseless_default_deadline_is_said_to_be(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    monkeypatch.setenv("MCP_MODELS_TIMEOUT", text)
+    record = await ask(lambda request, on_text: answered())
+    assert record["type"] == "configuration"
+    assert "MCP_MODELS_TIMEOUT" in record["message"]

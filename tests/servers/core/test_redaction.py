@@ -1,0 +1,74 @@
+"""Secrets: known values everywhere, what looks like a key in errors and logs."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+
+from mcp_models.servers.core import redaction
+
+SECRET = "a-very-private-value"
+
+
+@pytest.fixture(autouse=True)
+def no_known_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(redaction, "_known", [])
+
+
+@pytest.mark.parametrize("name", ["OPENAI_API_KEY", "ANTHROPIC_AUTH_TOKEN", "SOME_SECRET", "DB_PASSWORD", "my_api_key"])
+def test_the_values_of_credentials_in_the_environment_are_removed(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv(name, f" {SECRET}\n")
+    redaction.protect_environment()
+    assert redaction.redact(f"with {SECRET}!") == "with [redacted]!"
+    assert redaction.redact_values(f"with {SECRET}!") == "with [redacted]!"
+
+
+@pytest.mark.parametrize("name", ["KEYBOARD", "TOKENIZERS_PARALLELISM", "PATH"])
+def test_other_variables_are_left_alone(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv(name, SECRET)
+    redaction.protect_environment()
+    assert SECRET in redaction.redact(SECRET)
+
+
+def test_a_placeholder_is_no_secret() -> None:
+    redaction.protect("ollama")
+    assert redaction.redact("Ollama and ollama") == "Ollama and ollama"
+
+
+def test_the_longer_of_two_keys_goes_first() -> None:
+    redaction.protect("abcdefgh")
+    redaction.protect("abcdefghijkl")
+    assert redaction.redact("abcdefghijkl") == "[redacted]"
+
+
+@pytest.mark.parametrize(
+    ("text", "clean"),
+    [
+        ("Incorrect API key provided: sk-proj-****6789.", "Incorrect API key provided: [redacted]."),
+        ("sk-ant-api03-xyz_1-2", "[redacted]"),
+        ("AIzaSyA1234567890", "[redacted]"),
+        ("Authorization: Bearer abc.def", "Authorization: Bearer [redacted]"),
+        ("https://host/v1?key=abc&alt=sse", "https://host/v1?key=[redacted]&alt=sse"),
+        ("http://me:pw@proxy:80/x", "http://[redacted]@proxy:80/x"),
+        ("a task-oriented risk-averse desk-lamp-thing", "a task-oriented risk-averse desk-lamp-thing"),
+    ],
+)
+def test_what_looks_like_a_key_is_removed_from_errors(text: str, clean: str) -> None:
+    assert redaction.redact(text) == clean
+
+
+def test_a_models_words_keep_what_only_looks_like_a_key() -> None:
+    assert redaction.redact_values("use sk-example-key-123") == "use sk-example-key-123"
+
+
+def test_a_record_is_cleaned_to_its_depth() -> None:
+    redaction.protect(SECRET)
+    assert redaction.redact_record({"a": [SECRET, {"b": SECRET}], "n": 1}) == {"a": ["[redacted]", {"b": "[redacted]"}], "n": 1}
+
+
+def test_stderr_is_redacted() -> None:
+    redaction.protect(SECRET)
+    stream = io.StringIO()
+    print("log:", SECRET, file=redaction.RedactedStream(stream))
+    assert stream.getvalue() == "log: [redacted]\n"

@@ -1,0 +1,61 @@
+"""JSON on the wire: whatever comes in, what goes out is valid JSON on one line."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from mcp_models.servers.core import wire
+
+
+@pytest.mark.parametrize(
+    ("line", "value"),
+    [
+        (b'{"a": 1}\r\n', {"a": 1}),
+        (b'\xef\xbb\xbf{"a": 1}', {"a": 1}),
+        (b'"\\ud83d\\ude00"', "\U0001f600"),
+        (b'"a\\ud800b"', "a\ufffdb"),
+        (b'{"\\ud800": ["\\uDC00"]}', {"\ufffd": ["\ufffd"]}),
+        ('"\u2028"'.encode(), "\u2028"),
+    ],
+)
+def test_decode(line: bytes, value: object) -> None:
+    assert wire.decode(line) == value
+
+
+@pytest.mark.parametrize("line", [b"", b"{", b"NaN", b"[Infinity]", b"\xff", b"[" * 50_000, b"9" * 5000, b'"\n"', b'"a" "b"'])
+def test_what_is_no_json_is_a_value_error(line: bytes) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        wire.decode(line)
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("a\ud800b", "a\ufffdb"),
+        ("\ud83d\ude00", "\U0001f600"),
+        ({"x": [float("nan"), float("inf"), 1.5]}, {"x": [None, None, 1.5]}),
+        ("line\u2028and\u2029paragraph\nnew\r", "line\u2028and\u2029paragraph\nnew\r"),
+        ("\\\u2028", "\\\u2028"),
+        ("é" * 10, "é" * 10),
+    ],
+)
+def test_what_is_encoded_is_one_valid_line_for_every_reader(value: object, expected: object) -> None:
+    line = wire.encode(value)
+    assert json.loads(line) == expected
+    assert line.decode().count("\n") == 1
+    assert not set("\u2028\u2029") & set(line.decode())
+
+
+def test_a_large_text_passes_unharmed() -> None:
+    text = "0123456789" * 2_000_000
+    assert wire.decode(wire.encode({"text": text})) == {"text": text}
+
+
+@pytest.mark.parametrize(
+    ("value", "name"),
+    [({}, "object"), ([], "array"), ("", "string"), (True, "boolean"), (1, "integer"), (1.5, "number"), (None, "null")],
+)
+def test_kinds_are_jsons(value: object, name: str) -> None:
+    assert wire.kind(value) == name
