@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 STDERR_LINES = 20
 LONGEST_STDERR_LINE = 2000
-SETTLE_SECONDS = 0.5
+SETTLE_SECONDS = 0.2
 """How long an exit code, the rest of stdout or the last words on stderr may take to arrive after the first sign of an end."""
 
 _POSIX = os.name == "posix"
@@ -105,22 +105,29 @@ class ServerProcess:
                 written = self._write_some(view, deadline)
                 view = view[written:]
         except (OSError, ValueError):  # a broken or already closed pipe
+            self._exited_within(SETTLE_SECONDS)
             raise self._exit_error() from None
         finally:
             self._write_lock.release()
 
     def stop(self, grace: float) -> None:
         """Ends it: closes its stdin, waits `grace` seconds, then SIGTERM, then SIGKILL to its whole process group."""
-        with self._write_lock, contextlib.suppress(OSError):
-            self._stdin.close()
+        self._close_stdin(grace)
         for end in (self._terminate, self._kill):
             if self._exited_within(grace):
                 break
             end()
         self._kill_group()  # whatever the server left behind
+        self._close_stdin(SETTLE_SECONDS)
         for thread in (self._reader, self._stderr_reader, self._waiter):
             if thread is not threading.current_thread():
                 thread.join(SETTLE_SECONDS)
+
+    def _close_stdin(self, timeout: float) -> None:
+        if self._write_lock.acquire(timeout=timeout):  # else a writer is stuck, and killing the process frees it
+            with contextlib.suppress(OSError):
+                self._stdin.close()
+            self._write_lock.release()
 
     def _write_some(self, view: memoryview, deadline: float) -> int:
         while True:
@@ -149,8 +156,7 @@ class ServerProcess:
                     partial.clear()
                 if rest:
                     partial.append(rest)
-        self._exited_within(SETTLE_SECONDS)
-        self._end("the server closed its stdout" if self._process.poll() is None else "the server exited")
+        self._end("the server exited" if self._exited_within(SETTLE_SECONDS) else "the server closed its stdout")
 
     def _read_stderr(self) -> None:
         with self._stderr:
@@ -175,7 +181,6 @@ class ServerProcess:
         self._on_end(self._exit_error(message))
 
     def _exit_error(self, message: str = "the server exited") -> ServerExitedError:
-        self._exited_within(SETTLE_SECONDS)
         if self._process.poll() is not None and threading.current_thread() is not self._stderr_reader:
             self._stderr_reader.join(SETTLE_SECONDS)
         return ServerExitedError(message, self._process.poll(), self.stderr_tail)

@@ -121,6 +121,8 @@ class Session:
     def _connect(self) -> Connection:
         with self._starting:
             if self._connection is None or not self._connection.alive:
+                if self._connection is not None:
+                    self._connection.close(grace=0)
                 self._connection = Connection(self.command, self._env, self._start_timeout)
             return self._connection
 
@@ -166,13 +168,16 @@ class Connection:
             message = f"no answer to {method} within {timeout:g} s"
             raise ServerTimeoutError(message, stderr=self._process.stderr_tail) from None
         except BaseException:
-            self._cancel(request_id, "abandoned")
+            if not future.done():
+                self._cancel(request_id, "abandoned")
             raise
         finally:
             self._forget(request_id)
 
     def close(self, grace: float = STOP_SECONDS) -> None:
-        """Ends the server."""
+        """Ends the server; what it still works on is cancelled, as it would finish that first."""
+        for request_id in list(self._pending):
+            self._cancel(request_id, "closed")
         self._process.stop(grace)
         self._fail(ServerExitedError("the session was closed"))
 

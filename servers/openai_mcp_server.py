@@ -52,7 +52,6 @@ _BY_CODE: dict[str, type[errors.CompletionError]] = {
     "content_policy_violation": errors.ContentFilterError,
     "invalid_prompt": errors.ContentFilterError,
     "rate_limit_exceeded": errors.RateLimitError,
-    "server_error": errors.ProviderError,
     "exceed_context_size_error": errors.ContextLengthError,
 }
 
@@ -117,7 +116,8 @@ async def _respond(client: AsyncOpenAI, request: CompletionRequest, on_text: OnT
             elif event.type in ("response.completed", "response.incomplete"):
                 return responses_completion(event.response, stream.response.headers.get("x-request-id"))
             elif event.type == "response.failed":
-                raise _failed(event.response)
+                failure = event.response.error
+                raise _failed(failure and failure.code, failure.message if failure else "it gave no reason.")
     raise errors.UnreachableError("OpenAI ended the answer in its middle.")
 
 
@@ -302,17 +302,15 @@ def _map_api_errors() -> Iterator[None]:
         said = core.http.quote(error.body if error.body is not None else error.response.text)
         raise core.http.from_response(error.response, said, _error_class(error), param=error.param) from error
     except APIError as error:  # an error event within a stream
-        raise (_error_class(error) or errors.ProviderError)(f"{core.http.quote(error.body or error.message)}.") from error
+        raise _failed(error.code, core.http.quote(error.body or error.message)) from error
 
 
 def _error_class(error: APIError) -> type[errors.CompletionError] | None:
     return _BY_CODE.get(error.code or "") or _BY_CODE.get(error.type or "")
 
 
-def _failed(response: Response) -> errors.CompletionError:
-    code = response.error.code if response.error else ""
-    said = response.error.message if response.error else "it gave no reason"
-    cls = _BY_CODE.get(code, errors.ProviderError)
+def _failed(code: str | None, said: str) -> errors.CompletionError:
+    cls = _BY_CODE.get(code or "", errors.ProviderError)
     return cls(f"the model failed while it answered: {said}", retryable=code in ("server_error", "rate_limit_exceeded"))
 
 

@@ -45,7 +45,7 @@ def checked_url(text: str, variable: str) -> str:
         url = httpx2.URL(text)
     except httpx2.InvalidURL:
         url = httpx2.URL("")
-    if url.scheme not in ("http", "https") or not url.host:
+    if url.scheme not in ("http", "https") or not url.host or len(text.split()) != 1:
         raise errors.ConfigurationError(f"{variable}: expected a URL such as http://localhost:8080, got {text!r}.")
     return text.rstrip("/")
 

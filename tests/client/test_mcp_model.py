@@ -1,0 +1,166 @@
+"""MCPModel: the signature and the result of `call`, for our servers and for others'."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mcp_models.client import (
+    TEMPERATURE_DEFAULT,
+    EchoMCPModel,
+    MCPModel,
+    Model,
+    OllamaMCPModel,
+    OpenAIMCPModel,
+    ServerStartError,
+)
+from mcp_models.client.mcp_model import server_command
+from tests.fakes.ollama import FakeOllama
+from tests.fakes.openai import TEXT, FakeOpenAI
+
+RESULT_KEYS = {
+    *("output", "model", "tokens_used", "provider", "stop_reason", "native_stop_reason", "usage", "cost_usd", "request_id"),
+    *("latency_ms", "auth_mode", "reasoning", "dropped_params", "warnings"),
+}
+FAILURE_KEYS = {
+    *("output", "model", "tokens_used", "provider", "error", "error_type", "retryable", "retry_after", "status"),
+    *("request_id", "partial"),
+}
+
+
+def test_the_seeds_signatures() -> None:
+    assert list(inspect.signature(MCPModel).parameters)[:4] == ["provider", "model_name", "server_script", "api_key"]
+    for face in (Model, MCPModel):
+        parameters = inspect.signature(face.call).parameters
+        assert list(parameters)[1:5] == ["prompt", "max_tokens", "temperature", "system"]
+        assert [parameters[name].default for name in ("max_tokens", "temperature", "system")] == [4096, None, None]
+    assert TEMPERATURE_DEFAULT == Model.TEMPERATURE_DEFAULT == 7.3e-07
+
+
+def test_an_answer() -> None:
+    with EchoMCPModel() as model:
+        result = model.call("one two")
+    assert (result["output"], result["model"], result["tokens_used"], result["provider"]) == ("one two", "echo", 4, "echo")
+    assert set(result) == RESULT_KEYS
+    json.dumps(result)
+
+
+def test_a_providers_failure_is_a_result() -> None:
+    with EchoMCPModel("echo-error-rate_limit") as model:
+        result = model.call("x")
+    assert set(result) == FAILURE_KEYS
+    assert (result["output"], result["error_type"], result["retryable"]) == (None, "rate_limit", True)
+    assert result["error"].startswith("Echo: ")
+    json.dumps(result)
+
+
+def test_every_option_reaches_the_provider(openai: FakeOpenAI) -> None:
+    with OpenAIMCPModel("m") as model:
+        model.call("x", 7, 0.0, "Be brief.", stop=["END"], seed=5, top_p=0.5)
+    body = openai.requests[0].body
+    assert (body["max_tokens"], body["temperature"], body["stop"], body["seed"], body["top_p"]) == (7, 0, ["END"], 5, 0.5)
+    assert body["messages"][0] == {"role": "system", "content": "Be brief."}
+
+
+def test_a_conversation_instead_of_a_prompt() -> None:
+    messages = [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}, {"role": "user", "content": "c"}]
+    with EchoMCPModel() as model:
+        assert model.call("", messages=messages)["output"] == "c"
+
+
+def test_an_unknown_option_is_an_error_that_names_it() -> None:
+    with EchoMCPModel() as model:
+        result = model.call("x", top_k=5)
+    assert result["error_type"] == "invalid_request"
+    assert "top_k" in result["error"]
+
+
+def test_a_key_reaches_the_server_by_its_environment_only(openai: FakeOpenAI, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OPENAI_API_KEY")
+    with OpenAIMCPModel("m", api_key=openai.key) as model:
+        assert model.call("x")["output"] == TEXT
+        assert openai.key not in " ".join(model.session.command)
+        assert openai.key not in repr(model) + str(vars(model))
+    assert "OPENAI_API_KEY" not in os.environ
+
+
+def test_ollama(ollama: FakeOllama) -> None:
+    with OllamaMCPModel("tiny") as model:
+        result = model.call("x")
+    assert (result["provider"], result["model"], result["tokens_used"]) == ("ollama", "tiny", 31)
+
+
+def test_a_timeout_of_the_model_holds_for_each_call(openai: FakeOpenAI) -> None:
+    from tests.fakes.openai import stream
+
+    openai.script(stream([b": \n\n"], pause=60))
+    with OpenAIMCPModel("m", timeout=0.3) as model:
+        assert model.call("x")["error_type"] == "timeout"
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        "servers/echo_mcp_server.py",
+        "echo_mcp_server.py",
+        "mcp_models.servers.echo_mcp_server",
+        Path("servers/echo_mcp_server.py"),
+    ],
+)
+def test_a_server_is_found_from_any_folder(script: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    with MCPModel("echo", "echo", script) as model:
+        assert model.call("x")["output"] == "x"
+
+
+def test_the_current_folder_comes_first(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "echo_mcp_server.py").touch()
+    monkeypatch.chdir(tmp_path)
+    assert server_command("echo_mcp_server.py") == [sys.executable, str(tmp_path / "echo_mcp_server.py")]
+
+
+def test_a_whole_command_is_taken_as_it_is() -> None:
+    assert server_command(["uvx", "some-server"]) == ["uvx", "some-server"]
+
+
+def test_a_missing_script_is_named() -> None:
+    with pytest.raises(ServerStartError, match="nowhere_mcp_server"):
+        MCPModel("x", "m", "nowhere_mcp_server.py")
+
+
+OTHER = """
+import json, sys
+for line in sys.stdin:
+    request = json.loads(line)
+    if request.get("method") == "initialize":
+        result = {"protocolVersion": "2024-11-05", "capabilities": {"tools": {}}, "serverInfo": {"name": "x", "version": "1"}}
+    elif request.get("method") == "tools/call":
+        assert request["params"]["name"] == "execute_task"
+        text = request["params"]["arguments"]["prompt"].upper()
+        result = {"content": [{"type": "text", "text": text}], "isError": text == "FAIL"}
+    else:
+        continue
+    print(json.dumps({"jsonrpc": "2.0", "id": request["id"], "result": result}), flush=True)
+"""
+
+
+def test_somebody_elses_server_that_answers_with_text_alone(tmp_path: Path) -> None:
+    (tmp_path / "other.py").write_text(OTHER)
+    with MCPModel("other", "m", tmp_path / "other.py", tool_name="execute_task") as model:
+        assert model.call("hi") == {"output": "HI", "model": "m", "tokens_used": 0, "provider": "other"}
+        failure = model.call("fail")
+    assert (failure["output"], failure["error"], failure["error_type"]) == (None, "FAIL", "provider_error")
+
+
+def test_two_hundred_calls_in_flight_on_one_model() -> None:
+    from concurrent.futures import ThreadPoolExecutor
+
+    with EchoMCPModel("echo-slow-0.5") as model, ThreadPoolExecutor(200) as pool:
+        outputs = list(pool.map(lambda n: model.call(f"p{n}")["output"], range(200)))
+    assert outputs == [f"p{n}" for n in range(200)]

@@ -1,0 +1,351 @@
+"""The session: the handshake in either era, requests matched by id, and every way a server can fail."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mcp_models.client import (
+    ServerExitedError,
+    ServerJSONError,
+    ServerProtocolError,
+    ServerStartError,
+    ServerTimeoutError,
+    Session,
+    SessionError,
+)
+from tests.peer import wait_until
+
+ECHO = [sys.executable, "-m", "mcp_models.servers.echo_mcp_server"]
+
+PRELUDE = """
+import json, os, sys, time
+def read():
+    line = sys.stdin.readline()
+    if not line: sys.exit(0)
+    return json.loads(line)
+def write(text):
+    sys.stdout.write(text + "\\n"); sys.stdout.flush()
+def answer(request, result):
+    write(json.dumps({"jsonrpc": "2.0", "id": request["id"], "result": result}))
+def refuse(code, message):
+    write(json.dumps({"jsonrpc": "2.0", "id": read()["id"], "error": {"code": code, "message": message}}))
+def shake_hands():
+    answer(read(), {"protocolVersion": "2024-11-05", "capabilities": {}, "serverInfo": {"name": "x", "version": "1"}})
+    assert read()["method"] == "notifications/initialized"
+TEXT = {"content": [{"type": "text", "text": "hi"}]}
+"""
+
+
+@pytest.fixture
+def script(tmp_path: Path) -> Iterator[Callable[[str], Session]]:
+    """Makes a session with a server of a few lines."""
+    sessions = []
+
+    def make(body: str, **options: Any) -> Session:
+        path = tmp_path / "server.py"
+        path.write_text(PRELUDE + body)
+        sessions.append(Session([sys.executable, str(path)], **options))
+        return sessions[-1]
+
+    yield make
+    for session in sessions:
+        session.close()
+
+
+def call(session: Session, timeout: float = 10, **arguments: Any) -> str:
+    result = session.call_tool("complete", {"prompt": "hi", **arguments}, timeout=timeout)
+    text: str = result["content"][0]["text"]
+    return text
+
+
+def test_a_call() -> None:
+    with Session(ECHO) as session:
+        assert call(session) == "hi"
+        assert [tool["name"] for tool in session.list_tools()] == ["complete"]
+
+
+def test_it_starts_on_first_use_and_again_after_a_close() -> None:
+    session = Session(ECHO)
+    assert call(session) == "hi"
+    session.close()
+    assert call(session) == "hi"
+    session.close()
+
+
+def test_two_hundred_calls_in_flight_each_get_their_own_answer() -> None:
+    answers: dict[int, str] = {}
+    with Session(ECHO) as session:
+
+        def work(n: int) -> None:
+            answers[n] = call(session, prompt=f"p{n}", model="echo-slow-0.5")
+
+        threads = [threading.Thread(target=work, args=(n,)) for n in range(200)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(30)
+    assert answers == {n: f"p{n}" for n in range(200)}
+
+
+def test_progress_reaches_its_own_call() -> None:
+    seen: list[dict[str, Any]] = []
+    with Session(ECHO) as session:
+        arguments = {"prompt": "one two", "model": "echo-slow-0.2"}
+        session.call_tool("complete", arguments, timeout=10, on_progress=seen.append, stream=True)
+    assert "".join(params["_meta"]["mcp-models/delta"] for params in seen) == "one two"
+
+
+def test_an_exception_in_on_progress_ends_the_call() -> None:
+    def on_progress(params: dict[str, Any]) -> None:
+        raise LookupError("the caller's own")
+
+    with Session(ECHO) as session, pytest.raises(LookupError, match="the caller's own"):
+        session.call_tool("complete", {"prompt": "x", "model": "echo-slow"}, timeout=10, on_progress=on_progress)
+
+
+def test_a_server_that_speaks_only_the_modern_era(script: Callable[..., Session]) -> None:
+    session = script("""
+refuse(-32601, "no initialize here")
+request = read()
+assert request["method"] == "server/discover" and "io.modelcontextprotocol/protocolVersion" in request["params"]["_meta"]
+answer(request, {"resultType": "complete", "supportedVersions": ["2026-07-28"], "capabilities": {"tools": {}}})
+request = read()
+assert request["params"]["_meta"]["io.modelcontextprotocol/protocolVersion"] == "2026-07-28"
+answer(request, {"resultType": "complete", **TEXT})
+""")
+    assert call(session) == "hi"
+
+
+def test_a_banner_before_the_handshake_is_passed_over(script: Callable[..., Session]) -> None:
+    assert call(script("write('*** WELCOME ***'); write(''); shake_hands(); answer(read(), TEXT); read()")) == "hi"
+
+
+def test_a_servers_own_ping_is_answered(script: Callable[..., Session]) -> None:
+    session = script("""
+shake_hands()
+request = read()
+write('{"jsonrpc": "2.0", "id": "s1", "method": "ping"}')
+assert read() == {"jsonrpc": "2.0", "id": "s1", "result": {}}
+write('{"jsonrpc": "2.0", "id": "s2", "method": "sampling/createMessage"}')
+assert read()["error"]["code"] == -32601
+answer(request, TEXT)
+read()
+""")
+    assert call(session) == "hi"
+
+
+FAILURES: list[tuple[str, str, type[Exception], str]] = [
+    ("exits at once", "sys.exit(3)", ServerExitedError, "exit code 3"),
+    ("says why on stderr", "print('no licence', file=sys.stderr); sys.exit(3)", ServerExitedError, "no licence"),
+    ("exits in the handshake", "read(); sys.exit(4)", ServerExitedError, "exit code 4"),
+    ("never shakes hands", "time.sleep(60)", ServerTimeoutError, "initialize"),
+    (
+        "refuses the handshake",
+        "refuse(1, 'go away'); refuse(1, 'go away'); read()",
+        ServerProtocolError,
+        "go away",
+    ),
+    ("exits in a call", "shake_hands(); read(); sys.exit(5)", ServerExitedError, "exit code 5"),
+    ("is killed in a call", "shake_hands(); read(); os.kill(os.getpid(), 9)", ServerExitedError, "exit code -9"),
+    ("closes its stdout", "shake_hands(); read(); os.close(1); time.sleep(60)", ServerExitedError, "closed its stdout"),
+    ("leaves half a line", "shake_hands(); read(); os.write(1, b'{\"jsonrpc'); sys.exit(0)", ServerExitedError, "exit code 0"),
+    ("writes no JSON", "shake_hands(); read(); write('oops'); read()", ServerJSONError, "no JSON"),
+    ("writes an array", "shake_hands(); read(); write('[]'); read()", ServerProtocolError, "no MCP message"),
+    (
+        "answers a wrong id",
+        "shake_hands(); request = read(); request['id'] = 99; answer(request, TEXT); read()",
+        ServerProtocolError,
+        "id 99",
+    ),
+    ("answers a wrong shape", "shake_hands(); answer(read(), 5); read()", ServerProtocolError, "neither a result"),
+    (
+        "answers with an error",
+        "shake_hands(); refuse(-32602, 'no tool'); read()",
+        ServerProtocolError,
+        "no tool",
+    ),
+    ("is silent", "shake_hands(); read(); read()", ServerTimeoutError, "tools/call"),
+    (
+        "dies while a grandchild holds its stdout",
+        "shake_hands(); read()\nif os.fork() == 0: time.sleep(60)\nos._exit(6)",
+        ServerExitedError,
+        "exit code 6",
+    ),
+]
+
+
+@pytest.mark.parametrize(("body", "error", "words"), [row[1:] for row in FAILURES], ids=[row[0] for row in FAILURES])
+def test_a_server_that(script: Callable[..., Session], body: str, error: type[Exception], words: str) -> None:
+    started = time.monotonic()
+    session = script(body, start_timeout=1)
+    with pytest.raises(error, match=words) as caught:
+        call(session, timeout=1)
+    assert isinstance(caught.value, RuntimeError)
+    assert time.monotonic() - started < 4
+
+
+def test_a_line_that_is_no_json_is_a_json_decode_error(script: Callable[..., Session]) -> None:
+    with pytest.raises(json.JSONDecodeError):
+        call(script("shake_hands(); read(); write('oops'); read()"))
+
+
+def test_an_answer_after_the_deadline_disturbs_nobody(script: Callable[..., Session]) -> None:
+    session = script("""
+shake_hands()
+late = read()
+assert read()["method"] == "notifications/cancelled"
+answer(late, {"content": [{"type": "text", "text": "late"}]})
+answer(read(), TEXT)
+read()
+""")
+    with pytest.raises(ServerTimeoutError):
+        call(session, timeout=0.3)
+    assert call(session) == "hi"
+
+
+def test_an_answer_given_twice_counts_once(script: Callable[..., Session]) -> None:
+    session = script(
+        "shake_hands(); request = read(); answer(request, TEXT); answer(request, TEXT); answer(read(), TEXT); read()"
+    )
+    assert [call(session), call(session)] == ["hi", "hi"]
+
+
+def test_invalid_utf8_in_an_answer_is_replaced(script: Callable[..., Session]) -> None:
+    body = """
+shake_hands()
+os.write(1, b'{"jsonrpc":"2.0","id":%d,"result":{"content":[{"type":"text","text":"a\\xffb"}]}}\\n' % read()["id"])
+read()
+"""
+    assert call(script(body)) == "a\ufffdb"
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [(["no-such-program-here"], "no-such-program-here"), (["/etc/passwd"], "Permission denied"), ([""], "cannot start")],
+)
+def test_what_cannot_be_started_is_named(command: list[str], words: str) -> None:
+    with pytest.raises(ServerStartError, match=words):
+        Session(command).start()
+
+
+def test_a_server_that_died_is_started_again() -> None:
+    with Session(ECHO) as session:
+        pid = session._connection._process._process.pid  # type: ignore[union-attr]
+        os.kill(pid, signal.SIGKILL)
+        wait_until(lambda: not session._connection.alive)  # type: ignore[union-attr]
+        assert call(session) == "hi"
+
+
+def test_a_server_that_does_not_read_bounds_the_write(script: Callable[..., Session]) -> None:
+    session = script("shake_hands(); time.sleep(60)")
+    with pytest.raises(ServerTimeoutError, match="does not read"):
+        call(session, timeout=0.5, prompt="x" * 5_000_000)
+
+
+def test_a_large_prompt_and_answer_pass() -> None:
+    prompt = "0123456789" * 2_000_000
+    with Session(ECHO) as session:
+        assert call(session, timeout=60, prompt=prompt) == prompt
+
+
+@pytest.mark.parametrize("prompt", ["lone \ud800 surrogate", "line\u2028separator", "nul \0 tab \t"])
+def test_awkward_text_passes(prompt: str) -> None:
+    with Session(ECHO) as session:
+        assert call(session, prompt=prompt) == prompt.replace("\ud800", "\ufffd")
+
+
+def test_the_stderr_tail_is_the_end_and_holds_no_secret(
+    script: Callable[..., Session], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    body = (
+        "for n in range(1000): print('line', n, file=sys.stderr)\nprint('key sk-proj-abcdefghij', file=sys.stderr); sys.exit(1)"
+    )
+    with pytest.raises(ServerExitedError) as caught:
+        call(script(body))
+    assert "line 999" in caught.value.stderr
+    assert "line 900" not in caught.value.stderr
+    assert "sk-proj" not in str(caught.value)
+    assert caught.value.exit_code == 1
+
+
+def test_a_stubborn_server_is_killed(script: Callable[..., Session]) -> None:
+    session = script("""
+import signal
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+shake_hands()
+while True: time.sleep(1)
+""")
+    session.start()
+    process = session._connection._process._process  # type: ignore[union-attr]
+    started = time.monotonic()
+    session.close()
+    assert process.poll() == -signal.SIGKILL
+    assert time.monotonic() - started < 6
+
+
+def test_calls_in_flight_end_when_the_session_is_closed() -> None:
+    session = Session(ECHO)
+    session.start()
+    failures: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            call(session, model="echo-slow-60")
+        except SessionError as error:
+            failures.append(error)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    wait_until(lambda: session._connection._pending)  # type: ignore[union-attr]
+    session.close()
+    thread.join(10)
+    assert [type(failure) for failure in failures] == [ServerExitedError]
+
+
+def test_nothing_is_left_behind() -> None:
+    before = (threading.active_count(), len(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else 0)
+    for _ in range(5):
+        with Session(ECHO) as session:
+            call(session)
+    after = (threading.active_count(), len(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else 0)
+    assert after == before
+
+
+def test_ctrl_c_ends_a_call_and_leaves_nothing() -> None:
+    code = """
+import sys
+from mcp_models.client import EchoMCPModel
+model = EchoMCPModel("echo-slow-60")
+model.start()
+print(model.session._connection._process._process.pid, flush=True)
+try:
+    model.call("x")
+except KeyboardInterrupt:
+    model.close()
+    print("interrupted")
+"""
+    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+    assert process.stdout
+    server = int(process.stdout.readline())
+    wait_until(lambda: _in_call(process.pid))
+    process.send_signal(signal.SIGINT)
+    assert process.stdout.readline() == "interrupted\n"
+    assert process.wait(5) == 0
+    process.stdout.close()
+    wait_until(lambda: not os.path.exists(f"/proc/{server}"), 2)
+
+
+def _in_call(pid: int) -> bool:
+    """Whether the main thread sleeps in a lock, as it does while it waits for an answer."""
+    return "futex" in Path(f"/proc/{pid}/wchan").read_text() or Path(f"/proc/{pid}/status").read_text().find("S (sleeping)") > 0

@@ -1,0 +1,34 @@
+"""Owns what the tests of every provider ask in the same way: one call through the real server process, and its record."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from tests.peer import Peer, call
+
+
+def ask(provider: str, **arguments: Any) -> dict[str, Any]:
+    """One call of a fresh server.
+
+    Returns:
+        The completion's record, or the error's, with `text`, `is_error` and `stderr` beside it.
+    """
+    with Peer(sys.executable, "-m", f"mcp_models.servers.{provider}_mcp_server") as server:
+        return ask_again(server, **arguments)
+
+
+def ask_again(server: Peer, **arguments: Any) -> dict[str, Any]:
+    """One more call of a running server."""
+    arguments = {"prompt": "Hello?", **arguments}
+    if "messages" in arguments:
+        del arguments["prompt"]
+    result = server.ask(call(1, arguments))["result"]
+    meta = result["_meta"]
+    return {
+        **meta.get("mcp-models/completion", {}),
+        **meta.get("mcp-models/error", {}),
+        "text": result["content"][0]["text"],
+        "is_error": result["isError"],
+        "structured": result.get("structuredContent"),
+    }

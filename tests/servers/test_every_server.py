@@ -1,0 +1,104 @@
+"""What holds for every server, whatever its provider: the official client's view, the tool, and its schema on record."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any, Literal
+
+import mcp_types
+import msgspec
+import pytest
+from mcp import Client, StdioServerParameters
+
+from mcp_models.servers import load_provider, server_modules
+from mcp_models.servers.core.completion import Completion
+from mcp_models.servers.core.provider import complete_tool
+
+SNAPSHOTS = Path(__file__).parent.parent / "snapshots"
+
+Mode = Literal["auto", "legacy"] | str
+
+
+def client(provider: str, mode: Mode, **options: Any) -> Client:
+    module = f"mcp_models.servers.{provider}_mcp_server"
+    parameters = StdioServerParameters(command=sys.executable, args=["-m", module], env=dict(os.environ))
+    return Client(parameters, mode=mode, **options)
+
+
+@pytest.fixture(params=sorted(server_modules()))
+def provider(request: pytest.FixtureRequest, openai: Any, ollama: Any) -> str:
+    """Every provider, with a fake behind each that needs one."""
+    return str(request.param)
+
+
+@pytest.mark.parametrize("mode", ["auto", "legacy", "2026-07-28"])
+async def test_the_official_client_lists_and_calls_it(provider: str, mode: Mode) -> None:
+    values: list[float] = []
+
+    async def on_progress(progress: float, total: float | None, message: str | None) -> None:
+        values.append(progress)
+
+    async with client(provider, mode) as session:
+        tools = (await session.list_tools()).tools
+        assert [tool.name for tool in tools] == ["complete"]
+        result = await session.call_tool("complete", {"prompt": "one two three"}, progress_callback=on_progress)
+        assert isinstance(result.content[0], mcp_types.TextContent)
+        assert result.content[0].text.strip()
+        assert not result.is_error
+        assert result.structured_content is None
+        record = (result.meta or {})["mcp-models/completion"]
+        assert record["provider"] == provider
+        assert values == sorted(set(values))
+        assert values
+        failed = await session.call_tool("complete", {"prompt": "x", "max_tokens": 0})
+        assert failed.is_error
+
+
+async def test_the_official_client_gets_its_own_answer_on_each_of_many_calls() -> None:
+    import anyio
+
+    async with client("echo", "auto") as session:
+        answers: dict[int, str] = {}
+
+        async def one(n: int) -> None:
+            result = await session.call_tool("complete", {"prompt": f"p{n}", "model": "echo-slow-0.1"})
+            assert isinstance(result.content[0], mcp_types.TextContent)
+            answers[n] = result.content[0].text
+
+        async with anyio.create_task_group() as group:
+            for n in range(50):
+                group.start_soon(one, n)
+        assert answers == {n: f"p{n}" for n in range(50)}
+
+
+def test_the_tool_is_what_hosts_want(provider: str) -> None:
+    tool = complete_tool(load_provider(provider))
+    mcp_types.Tool.model_validate(tool)
+    assert tool["title"].startswith("Ask ")
+    assert len(tool["description"]) > 80
+    assert tool["annotations"]["readOnlyHint"] is True
+    assert tool["annotations"]["openWorldHint"] is True
+    assert tool["annotations"]["destructiveHint"] is False
+    assert "outputSchema" not in tool
+
+
+def check_snapshot(name: str, value: Any) -> None:
+    """Compares with the committed file; where the change is meant, delete the file and run the test to write it anew."""
+    path = SNAPSHOTS / name
+    text = json.dumps(value, indent=2, ensure_ascii=False) + "\n"
+    if not path.exists():
+        path.write_text(text, encoding="utf-8")
+        pytest.fail(f"{name} was missing and has been written: look at it and commit it")
+    assert text == path.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", sorted(server_modules()))
+def test_the_tool_as_on_record(name: str) -> None:
+    check_snapshot(f"{name}.tool.json", complete_tool(load_provider(name)))
+
+
+def test_the_completions_record_as_on_record() -> None:
+    check_snapshot("completion.record.json", msgspec.json.schema(Completion))

@@ -1,0 +1,373 @@
+"""The OpenAI provider: the real SDK over real sockets against a strict fake, in both of OpenAI's APIs."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import signal
+import time
+from typing import Any
+
+import pytest
+
+from tests.fakes.endpoint import Reply, json_reply
+from tests.fakes.openai import TEXT, FakeOpenAI, chat_chunk, deltas, error, message, response, sse, stream
+from tests.peer import Peer, call
+from tests.servers.contract import ask, ask_again
+
+IMAGE = "data:image/png;base64,iVBORw0KGgo="
+CONVERSATION = [
+    {"role": "user", "content": [{"type": "text", "text": "Look:"}, {"type": "image", "url": IMAGE}]},
+    {"role": "assistant", "content": "I see."},
+    {"role": "user", "content": "And?"},
+]
+SCHEMA = {"type": "object", "properties": {}, "additionalProperties": False}
+
+
+@pytest.fixture(params=["responses", "chat"])
+def api(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    monkeypatch.setenv("OPENAI_WIRE_API", request.param)
+    return str(request.param)
+
+
+@pytest.fixture
+def responses_api(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_WIRE_API", "responses")
+
+
+def test_an_answer_with_everything_known_about_it(openai: FakeOpenAI, api: str) -> None:
+    record = ask("openai", model="gpt-x")
+    assert record["text"] == TEXT
+    assert record["model"].startswith("gpt-x")
+    assert record["usage"] == {
+        "input_tokens": 20,
+        "output_tokens": 10,
+        "cache_read_tokens": 5,
+        "cache_write_tokens": 0,
+        "reasoning_tokens": 4,
+    }
+    assert (record["tokens_used"], record["stop_reason"], record["request_id"]) == (30, "end_turn", "req_fake")
+    assert (record["provider"], record["auth_mode"]) == ("openai", "api_key")
+
+
+def test_the_request_in_the_responses_api(openai: FakeOpenAI, responses_api: None) -> None:
+    ask(
+        "openai",
+        model="m",
+        messages=CONVERSATION,
+        system="Be brief.",
+        max_tokens=9,
+        temperature=0,
+        top_p=0.5,
+        reasoning_effort="low",
+    )
+    assert openai.requests[0].body == {
+        "model": "m",
+        "instructions": "Be brief.",
+        "input": [
+            {
+                "role": "user",
+                "content": [
+                    {"type": "input_text", "text": "Look:"},
+                    {"type": "input_image", "image_url": IMAGE, "detail": "auto"},
+                ],
+            },
+            {"role": "assistant", "content": "I see."},
+            {"role": "user", "content": "And?"},
+        ],
+        "store": False,
+        "stream": True,
+        "max_output_tokens": 9,
+        "temperature": 0,
+        "top_p": 0.5,
+        "reasoning": {"effort": "low"},
+    }
+
+
+def test_the_request_in_chat_completions(openai: FakeOpenAI) -> None:
+    ask("openai", model="m", messages=CONVERSATION, system="Be brief.", max_tokens=9, temperature=0, stop=["END"], seed=3)
+    assert openai.requests[0].body == {
+        "model": "m",
+        "messages": [
+            {"role": "system", "content": "Be brief."},
+            {
+                "role": "user",
+                "content": [{"type": "text", "text": "Look:"}, {"type": "image_url", "image_url": {"url": IMAGE}}],
+            },
+            {"role": "assistant", "content": "I see."},
+            {"role": "user", "content": "And?"},
+        ],
+        "stream": True,
+        "stream_options": {"include_usage": True},
+        "max_tokens": 9,
+        "temperature": 0,
+        "stop": ["END"],
+        "seed": 3,
+    }
+
+
+@pytest.mark.parametrize("arguments", [{"stop": ["x"]}, {"seed": 1}])
+def test_what_responses_lacks_goes_to_chat_completions(
+    openai: FakeOpenAI, responses_api: None, arguments: dict[str, Any]
+) -> None:
+    assert ask("openai", **arguments)["dropped_params"] == []
+    assert openai.requests[0].path == "/v1/chat/completions"
+
+
+def test_a_schema_comes_back_parsed(openai: FakeOpenAI, api: str) -> None:
+    if api == "responses":
+        openai.script(stream(sse({"type": "response.completed", "response": _responses_object('{"a":1}')})))
+    else:
+        openai.script(stream([*_chat_pieces('{"a":', "1}")]))
+    record = ask("openai", response_schema=SCHEMA)
+    assert record["structured"] == {"a": 1}
+    body = openai.requests[0].body
+    sent = body["text"]["format"] if api == "responses" else body["response_format"]["json_schema"]
+    assert (sent["schema"], sent["strict"], sent["name"]) == (SCHEMA, True, "answer")
+
+
+def test_a_default_temperature_is_not_forced_on_a_reasoning_model(openai: FakeOpenAI, api: str) -> None:
+    with Peer("openai") as server:
+        assert ask_again(server, model="reasoner")["dropped_params"] == []
+        assert ask_again(server, model="reasoner", temperature=1)["dropped_params"] == ["temperature"]
+
+
+@pytest.mark.parametrize(
+    ("reply", "kind", "retryable"),
+    [
+        (error(400, "max_tokens is too large", param="max_output_tokens"), "invalid_request", False),
+        (error(400, "maximum context length is 5", code="context_length_exceeded"), "context_length", False),
+        (error(401, "Incorrect API key", code="invalid_api_key"), "authentication", False),
+        (error(403, "no access"), "permission", False),
+        (error(404, "no such model", code="model_not_found"), "model_not_found", False),
+        (error(429, "slow down", kind="requests", code="rate_limit_exceeded"), "rate_limit", True),
+        (error(429, "no credit", kind="insufficient_quota", code="insufficient_quota"), "billing", False),
+        (error(500, "oops", kind="server_error"), "provider_error", True),
+        (error(503, "busy"), "overloaded", True),
+        (error(529, "busy"), "overloaded", True),
+        (Reply(502, b"<html>Bad gateway</html>", content_type="text/html"), "provider_error", True),
+        (Reply(200, b"<html>Welcome</html>", content_type="text/html"), "connection", True),
+        (Reply(200, b'data: {"broken\n\n', content_type="text/event-stream"), "provider_error", False),
+        (Reply(200, b'data: {"error": {"message": "upset"}}\n\n', content_type="text/event-stream"), "provider_error", False),
+        (Reply(200, b'data: {"type": "response.completed", "response": 5, "choices": 5}\n\n'), "provider_error", False),
+    ],
+)
+def test_failures(openai: FakeOpenAI, api: str, reply: Reply, kind: str, retryable: bool) -> None:
+    openai.script(reply)
+    record = ask("openai")
+    assert (record["type"], record["retryable"]) == (kind, retryable), record["message"]
+    assert record["text"] == record["message"]
+    assert record["text"].startswith("OpenAI: ")
+
+
+def test_retry_after_and_request_id_reach_the_caller(openai: FakeOpenAI, api: str) -> None:
+    openai.script(error(429, "slow down", retry_after="7"))
+    record = ask("openai")
+    assert (record["retry_after"], record["request_id"], record["status"]) == (7, "req_fake", 429)
+
+
+def test_a_passing_failure_is_tried_again(openai: FakeOpenAI, api: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MCP_MODELS_MAX_RETRIES", "2")
+    openai.script(error(529, "busy", retry_after_ms="10"), error(500, "oops", retry_after_ms="10"))
+    assert ask("openai")["text"] == TEXT
+    assert len(openai.requests) == 3
+
+
+def test_a_refused_key_does_not_leak(openai: FakeOpenAI, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-proj-another-made-up-key-42")
+    record = ask("openai")
+    assert record["type"] == "authentication"
+    assert "sk-proj" not in str(record)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("OPENAI_API_KEY", None, "OPENAI_API_KEY is not set"),
+        ("OPENAI_API_KEY", "sk-proj-secret\nsecond-line", "OPENAI_API_KEY holds"),
+        ("OPENAI_API_KEY", "sk-proj-sécret", "OPENAI_API_KEY holds"),
+        ("OPENAI_BASE_URL", "not a url", "OPENAI_BASE_URL: expected a URL"),
+        ("OPENAI_WIRE_API", "grpc", "OPENAI_WIRE_API: expected"),
+    ],
+)
+def test_what_is_not_set_up_is_said_and_nothing_leaks(
+    openai: FakeOpenAI, monkeypatch: pytest.MonkeyPatch, name: str, value: str | None, words: str
+) -> None:
+    if value is None:
+        monkeypatch.delenv(name)
+    else:
+        monkeypatch.setenv(name, value)
+    record = ask("openai")
+    assert record["type"] == "configuration"
+    assert words in record["message"]
+    assert "secret" not in str(record)
+    assert openai.requests == []
+
+
+def test_a_missing_sdk_is_said(monkeypatch: pytest.MonkeyPatch, openai: FakeOpenAI, tmp_path: Any) -> None:
+    (tmp_path / "openai.py").write_text("raise ModuleNotFoundError('No module named openai', name='openai')")
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}:{os.environ['PYTHONPATH']}")
+    record = ask("openai")
+    assert record["type"] == "configuration"
+    assert 'pip install "mcp-models[openai]"' in record["message"]
+
+
+def test_both_shapes_of_a_refusal(openai: FakeOpenAI, api: str) -> None:
+    if api == "responses":
+        output = [message("I cannot help with that.", "refusal")]
+        openai.script(stream(sse({"type": "response.completed", "response": _responses_object("", output=output)})))
+    else:
+        openai.script(stream([_chat(delta={"refusal": "I cannot help with that."}), _chat(finish_reason="stop")]))
+    record = ask("openai")
+    assert record["type"] == "refusal"
+    assert "I cannot help with that." in record["message"]
+
+
+@pytest.mark.parametrize(
+    ("details", "kind"),
+    [
+        ({"reason": "content_filter"}, "content_filter"),
+        ({"reason": "max_output_tokens"}, "empty_output"),
+    ],
+)
+def test_an_incomplete_response_without_text(
+    openai: FakeOpenAI, responses_api: None, details: dict[str, str], kind: str
+) -> None:
+    body = _responses_object("", status="incomplete", incomplete_details=details, output=[])
+    openai.script(stream(sse({"type": "response.incomplete", "response": body})))
+    record = ask("openai")
+    assert record["type"] == kind
+    if kind == "empty_output":
+        assert "went into thinking" in record["message"]
+
+
+@pytest.mark.parametrize(
+    ("reason", "mapped"), [("max_output_tokens", "max_tokens"), ("max_messages", "other"), ("something_new", "other")]
+)
+def test_stop_words_of_responses(openai: FakeOpenAI, responses_api: None, reason: str, mapped: str) -> None:
+    body = _responses_object("text", status="incomplete", incomplete_details={"reason": reason})
+    openai.script(stream(sse({"type": "response.incomplete", "response": body})))
+    record = ask("openai")
+    assert (record["stop_reason"], record["native_stop_reason"]) == (mapped, reason)
+
+
+@pytest.mark.parametrize(
+    ("reason", "mapped"), [("length", "max_tokens"), ("tool_calls", "tool_use"), ("eos", "other"), ("stop", "end_turn")]
+)
+def test_stop_words_of_chat(openai: FakeOpenAI, reason: str, mapped: str) -> None:
+    openai.script(stream([_chat(delta={"content": "text"}), _chat(finish_reason=reason)]))
+    record = ask("openai")
+    assert (record["stop_reason"], record["native_stop_reason"]) == (mapped, reason)
+
+
+def test_thinking_is_never_the_answer(openai: FakeOpenAI) -> None:
+    thought = _chat(delta={"reasoning_content": "hmm"})
+    openai.script(
+        stream([thought, _chat(delta={"content": "yes"}), _chat(finish_reason="stop")]),
+        stream([thought, _chat(finish_reason="length")]),
+    )
+    with Peer("openai") as server:
+        answer = ask_again(server)
+        assert (answer["text"], answer["reasoning"]) == ("yes", "hmm")
+        assert ask_again(server)["type"] == "empty_output"
+
+
+def test_a_failed_response(openai: FakeOpenAI, responses_api: None) -> None:
+    body = _responses_object("", status="failed", error={"code": "server_error", "message": "The model broke."})
+    openai.script(stream(sse({"type": "response.failed", "response": body})))
+    record = ask("openai")
+    assert (record["type"], record["retryable"]) == ("provider_error", True)
+    assert "The model broke." in record["message"]
+
+
+def test_a_stream_cut_in_its_middle_keeps_what_had_come(openai: FakeOpenAI, api: str) -> None:
+    chunks = deltas("Half an") if api == "responses" else [_chat(delta={"content": "Half an"})]
+    openai.script(stream(chunks, cut=True))
+    record = ask("openai")
+    assert (record["type"], record["partial"]) == ("connection", "Half an")
+
+
+def test_cancelling_closes_the_providers_socket(openai: FakeOpenAI, api: str) -> None:
+    piece = deltas("tick")[0] if api == "responses" else _chat(delta={"content": "tick"})
+    openai.script(stream(itertools.repeat(piece), pause=0.05))
+    with Peer("openai") as server:
+        server.send(call(1, {"prompt": "x"}, progressToken=1))
+        assert "characters" in server.read()["params"]["message"]
+        server.send({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": 1}})
+        assert openai.disconnected.wait(5)
+
+
+def test_cancelling_before_the_first_byte_closes_the_socket(openai: FakeOpenAI, api: str) -> None:
+    openai.script(stream([b": \n\n"], pause=60))
+    with Peer("openai") as server:
+        server.send(call(1, {"prompt": "x"}))
+        assert openai.arrived.acquire(timeout=20)
+        server.send({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": 1}})
+        assert openai.disconnected.wait(5)
+
+
+@pytest.mark.parametrize("end", ["stdin and stdout close", "SIGTERM", "deadline"])
+def test_the_end_of_a_call_closes_the_socket(openai: FakeOpenAI, end: str) -> None:
+    openai.script(stream([b": \n\n"], pause=60))
+    with Peer("openai") as server:
+        server.send(call(1, {"prompt": "x", "timeout": 2 if end == "deadline" else 100}))
+        assert openai.arrived.acquire(timeout=20)
+        started = time.monotonic()
+        if end == "SIGTERM":
+            server.signal(signal.SIGTERM)
+        elif end == "deadline":
+            assert server.read()["result"]["_meta"]["mcp-models/error"]["type"] == "timeout"
+        else:
+            server.close_stdin()
+            os.kill(server.process.pid, signal.SIGTERM)
+        assert openai.disconnected.wait(5)
+        assert time.monotonic() - started < 3
+
+
+def test_a_proxy_does_not_catch_loopback(openai: FakeOpenAI, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    monkeypatch.setenv("ALL_PROXY", "socks5://127.0.0.1:9")
+    assert ask("openai")["text"] == TEXT
+
+
+def test_two_hundred_calls_at_once(openai: FakeOpenAI) -> None:
+    with Peer("openai") as server:
+        server.send(*(call(n, {"prompt": "x"}) for n in range(200)))
+        assert sorted(server.read()["id"] for _ in range(200)) == list(range(200))
+
+
+def test_nothing_at_the_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "made-up")
+    monkeypatch.setenv("OPENAI_BASE_URL", "http://127.0.0.1:9/v1")
+    record = ask("openai")
+    assert (record["type"], record["retryable"]) == ("connection", True)
+    assert "127.0.0.1:9" in record["message"]
+
+
+def test_a_huge_error_body(openai: FakeOpenAI) -> None:
+    openai.script(Reply(400, b"x" * 50_000_000, content_type="text/plain"))
+    record = ask("openai")
+    assert record["type"] == "invalid_request"
+    assert len(record["message"]) < 500
+
+
+def test_an_error_that_is_no_object(openai: FakeOpenAI) -> None:
+    openai.script(json_reply(["what"], 400))
+    assert ask("openai")["type"] == "invalid_request"
+
+
+def _responses_object(text: str, **fields: Any) -> dict[str, Any]:
+    from tests.fakes.endpoint import Request
+
+    fields.setdefault("output", [message(text)] if text else [])
+    return response(Request("POST", "", {}, {"model": "m"}), **fields)
+
+
+def _chat(delta: dict[str, Any] | None = None, finish_reason: str | None = None) -> bytes:
+    from tests.fakes.endpoint import Request
+
+    return chat_chunk(Request("POST", "", {}, {"model": "m"}), delta or {}, finish_reason)
+
+
+def _chat_pieces(*texts: str) -> list[bytes]:
+    return [*(_chat(delta={"content": text}) for text in texts), _chat(finish_reason="stop")]
