@@ -10,8 +10,8 @@ import json
 import os
 
 from mcp_models.servers import core
-from mcp_models.servers.core import errors
-from mcp_models.servers.core.provider import Provider, key_from_environment
+from mcp_models.servers.core import environment, errors
+from mcp_models.servers.core.provider import Provider
 from mcp_models.servers.core.stdio import serve
 
 TYPE_CHECKING = False
@@ -97,7 +97,7 @@ def base_url() -> str:
     host = os.environ.get("OLLAMA_HOST", "").strip() or DEFAULT_HOST
     if "://" not in host:
         host = f"http://{host}" if ":" in host else f"http://{host}:{DEFAULT_PORT}"
-    return core.http.checked_url(host.replace("//0.0.0.0", "//127.0.0.1"), "OLLAMA_HOST")
+    return environment.checked_url(host.replace("//0.0.0.0", "//127.0.0.1"), "OLLAMA_HOST")
 
 
 def payload(request: CompletionRequest) -> dict[str, Any]:
@@ -156,8 +156,8 @@ def _base64(url: str) -> str:
 
 def _headers(base: str) -> dict[str, str]:
     """The key goes to an encrypted or local address only, never in the clear to another machine."""
-    if os.environ.get("OLLAMA_API_KEY") and (base.startswith("https://") or core.http.is_loopback(base)):
-        key = key_from_environment("OLLAMA_API_KEY", "get one at https://ollama.com/settings/keys.")
+    if os.environ.get("OLLAMA_API_KEY") and (base.startswith("https://") or environment.is_loopback(base)):
+        key = environment.key("OLLAMA_API_KEY", "get one at https://ollama.com/settings/keys.")
         return {"Authorization": f"Bearer {key}"}
     return {}
 

@@ -11,8 +11,8 @@ import os
 from contextlib import contextmanager
 
 from mcp_models.servers import core
-from mcp_models.servers.core import errors
-from mcp_models.servers.core.provider import Provider, key_from_environment
+from mcp_models.servers.core import environment, errors
+from mcp_models.servers.core.provider import Provider
 from mcp_models.servers.core.stdio import serve
 
 TYPE_CHECKING = False
@@ -79,7 +79,7 @@ class OpenAI(Provider):
         return base_url() != BASE_URL or model.startswith(_TAKES_TEMPERATURE)
 
     def connect(self) -> AsyncOpenAI:
-        key = key_from_environment("OPENAI_API_KEY", f"{self.setup}.")
+        key = environment.key("OPENAI_API_KEY", f"{self.setup}.")
         from openai import AsyncOpenAI
 
         base = base_url()
@@ -95,7 +95,7 @@ class OpenAI(Provider):
 
 def base_url() -> str:
     """OPENAI_BASE_URL, or OpenAI's own."""
-    return core.http.checked_url(os.environ.get("OPENAI_BASE_URL") or BASE_URL, "OPENAI_BASE_URL")
+    return environment.base_url("OPENAI_BASE_URL", BASE_URL)
 
 
 def wire_api(request: CompletionRequest) -> str:

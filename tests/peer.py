@@ -16,6 +16,8 @@ from typing import Any, Self
 import mcp_types.methods as wire_types
 from mcp_types.jsonrpc import jsonrpc_message_adapter
 
+from mcp_models.servers import server_modules
+
 SECONDS = 20.0
 LEGACY = "2025-11-25"
 MODERN = "2026-07-28"
@@ -44,13 +46,13 @@ class Peer:
     """A server process and the raw lines to and from it.
 
     Args:
-        command: What to start; a word without a slash is a provider's name.
+        command: What to start: a provider's name and its server's arguments, or a program and its own.
     """
 
     def __init__(self, *command: str, **options: Any) -> None:
         words = (
             [sys.executable, "-m", f"mcp_models.servers.{command[0]}_mcp_server", *command[1:]]
-            if command[0].isalpha()
+            if command[0] in server_modules()
             else command
         )
         self.process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options)

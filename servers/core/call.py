@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import math
-import os
 import re
 import sys
 import time
@@ -18,14 +16,13 @@ from typing import Any
 
 import msgspec
 
-from mcp_models.servers.core import TEMPERATURE_DEFAULT, TIMEOUT_DEFAULT, errors
+from mcp_models.servers.core import TEMPERATURE_DEFAULT, errors
 from mcp_models.servers.core.arguments import parse_arguments
 from mcp_models.servers.core.completion import OPTIONAL_PARAMETERS, Completion, CompletionRequest
+from mcp_models.servers.core.environment import default_timeout
 from mcp_models.servers.core.provider import Provider
 from mcp_models.servers.core.result import completion_result, error_result
 from mcp_models.servers.core.retry import with_retries
-
-TIMEOUT_VARIABLE = "MCP_MODELS_TIMEOUT"
 
 _REFUSAL_WORDS = re.compile(
     r"unsupported|not support|deprecated|not permitted|only the default|cannot both|must be 1|less than or equal|unrecognized",
@@ -140,22 +137,6 @@ def refused_parameter(error: errors.InvalidRequestError, sent: list[str], native
         if name in sent and re.search(rf"\b{re.escape(native)}\b", error.message):
             return name
     return None
-
-
-def default_timeout() -> float:
-    """The seconds a call may take if it does not say: MCP_MODELS_TIMEOUT, or 600.
-
-    Raises:
-        ConfigurationError: The variable holds no positive number.
-    """
-    text = os.environ.get(TIMEOUT_VARIABLE) or str(TIMEOUT_DEFAULT)
-    try:
-        timeout = float(text)
-    except ValueError:
-        timeout = math.nan
-    if not 0 < timeout < math.inf:
-        raise errors.ConfigurationError(f"{TIMEOUT_VARIABLE}: expected a number of seconds > 0, got {text!r}.")
-    return timeout
 
 
 def _check_answer(completion: Completion) -> None:

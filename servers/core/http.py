@@ -12,11 +12,11 @@ from typing import Any
 import httpx2
 
 from mcp_models.servers.core import errors
+from mcp_models.servers.core.environment import is_loopback
 from mcp_models.servers.core.retry import retry_after
 
 CONNECT_SECONDS = 10.0
 CONNECTIONS = 1000
-_LOOPBACK = {"localhost", "127.0.0.1", "::1", "0.0.0.0"}
 _LONGEST_QUOTE = 300
 
 
@@ -27,27 +27,6 @@ def new_client(base_url: str) -> httpx2.AsyncClient:
         limits=httpx2.Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS),
         trust_env=not is_loopback(base_url),
     )
-
-
-def is_loopback(url: str) -> bool:
-    """Whether a URL's host is this machine."""
-    host = httpx2.URL(url).host
-    return host in _LOOPBACK or host.startswith("127.")
-
-
-def checked_url(text: str, variable: str) -> str:
-    """A base URL from the environment, without a trailing slash.
-
-    Raises:
-        ConfigurationError: It is no http(s) URL; the message names the variable.
-    """
-    try:
-        url = httpx2.URL(text)
-    except httpx2.InvalidURL:
-        url = httpx2.URL("")
-    if url.scheme not in ("http", "https") or not url.host or len(text.split()) != 1:
-        raise errors.ConfigurationError(f"{variable}: expected a URL such as http://localhost:8080, got {text!r}.")
-    return text.rstrip("/")
 
 
 @contextmanager

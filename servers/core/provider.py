@@ -6,7 +6,7 @@ import contextlib
 import os
 import threading
 
-from mcp_models.servers.core import __version__, errors, redaction
+from mcp_models.servers.core import __version__, errors
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -144,25 +144,6 @@ def complete_tool(provider: Provider) -> dict[str, Any]:
         # Claude Code saves a longer text to a file unless the tool says how much it may return.
         "_meta": {"anthropic/maxResultSizeChars": 500_000},
     }
-
-
-def key_from_environment(variable: str, cure: str) -> str:
-    """A key, checked before any HTTP library can quote it in an error.
-
-    Args:
-        variable: The environment variable that holds it.
-        cure: What to do if it is missing, as the end of a sentence.
-
-    Raises:
-        ConfigurationError: It is missing, or holds characters that no HTTP header takes.
-    """
-    key = os.environ.get(variable, "").strip()
-    if not key:
-        raise errors.ConfigurationError(f"{variable} is not set: {cure}")
-    if not (key.isascii() and key.isprintable()) or " " in key:
-        raise errors.ConfigurationError(f"{variable} holds a space, a line break or another character no key has: set it anew.")
-    redaction.protect(key)
-    return key
 
 
 def missing_package(package: str, extra: str) -> errors.ConfigurationError:

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from mcp_models.servers.core import errors
-from mcp_models.servers.core.call import Caller, default_timeout
+from mcp_models.servers.core.call import Caller
 from mcp_models.servers.core.completion import Completion, CompletionRequest, Usage
+from mcp_models.servers.core.environment import default_timeout
 from mcp_models.servers.core.provider import Provider
 
 Behaviour = Callable[[CompletionRequest, Callable[[str], None]], Completion | None]

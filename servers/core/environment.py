@@ -1,0 +1,79 @@
+"""Owns what the environment says: keys, addresses, the default deadline, each checked where it is read."""
+
+from __future__ import annotations
+
+import os
+
+from mcp_models.servers.core import TIMEOUT_DEFAULT, errors, redaction
+
+TIMEOUT_VARIABLE = "MCP_MODELS_TIMEOUT"
+
+
+def key(variable: str, cure: str) -> str:
+    """A key, checked before any HTTP library can quote it in an error.
+
+    Args:
+        variable: The environment variable that holds it.
+        cure: What to do if it is missing, as the end of a sentence.
+
+    Raises:
+        ConfigurationError: It is missing, or holds characters that no HTTP header takes.
+    """
+    value = os.environ.get(variable, "").strip()
+    if not value:
+        raise errors.ConfigurationError(f"{variable} is not set: {cure}")
+    if not (value.isascii() and value.isprintable()) or " " in value:
+        raise errors.ConfigurationError(f"{variable} holds a space, a line break or another character no key has: set it anew.")
+    redaction.protect(value)
+    return value
+
+
+def base_url(variable: str, default: str) -> str:
+    """A provider's address, without a trailing slash.
+
+    Args:
+        variable: The environment variable that may hold another one.
+        default: The provider's own.
+
+    Raises:
+        ConfigurationError: The variable holds no http(s) URL.
+    """
+    return checked_url(os.environ.get(variable, "").strip() or default, variable)
+
+
+def checked_url(text: str, variable: str) -> str:
+    """A URL without a trailing slash, checked; the error names the variable it came from."""
+    from urllib.parse import urlsplit
+
+    try:
+        url = urlsplit(text)
+        sound = url.scheme in ("http", "https") and bool(url.hostname) and (url.port or 1) > 0
+    except ValueError:  # a port that is no number, or half an IPv6 address
+        sound = False
+    if not sound or len(text.split()) != 1:
+        raise errors.ConfigurationError(f"{variable}: expected a URL such as http://localhost:8080, got {text!r}.")
+    return text.rstrip("/")
+
+
+def is_loopback(url: str) -> bool:
+    """Whether a URL's host is this machine."""
+    from urllib.parse import urlsplit
+
+    host = urlsplit(url).hostname or ""
+    return host in ("localhost", "::1", "0.0.0.0") or host.startswith("127.")
+
+
+def default_timeout() -> float:
+    """The seconds a call may take if it does not say: MCP_MODELS_TIMEOUT, or 600.
+
+    Raises:
+        ConfigurationError: The variable holds no positive number.
+    """
+    text = os.environ.get(TIMEOUT_VARIABLE) or str(TIMEOUT_DEFAULT)
+    try:
+        timeout = float(text)
+    except ValueError:
+        timeout = 0
+    if not 0 < timeout < float("inf"):
+        raise errors.ConfigurationError(f"{TIMEOUT_VARIABLE}: expected a number of seconds > 0, got {text!r}.")
+    return timeout

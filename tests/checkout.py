@@ -1,0 +1,24 @@
+"""Owns copies of this checkout for the tests that build, install or set up: the real one is never touched."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+BIN = Path(sys.executable).parent
+
+_NOT_COPIED = shutil.ignore_patterns(".git", ".venv*", ".env", "__pycache__", "build", "*.egg-info", ".*_cache", "uv.lock")
+
+
+def copy_checkout(folder: Path) -> Path:
+    """A copy of what is in the repository."""
+    return Path(shutil.copytree(ROOT, folder / "mcp-models", ignore=_NOT_COPIED))
+
+
+def network_environment(**extra: str) -> dict[str, str]:
+    """The environment for programs that install packages, which the tests' guard would stop."""
+    environment = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "VIRTUAL_ENV", "CI")}
+    return {**environment, **extra}

@@ -1,0 +1,75 @@
+"""The house: imports point one way, SDKs stay in their file, and a provider is complete."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from mcp_models.servers import server_modules
+from tests.checkout import ROOT
+
+FILES = sorted([*(ROOT / "servers").rglob("*.py"), *(ROOT / "client").rglob("*.py")])
+SDKS = {"openai": "openai", "anthropic": "anthropic", "mistralai": "mistral"}
+
+
+def imports(path: Path) -> set[str]:
+    """The modules that a file imports, wherever in it."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path} has a relative import"
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return found
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_imports_point_one_way(path: Path) -> None:
+    forbidden = {"core": ("mcp_models.client", "mcp_models.servers."), "servers": ("mcp_models.client",), "client": ()}[
+        path.parent.name
+    ]
+    for name in imports(path):
+        assert not name.startswith(forbidden) or name.startswith("mcp_models.servers.core"), f"{path.name} imports {name}"
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_an_sdk_is_imported_by_its_providers_file_only(path: Path) -> None:
+    for sdk in imports(path):
+        owner = SDKS.get(sdk.split(".")[0])
+        assert owner is None or owner in path.name, f"{path.name} imports {sdk}"
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_file_says_what_it_owns_and_is_not_a_thousand_lines(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert ast.get_docstring(ast.parse(text)), path
+    assert len(text.splitlines()) <= 400, path
+
+
+def test_the_core_knows_no_provider_by_name() -> None:
+    for path in (ROOT / "servers" / "core").glob("*.py"):
+        code = ast.unparse(ast.parse(path.read_text(encoding="utf-8"))).lower()
+        for name in server_modules():
+            assert f"'{name}'" not in code, f"{path.name} names {name}"
+
+
+@pytest.mark.parametrize("name", sorted(server_modules()))
+def test_a_provider_is_complete(name: str) -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert f"{name.replace('_', '-')}-mcp-server" in project["scripts"]
+    assert (ROOT / "client" / f"{name}_mcp_model.py").exists()
+    assert f"{name}-mcp-server".replace("_", "-") in (ROOT / "README.md").read_text()
+
+
+def test_importing_the_client_costs_little() -> None:
+    """What the bridge imports beyond the standard library: nothing."""
+    code = "import sys; before = set(sys.modules); import mcp_models.client; print(*set(sys.modules) - before)"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    heavy = {"asyncio", "msgspec", "httpx2", "openai", "click", "tenacity", "mcp", "pydantic"}
+    assert not {name.split(".")[0] for name in loaded} & heavy

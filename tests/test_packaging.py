@@ -1,0 +1,138 @@
+"""The distribution: what is in the wheel, and that each server starts in each of the documented ways."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import re
+import subprocess
+import sys
+import tomllib
+import zipfile
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+
+from mcp_models.servers import server_modules
+from tests.checkout import BIN, ROOT, copy_checkout, network_environment
+from tests.peer import Peer, call
+
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+SERVERS = sorted(server_modules())
+
+
+@pytest.fixture(scope="session")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("wheel")
+    checkout = copy_checkout(folder)
+    options = ["--quiet", "--wheel", "--no-build-isolation", "--python", sys.executable, "--out-dir", str(folder)]
+    subprocess.run([str(BIN / "uv"), "build", *options, str(checkout)], check=True, env=network_environment())
+    return next(folder.glob("*.whl"))
+
+
+def test_the_wheels_only_top_level_name_is_mcp_models(wheel: Path) -> None:
+    names = zipfile.ZipFile(wheel).namelist()
+    assert {name.split("/")[0] for name in names if ".dist-info/" not in name} == {"mcp_models"}
+    for needed in (
+        "servers/openai_mcp_server.py",
+        "servers/core/protocol.py",
+        "client/session.py",
+        "client/py.typed",
+        "servers/py.typed",
+    ):
+        assert f"mcp_models/{needed}" in names
+
+
+def test_every_server_has_its_console_script() -> None:
+    scripts = PROJECT["project"]["scripts"]
+    for name in SERVERS:
+        assert scripts[f"{name.replace('_', '-')}-mcp-server"] == f"mcp_models.servers.{name}_mcp_server:main"
+    assert scripts["mcp-models"] == "mcp_models.client.cli:main"
+
+
+def test_the_majors_of_all_dependencies_are_capped() -> None:
+    extras = PROJECT["project"]["optional-dependencies"]
+    listed = [
+        PROJECT["project"]["dependencies"],
+        *extras.values(),
+        PROJECT["dependency-groups"]["dev"],
+        PROJECT["build-system"]["requires"],
+    ]
+    for requirement in map(Requirement, (line for lines in listed for line in lines)):
+        if requirement.name != "mcp-models":
+            assert any(clause.operator == "<" for clause in requirement.specifier), requirement
+
+
+def test_the_extra_all_has_every_other_and_the_tests_have_what_all_has() -> None:
+    extras = dict(PROJECT["project"]["optional-dependencies"])
+    assert Requirement(extras.pop("all")[0]).extras == extras.keys()
+    assert {line for lines in extras.values() for line in lines} <= set(PROJECT["dependency-groups"]["dev"])
+
+
+def test_the_lock_file_satisfies_every_requirement_and_pins_hashes() -> None:
+    text = (ROOT / "requirements.lock").read_text()
+    locked = dict(re.findall(r"^([a-z0-9-]+)==([^ \\]+)", text, re.MULTILINE))
+    extras = PROJECT["project"]["optional-dependencies"].values()
+    wanted = [
+        *PROJECT["project"]["dependencies"],
+        *PROJECT["dependency-groups"]["dev"],
+        *(line for lines in extras for line in lines),
+    ]
+    for requirement in map(Requirement, wanted):
+        if requirement.name != "mcp-models":
+            assert locked[requirement.name] in requirement.specifier, requirement
+    assert text.count("\n    --hash=sha256:") >= len(locked)
+    assert "http" not in re.sub(r"^[a-z0-9-]*http[a-z0-9-]*==", "", text, flags=re.MULTILINE).replace("httpx", "").replace(
+        "http==", ""
+    )
+
+
+def test_the_version_is_one() -> None:
+    from mcp_models.servers.core import __version__
+
+    assert importlib.metadata.version("mcp-models") == __version__
+
+
+WAYS = {
+    "console script": lambda name: [str(BIN / f"{name.replace('_', '-')}-mcp-server")],
+    "python -m": lambda name: [sys.executable, "-m", f"mcp_models.servers.{name}_mcp_server"],
+    "python script": lambda name: [sys.executable, f"{ROOT}/servers/{name}_mcp_server.py"],
+    "run_with_env.sh": lambda name: ["bash", f"{ROOT}/run_with_env.sh", f"servers/{name}_mcp_server.py"],
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("name", SERVERS)
+def test_it_starts(name: str, way: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHON", sys.executable)
+    with Peer(*WAYS[way](name), cwd=tmp_path) as server:
+        assert server.initialize()["result"]["serverInfo"]["name"] == f"{name.replace('_', '-')}-mcp-server"
+        server.close_stdin()
+        assert server.exit_code() == 0
+
+
+@pytest.fixture(scope="session")
+def uvx_checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return copy_checkout(tmp_path_factory.mktemp("uvx"))
+
+
+@pytest.mark.parametrize("name", SERVERS)
+def test_it_starts_with_uvx(name: str, uvx_checkout: Path) -> None:
+    command = [
+        str(BIN / "uvx"),
+        "--quiet",
+        "--python",
+        sys.executable,
+        "--from",
+        str(uvx_checkout),
+        f"{name.replace('_', '-')}-mcp-server",
+    ]
+    with Peer(*command, env=network_environment()) as server:
+        server.initialize()
+        answer = server.ask(call(1, {"prompt": "x", "timeout": 5}), seconds=60)["result"]
+        if name == "echo":
+            assert answer["content"][0]["text"] == "x"
+        else:  # no key, or no SDK: a sentence, not a crash
+            assert answer["_meta"]["mcp-models/error"]["type"] == "configuration"
+        server.close_stdin()
+        assert server.exit_code() == 0
