@@ -40,7 +40,8 @@ def handshake(command: list[str]) -> tuple[float, int]:
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="memory is read from /proc")
-def test_the_handshake_is_fifteen_times_faster_and_memory_a_third_of_the_sdk_servers() -> None:
+def test_the_handshake_is_fifteen_times_faster_and_memory_a_third_of_the_sdk_servers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
     ours = [sys.executable, "-m", "mcp_models.servers.echo_mcp_server"]
     theirs = [sys.executable, "-c", SDK_SERVER]
     for command in (ours, theirs):
