@@ -1,5 +1,12 @@
-"""The bridge: an MCP server with a completion tool as a Python model with `call()`."""
+"""The bridge: an MCP server with a completion tool as a Python model with `call()`, and the same models in process."""
 
+from mcp_models.client.anthropic_mcp_model import AnthropicMCPModel
+from mcp_models.client.anthropic_model import AnthropicModel
+from mcp_models.client.anthropic_ollama_api_model import AnthropicOllamaAPIModel
+from mcp_models.client.anthropic_ollama_mcp_model import AnthropicOllamaMCPModel
+from mcp_models.client.devstral_local_mcp_model import DevstralLocalMCPModel
+from mcp_models.client.devstral_local_model import DevstralLocalModel
+from mcp_models.client.direct_model import DirectModel
 from mcp_models.client.echo_mcp_model import EchoMCPModel
 from mcp_models.client.errors import (
     ServerExitedError,
@@ -9,21 +16,41 @@ from mcp_models.client.errors import (
     ServerTimeoutError,
     SessionError,
 )
+from mcp_models.client.google_ai_studio_mcp_model import GoogleAIStudioMCPModel
+from mcp_models.client.google_ai_studio_model import GoogleAIStudioModel
 from mcp_models.client.mcp_model import MCPModel
+from mcp_models.client.mistral_api_model import ComplianceError, MistralAPIModel
+from mcp_models.client.mistral_mcp_model import MistralMCPModel
 from mcp_models.client.model import Model
 from mcp_models.client.ollama_mcp_model import OllamaMCPModel
+from mcp_models.client.ollama_model import OllamaModel
 from mcp_models.client.openai_mcp_model import OpenAIMCPModel
+from mcp_models.client.openai_model import OpenAIModel
 from mcp_models.client.session import Session
 from mcp_models.servers.core import MAX_TOKENS_DEFAULT, TEMPERATURE_DEFAULT
 
 __all__ = [
     "MAX_TOKENS_DEFAULT",
     "TEMPERATURE_DEFAULT",
+    "AnthropicMCPModel",
+    "AnthropicModel",
+    "AnthropicOllamaAPIModel",
+    "AnthropicOllamaMCPModel",
+    "ComplianceError",
+    "DevstralLocalMCPModel",
+    "DevstralLocalModel",
+    "DirectModel",
     "EchoMCPModel",
+    "GoogleAIStudioMCPModel",
+    "GoogleAIStudioModel",
     "MCPModel",
+    "MistralAPIModel",
+    "MistralMCPModel",
     "Model",
     "OllamaMCPModel",
+    "OllamaModel",
     "OpenAIMCPModel",
+    "OpenAIModel",
     "ServerExitedError",
     "ServerJSONError",
     "ServerProtocolError",

@@ -114,8 +114,8 @@ def _first_configured() -> str:
         if adapter.configured():
             click.echo(f"mcp-models: asking {adapter.title} (name a provider to choose another)", err=True)
             return name
-    cures = "; or ".join(adapter.setup for adapter in adapters.values())
-    click.echo(f"mcp-models: no provider is configured, so echo answers. To ask a model, {cures}.", err=True)
+    cures = "".join(f"\n  {adapter.setup}" for adapter in adapters.values())
+    click.echo(f"mcp-models: no provider is configured, so echo answers. To ask a model, do one of these:{cures}", err=True)
     return FALLBACK
 
 

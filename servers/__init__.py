@@ -4,6 +4,8 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from mcp_models.servers.core.provider import Provider
 
 SUFFIX = "_mcp_server"
@@ -17,17 +19,17 @@ def server_modules() -> dict[str, str]:
     return {name.removesuffix(SUFFIX): f"{__name__}.{name}" for name in names}
 
 
-def load_provider(name: str) -> Provider:
+def load_provider(name: str, env: Mapping[str, str] | None = None) -> Provider:
     """The adapter of an installed server, as its own `main` would make it.
 
     Args:
         name: One of the names in `server_modules`.
+        env: The environment for its settings; None means this process's.
     """
     import importlib
 
     from mcp_models.servers.core.provider import Provider
 
     module = importlib.import_module(server_modules()[name])
-    return next(
-        cls for cls in vars(module).values() if isinstance(cls, type) and issubclass(cls, Provider) and cls is not Provider
-    )()
+    classes = [cls for cls in vars(module).values() if isinstance(cls, type) and issubclass(cls, Provider)]
+    return next(cls for cls in classes if cls.__module__ == module.__name__)(env)

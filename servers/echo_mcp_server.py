@@ -18,6 +18,7 @@ from mcp_models.servers.core.stdio import serve
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from mcp_models.servers.core.catalogue import ModelInfo
     from mcp_models.servers.core.completion import Completion, CompletionRequest
     from mcp_models.servers.core.provider import OnText
 
@@ -66,6 +67,12 @@ class Echo(Provider):
             cost_usd=0.0,
             auth_mode="none",
         )
+
+    async def list_models(self) -> list[ModelInfo]:
+        """The names that it knows, one for each type of error."""
+        failing = [f"echo-error-{kind}" for kind in errors.ERROR_TYPES]
+        names = ["echo", "echo-slow", "echo-empty", "echo-max_tokens", *failing]
+        return [core.catalogue.ModelInfo(id=name) for name in names]
 
 
 def _failure(kind: str) -> errors.CompletionError:

@@ -7,7 +7,6 @@ path stands in `images`, and needs a second HTTP library.
 from __future__ import annotations
 
 import json
-import os
 
 from mcp_models.servers import core
 from mcp_models.servers.core import environment, errors
@@ -20,11 +19,13 @@ if TYPE_CHECKING:
 
     import httpx2
 
+    from mcp_models.servers.core.catalogue import ModelInfo
     from mcp_models.servers.core.completion import Completion, CompletionRequest, Message, StopReason
     from mcp_models.servers.core.provider import OnText
 
 DEFAULT_HOST = "http://localhost:11434"
 DEFAULT_PORT = 11434
+CURE = "Start Ollama (`ollama serve`), or set OLLAMA_HOST to its address."
 
 _STOP_REASONS: dict[str, StopReason] = {"stop": "end_turn", "length": "max_tokens"}
 _THINK: dict[str, bool | str] = {
@@ -46,30 +47,64 @@ class Ollama(Provider):
     summary = "Its models run on this machine or in Ollama's cloud."
     default_model = "llama3.2"
     parameters = frozenset({"temperature", "top_p", "stop", "seed", "reasoning_effort", "response_schema"})
+    package = "httpx2"
     extra = "http"
     native_names = {"think": "reasoning_effort", "thinking": "reasoning_effort", "format": "response_schema"}
     setup = "start Ollama (`ollama serve`) and pull a model (`ollama pull llama3.2`)"
 
+    def check(self) -> None:
+        self._base_url()
+
     def configured(self) -> bool:
         """Whether OLLAMA_HOST is set, or something listens on Ollama's port of this machine."""
-        return bool(os.environ.get("OLLAMA_HOST")) or _listens(DEFAULT_PORT)
+        return bool(self.env.get("OLLAMA_HOST")) or _listens(DEFAULT_PORT)
 
     def connect(self) -> httpx2.AsyncClient:
-        return core.http.new_client(base_url())
+        base = self._base_url()
+        return core.http.new_client(base, headers=self._headers(base))
 
     async def complete(self, request: CompletionRequest, on_text: OnText) -> Completion:
         """One streamed `/api/chat`."""
-        client = await self.client()
-        base = base_url()
-        with core.http.map_transport_errors(base, "Start Ollama (`ollama serve`), or set OLLAMA_HOST to its address."):
-            async with client.stream("POST", f"{base}/api/chat", json=payload(request), headers=_headers(base)) as response:
+        client: httpx2.AsyncClient = await self.client()
+        base = self._base_url()
+        with core.http.map_transport_errors(base, CURE):
+            async with client.stream("POST", f"{base}/api/chat", json=payload(request)) as response:
                 if response.status_code != 200:
                     raise _failure(response, await response.aread(), request)
-                return await _read(response, request, on_text)
+                completion = await _read(response, request, on_text)
+        completion.auth_mode = "api_key" if self.env.get("OLLAMA_API_KEY") else "none"
+        return completion
 
-    async def aclose(self) -> None:
-        if self._client is not None:
-            await self._client.aclose()
+    async def list_models(self) -> list[ModelInfo]:
+        """The models in Ollama's `/api/tags`: those that are pulled."""
+        base = self._base_url()
+        client: httpx2.AsyncClient = await self.client()
+        with core.http.map_transport_errors(base, CURE):
+            return tags(await core.http.get_json(client, f"{base}/api/tags"))
+
+    def _base_url(self) -> str:
+        """The address in OLLAMA_HOST, in any of the forms that Ollama itself takes: `host`, `host:port`, a URL."""
+        host = self.env.get("OLLAMA_HOST", "").strip() or DEFAULT_HOST
+        if "://" not in host:
+            host = f"http://{host}" if ":" in host else f"http://{host}:{DEFAULT_PORT}"
+        return environment.checked_url(host.replace("//0.0.0.0", "//127.0.0.1"), "OLLAMA_HOST")
+
+    def _headers(self, base: str) -> dict[str, str]:
+        """The key goes to an encrypted or local address only, never in the clear to another machine."""
+        if self.env.get("OLLAMA_API_KEY") and (base.startswith("https://") or environment.is_loopback(base)):
+            key = environment.key(self.env, "OLLAMA_API_KEY", "get one at https://ollama.com/settings/keys.")
+            return {"Authorization": f"Bearer {key}"}
+        return {}
+
+
+def tags(body: dict[str, Any]) -> list[ModelInfo]:
+    """The models in the answer of `/api/tags`."""
+    return [
+        core.catalogue.ModelInfo(
+            id=model["name"].removesuffix(":latest"), context_tokens=model.get("details", {}).get("context_length")
+        )
+        for model in body["models"]
+    ]
 
 
 async def _read(response: httpx2.Response, request: CompletionRequest, on_text: OnText) -> Completion:
@@ -90,14 +125,6 @@ async def _read(response: httpx2.Response, request: CompletionRequest, on_text: 
         if event["done"]:
             return completion(event, "".join(texts), "".join(thoughts))
     raise errors.UnreachableError("Ollama ended the answer in its middle.")
-
-
-def base_url() -> str:
-    """The address in OLLAMA_HOST, in any of the forms that Ollama itself takes: `host`, `host:port`, a URL."""
-    host = os.environ.get("OLLAMA_HOST", "").strip() or DEFAULT_HOST
-    if "://" not in host:
-        host = f"http://{host}" if ":" in host else f"http://{host}:{DEFAULT_PORT}"
-    return environment.checked_url(host.replace("//0.0.0.0", "//127.0.0.1"), "OLLAMA_HOST")
 
 
 def payload(request: CompletionRequest) -> dict[str, Any]:
@@ -135,7 +162,6 @@ def completion(event: dict[str, Any], text: str, thinking: str) -> Completion:
         stop_reason=_STOP_REASONS.get(event.get("done_reason", ""), "other"),
         native_stop_reason=event.get("done_reason"),
         usage=core.completion.Usage(input_tokens=event.get("prompt_eval_count", 0), output_tokens=event.get("eval_count", 0)),
-        auth_mode="api_key" if os.environ.get("OLLAMA_API_KEY") else "none",
         reasoning=thinking or None,
     )
 
@@ -143,23 +169,8 @@ def completion(event: dict[str, Any], text: str, thinking: str) -> Completion:
 def _message(turn: Message) -> dict[str, Any]:
     if isinstance(turn.content, str):
         return {"role": turn.role, "content": turn.content}
-    images = [_base64(part.url) for part in turn.content if isinstance(part, core.completion.ImagePart)]
+    images = [core.http.data_uri(part.url, "Ollama")[1] for part in turn.content if isinstance(part, core.completion.ImagePart)]
     return {"role": turn.role, "content": turn.text, **({"images": images} if images else {})}
-
-
-def _base64(url: str) -> str:
-    head, _, data = url.partition(";base64,")
-    if not data or not head.startswith("data:image/"):
-        raise errors.InvalidRequestError("Ollama takes images only as base64 `data:` URIs.")
-    return data
-
-
-def _headers(base: str) -> dict[str, str]:
-    """The key goes to an encrypted or local address only, never in the clear to another machine."""
-    if os.environ.get("OLLAMA_API_KEY") and (base.startswith("https://") or environment.is_loopback(base)):
-        key = environment.key("OLLAMA_API_KEY", "get one at https://ollama.com/settings/keys.")
-        return {"Authorization": f"Bearer {key}"}
-    return {}
 
 
 def _failure(response: httpx2.Response, body: bytes | str, request: CompletionRequest) -> errors.CompletionError:

@@ -7,7 +7,6 @@ Sources: https://platform.openai.com/docs/api-reference/responses and …/chat; 
 
 from __future__ import annotations
 
-import os
 from contextlib import contextmanager
 
 from mcp_models.servers import core
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
     from openai.types.completion_usage import CompletionUsage
     from openai.types.responses import Response, ResponseUsage
 
+    from mcp_models.servers.core.catalogue import ModelInfo
     from mcp_models.servers.core.completion import Completion, CompletionRequest, Message, StopReason, Usage
     from mcp_models.servers.core.provider import OnText
 
@@ -69,43 +69,66 @@ class OpenAI(Provider):
         "text.format": "response_schema",
         "response_format": "response_schema",
     }
+    price_list = "openai"
+    package = "openai"
     extra = "openai"
     setup = "set OPENAI_API_KEY (https://platform.openai.com/api-keys)"
 
-    def configured(self) -> bool:
-        return bool(os.environ.get("OPENAI_API_KEY"))
+    def check(self) -> None:
+        environment.key(self.env, "OPENAI_API_KEY", f"{self.setup}.")
+        self._base_url()
 
     def takes_temperature(self, model: str) -> bool:
-        return base_url() != BASE_URL or model.startswith(_TAKES_TEMPERATURE)
+        return self._base_url() != BASE_URL or model.startswith(_TAKES_TEMPERATURE)
 
     def connect(self) -> AsyncOpenAI:
-        key = environment.key("OPENAI_API_KEY", f"{self.setup}.")
+        key = environment.key(self.env, "OPENAI_API_KEY", f"{self.setup}.")
         from openai import AsyncOpenAI
 
-        base = base_url()
+        base = self._base_url()
         return AsyncOpenAI(api_key=key, base_url=base, max_retries=0, http_client=core.http.new_client(base))
 
     async def complete(self, request: CompletionRequest, on_text: OnText) -> Completion:
         """One streamed response."""
         client: AsyncOpenAI = await self.client()
-        ask = _respond if wire_api(request) == "responses" else _chat
-        with _map_api_errors(), core.http.map_transport_errors(base_url(), "Check OPENAI_BASE_URL and the network."):
-            return await ask(client, request, on_text)
+        with self._map_errors():
+            if self._wire_api(request) == "responses":
+                return await _respond(client, request, on_text)
+            official = self._base_url() == BASE_URL
+            return await _chat(client, request, on_text, "max_completion_tokens" if official else "max_tokens")
+
+    async def list_models(self) -> list[ModelInfo]:
+        """What `/models` lists, with the date of the shutdown where one is set."""
+        client: AsyncOpenAI = await self.client()
+        with self._map_errors():
+            return [_model_info(model.model_dump()) async for model in client.models.list(timeout=None)]
+
+    async def aclose(self) -> None:
+        if self._client is not None:
+            await self._client.close()
+
+    def _base_url(self) -> str:
+        return environment.base_url(self.env, "OPENAI_BASE_URL", BASE_URL)
+
+    def _wire_api(self, request: CompletionRequest) -> str:
+        """`responses` or `chat`: OPENAI_WIRE_API, if the request does not decide it."""
+        if request.stop is not None or request.seed is not None:
+            return "chat"
+        chosen = self.env.get("OPENAI_WIRE_API") or ("responses" if self._base_url() == BASE_URL else "chat")
+        if chosen not in ("responses", "chat"):
+            raise errors.ConfigurationError(f"OPENAI_WIRE_API: expected `responses` or `chat`, got {chosen!r}.")
+        return chosen
+
+    @contextmanager
+    def _map_errors(self) -> Iterator[None]:
+        base = self._base_url()
+        with _map_api_errors(base), core.http.map_transport_errors(base, "Check OPENAI_BASE_URL and the network."):
+            yield
 
 
-def base_url() -> str:
-    """OPENAI_BASE_URL, or OpenAI's own."""
-    return environment.base_url("OPENAI_BASE_URL", BASE_URL)
-
-
-def wire_api(request: CompletionRequest) -> str:
-    """`responses` or `chat`: OPENAI_WIRE_API, if the request does not decide it."""
-    if request.stop is not None or request.seed is not None:
-        return "chat"
-    chosen = os.environ.get("OPENAI_WIRE_API") or ("responses" if base_url() == BASE_URL else "chat")
-    if chosen not in ("responses", "chat"):
-        raise errors.ConfigurationError(f"OPENAI_WIRE_API: expected `responses` or `chat`, got {chosen!r}.")
-    return chosen
+def _model_info(model: dict[str, Any]) -> ModelInfo:
+    shutdown = model.get("shutdown_date")
+    return core.catalogue.ModelInfo(id=model["id"], retires_at=str(shutdown) if shutdown else None)
 
 
 async def _respond(client: AsyncOpenAI, request: CompletionRequest, on_text: OnText) -> Completion:
@@ -182,10 +205,10 @@ def _responses_usage(usage: ResponseUsage | None) -> Usage:
     )
 
 
-async def _chat(client: AsyncOpenAI, request: CompletionRequest, on_text: OnText) -> Completion:
+async def _chat(client: AsyncOpenAI, request: CompletionRequest, on_text: OnText, limit: str) -> Completion:
     answer = ChatAnswer()
     async with await client.chat.completions.create(
-        **chat_payload(request), stream=True, stream_options={"include_usage": True}, timeout=None
+        **chat_payload(request, limit), stream=True, stream_options={"include_usage": True}, timeout=None
     ) as stream:
         async for chunk in stream:
             if text := answer.add(chunk):
@@ -193,13 +216,18 @@ async def _chat(client: AsyncOpenAI, request: CompletionRequest, on_text: OnText
     return answer.completion(stream.response.headers.get("x-request-id"))
 
 
-def chat_payload(request: CompletionRequest) -> dict[str, Any]:
-    """A request in the terms of Chat Completions; compatible servers still know the limit by its old name."""
+def chat_payload(request: CompletionRequest, limit: str) -> dict[str, Any]:
+    """A request in the terms of Chat Completions.
+
+    Args:
+        request: The request.
+        limit: The name of the field for `max_tokens`, which compatible servers still know by its old name.
+    """
     system = [{"role": "system", "content": request.system}] if request.system is not None else []
     payload = {
         "model": request.model,
         "messages": [*system, *({"role": turn.role, "content": _chat_content(turn)} for turn in request.turns)],
-        "max_completion_tokens" if base_url() == BASE_URL else "max_tokens": request.max_tokens,
+        limit: request.max_tokens,
         "temperature": request.temperature,
         "top_p": request.top_p,
         "stop": request.stop,
@@ -289,7 +317,7 @@ def _named(schema: dict[str, Any] | None) -> dict[str, Any]:
 
 
 @contextmanager
-def _map_api_errors() -> Iterator[None]:
+def _map_api_errors(base: str) -> Iterator[None]:
     from openai import APIConnectionError, APIError, APIStatusError, APITimeoutError
 
     try:
@@ -297,7 +325,7 @@ def _map_api_errors() -> Iterator[None]:
     except APITimeoutError as error:
         raise errors.CallTimeoutError("OpenAI was silent for too long.") from error
     except APIConnectionError as error:
-        raise errors.UnreachableError(f"nothing answers at {base_url()}, or it hung up.") from error
+        raise errors.UnreachableError(f"nothing answers at {base}, or it hung up.") from error
     except APIStatusError as error:
         said = core.http.quote(error.body if error.body is not None else error.response.text)
         raise core.http.from_response(error.response, said, _error_class(error), param=error.param) from error

@@ -16,7 +16,8 @@ from tests.fakes.openai import FakeOpenAI
 ROOT = Path(__file__).parent.parent
 _LOOPBACK_ONLY = ROOT / "tests" / "loopback_only"
 _OURS = re.compile(
-    r"(_API_KEY|_TOKEN|_BASE_URL|_HOST|_PROXY)$|^(MCP_MODELS_|MODEL_DEFAULT|OPENAI_|ANTHROPIC_|OLLAMA_)", re.IGNORECASE
+    r"(_API_KEY|_TOKEN|_BASE_URL|_HOST|_PROXY)$|^(MCP_MODELS_|MODEL_DEFAULT|OPENAI_|ANTHROPIC_|OLLAMA_|MISTRAL_|GOOGLE_|GEMINI_|DEVSTRAL_)",
+    re.IGNORECASE,
 )
 
 runpy.run_path(str(_LOOPBACK_ONLY / "sitecustomize.py"))
@@ -36,8 +37,8 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 def openai(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeOpenAI]:
     """A fake OpenAI; the environment's key and base URL lead to it."""
     with FakeOpenAI() as fake:
-        monkeypatch.setenv("OPENAI_API_KEY", fake.key)
-        monkeypatch.setenv("OPENAI_BASE_URL", f"{fake.url}/v1")
+        for name, value in fake.environment().items():
+            monkeypatch.setenv(name, value)
         yield fake
 
 

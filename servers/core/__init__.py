@@ -10,6 +10,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import ModuleType
 
+    from mcp_models.servers.core import catalogue as catalogue
     from mcp_models.servers.core import completion as completion
     from mcp_models.servers.core import http as http
 
@@ -23,7 +24,7 @@ MAX_TOKENS_DEFAULT = 4096
 TIMEOUT_DEFAULT = 600.0
 """Seconds a call may take where neither it nor MCP_MODELS_TIMEOUT says."""
 
-_LATE = ("completion", "http")
+_LATE = ("catalogue", "completion", "http")
 
 
 def __getattr__(name: str) -> ModuleType:

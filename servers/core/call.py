@@ -11,18 +11,20 @@ import re
 import sys
 import time
 import traceback
-from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from mcp_models.servers.core import TEMPERATURE_DEFAULT, errors
+from mcp_models.servers.core import TEMPERATURE_DEFAULT, catalogue, environment, errors, pricing
 from mcp_models.servers.core.arguments import parse_arguments
+from mcp_models.servers.core.catalogue import ModelInfo
 from mcp_models.servers.core.completion import OPTIONAL_PARAMETERS, Completion, CompletionRequest
-from mcp_models.servers.core.environment import default_timeout
 from mcp_models.servers.core.provider import Provider
-from mcp_models.servers.core.result import completion_result, error_result
+from mcp_models.servers.core.result import completion_result, error_result, models_result
 from mcp_models.servers.core.retry import with_retries
+
+if TYPE_CHECKING:
+    from mcp_models.servers.core.provider import OnText
 
 _REFUSAL_WORDS = re.compile(
     r"unsupported|not support|deprecated|not permitted|only the default|cannot both|must be 1|less than or equal|unrecognized",
@@ -41,8 +43,14 @@ class Caller:
         self.provider = provider
         self._refused: dict[str, set[str]] = {}
 
-    async def call_tool(self, arguments: dict[str, Any], on_text: Callable[[str], None]) -> dict[str, Any]:
-        """A tool call's whole way: checked arguments, the completion, MCP's result. Raises nothing but cancellation."""
+    async def call_tool(self, name: str, arguments: dict[str, Any], on_text: OnText) -> dict[str, Any]:
+        """A tool call's whole way, from its arguments to MCP's result. Raises nothing but cancellation.
+
+        Args:
+            name: `list_models`; any other name is a completion.
+            arguments: The tool's arguments as they came.
+            on_text: Takes each new piece of a completion's text.
+        """
         received: list[str] = []
 
         def collect(text: str) -> None:
@@ -51,8 +59,10 @@ class Caller:
 
         model = None
         try:
-            request = self._prepare(parse_arguments(arguments))
-            model = request.model
+            if name == "list_models":
+                return models_result(await self.list_models(arguments))
+            request = parse_arguments(arguments)
+            model, _ = self.provider.resolve(request.model)
             return completion_result(await self.complete(request, collect))
         except errors.CompletionError as error:
             failure = error
@@ -61,41 +71,73 @@ class Caller:
             failure = errors.InternalError(f"the server failed with {type(error).__name__}.")
         return error_result(failure, self.provider.name, self.provider.title, model, "".join(received))
 
-    async def complete(self, request: CompletionRequest, on_text: Callable[[str], None]) -> Completion:
+    async def list_models(self, arguments: dict[str, Any]) -> list[ModelInfo]:
+        """The provider's models.
+
+        Raises:
+            CompletionError: The provider could not be asked, or there was an argument.
+        """
+        if arguments:
+            raise errors.InvalidRequestError(f"{next(iter(arguments))}: unknown argument; `list_models` takes none")
+        return await catalogue.list_models(self.provider)
+
+    async def complete(self, request: CompletionRequest, on_text: OnText) -> Completion:
         """The completion for a request, within its deadline.
 
         Raises:
             CompletionError: The call failed for good.
         """
         started = time.monotonic()
-        timeout = request.timeout or default_timeout()
-        request = self._prepare(request)
+        timeout = request.timeout or environment.default_timeout(self.provider.env)
+        model, warnings = self.provider.resolve(request.model)
+        request = msgspec.structs.replace(request, model=model)
         dropped: set[str] = set()
         try:
             async with asyncio.timeout(timeout):
-                completion = await self._complete_adapting(request, on_text, started + timeout, dropped)
+                completion = await self._complete_naming_models(request, on_text, started + timeout, dropped)
         except TimeoutError:
             raise errors.CallTimeoutError(f"no complete answer within {timeout:g} s.", retryable=True) from None
         _check_answer(completion)
         completion.provider = self.provider.name
         completion.latency_ms = round((time.monotonic() - started) * 1000)
         completion.dropped_params = sorted({*completion.dropped_params, *dropped})
+        completion.warnings = [*warnings, *_another_model(completion.model, model), *completion.warnings]
+        if self.provider.price_list is not None:
+            completion.cost_usd = await asyncio.to_thread(
+                pricing.cost_usd,
+                self.provider.price_list,
+                self.provider.price_corrections,
+                completion.model,
+                completion.usage,
+            )
         if request.response_schema is not None and "response_schema" not in dropped:
             _parse_structured(completion)
         return completion
 
-    def _prepare(self, request: CompletionRequest) -> CompletionRequest:
-        return msgspec.structs.replace(request, model=self.provider.resolve(request))
+    async def _complete_naming_models(
+        self, request: CompletionRequest, on_text: OnText, deadline: float, dropped: set[str]
+    ) -> Completion:
+        """Adds close names to the error for a model that does not exist, and loads the prices while the model is at work."""
+        if self.provider.price_list is not None:
+            asyncio.get_running_loop().run_in_executor(None, pricing.load)
+        try:
+            return await self._complete_adapting(request, on_text, deadline, dropped)
+        except errors.ModelNotFoundError as error:
+            names = await catalogue.close_names(self.provider, request.model or "")
+            if names:
+                error.add(f"Close names: {', '.join(names)}.")
+            raise
 
     async def _complete_adapting(
-        self, request: CompletionRequest, on_text: Callable[[str], None], deadline: float, dropped: set[str]
+        self, request: CompletionRequest, on_text: OnText, deadline: float, dropped: set[str]
     ) -> Completion:
         """Asks without each parameter that the provider lacks or the model refuses; fills `dropped` with what was asked for."""
         model = request.model or ""
         refused = self._refused.setdefault(model, set(OPTIONAL_PARAMETERS) - self.provider.parameters)
         asked = {name for name in OPTIONAL_PARAMETERS if getattr(request, name) is not None}
-        if request.temperature is None and self.provider.takes_temperature(model):
+        if request.temperature is None and request.top_p is None and self.provider.takes_temperature(model):
             request = msgspec.structs.replace(request, temperature=TEMPERATURE_DEFAULT)
+        retries = environment.max_retries(self.provider.env)
         texts = 0
 
         def count(text: str) -> None:
@@ -109,7 +151,7 @@ class Caller:
 
         while True:
             try:
-                return await with_retries(attempt, deadline, may_retry=lambda: texts == 0)
+                return await with_retries(attempt, retries, deadline, may_retry=lambda: texts == 0)
             except errors.InvalidRequestError as error:
                 sent = [name for name in OPTIONAL_PARAMETERS if getattr(request, name) is not None and name not in refused]
                 culprit = refused_parameter(error, sent, self.provider.native_names)
@@ -137,6 +179,12 @@ def refused_parameter(error: errors.InvalidRequestError, sent: list[str], native
         if name in sent and re.search(rf"\b{re.escape(native)}\b", error.message):
             return name
     return None
+
+
+def _another_model(answered: str, asked: str) -> list[str]:
+    """A warning, if another model answered than the one asked; a dated or tagged form of its name is the same model."""
+    same = answered.startswith(asked) or asked.endswith("latest")
+    return [] if same else [f"{answered} answered, not {asked}"]
 
 
 def _check_answer(completion: Completion) -> None:

@@ -100,7 +100,7 @@ class Calls:
 
     async def _serve(self, call: ToolCall) -> None:
         if call.progress_token is None:
-            result = await self._caller.call_tool(call.arguments, _ignore)
+            result = await self._caller.call_tool(call.name, call.arguments, _ignore)
         else:
             result = await self._with_progress(call)
         self._send(protocol.tool_response(call, result, self._server))
@@ -109,7 +109,7 @@ class Calls:
         progress = Progress(call, self._send)
         heartbeat = self._loop.create_task(progress.beat())
         try:
-            return await self._caller.call_tool(call.arguments, progress.on_text)
+            return await self._caller.call_tool(call.name, call.arguments, progress.on_text)
         finally:
             heartbeat.cancel()
 

@@ -111,7 +111,7 @@ class Usage(Struct, frozen=True, kw_only=True):
 class Completion(Struct, kw_only=True):
     """An answer and all that is known about it.
 
-    An adapter fills what its provider said; `call.py` adds what is the same for all (provider, latency, dropped_params).
+    An adapter fills what its provider said; `call.py` adds what is the same for all (provider, latency, cost, dropped_params).
     """
 
     text: str

@@ -1,25 +1,35 @@
-"""Owns what the environment says: keys, addresses, the default deadline, each checked where it is read."""
+"""Owns what the environment says: keys, addresses, limits, each checked where it is read.
+
+Every function takes the environment as a mapping: a server passes its process's own, a direct model one with its caller's key.
+"""
 
 from __future__ import annotations
 
-import os
-
 from mcp_models.servers.core import TIMEOUT_DEFAULT, errors, redaction
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    Environment = Mapping[str, str]
+
 TIMEOUT_VARIABLE = "MCP_MODELS_TIMEOUT"
+RETRIES_VARIABLE = "MCP_MODELS_MAX_RETRIES"
+RETRIES_DEFAULT = 2
 
 
-def key(variable: str, cure: str) -> str:
+def key(env: Environment, variable: str, cure: str) -> str:
     """A key, checked before any HTTP library can quote it in an error.
 
     Args:
+        env: The environment.
         variable: The environment variable that holds it.
         cure: What to do if it is missing, as the end of a sentence.
 
     Raises:
         ConfigurationError: It is missing, or holds characters that no HTTP header takes.
     """
-    value = os.environ.get(variable, "").strip()
+    value = env.get(variable, "").strip()
     if not value:
         raise errors.ConfigurationError(f"{variable} is not set: {cure}")
     if not (value.isascii() and value.isprintable()) or " " in value:
@@ -28,17 +38,18 @@ def key(variable: str, cure: str) -> str:
     return value
 
 
-def base_url(variable: str, default: str) -> str:
+def base_url(env: Environment, variable: str, default: str) -> str:
     """A provider's address, without a trailing slash.
 
     Args:
+        env: The environment.
         variable: The environment variable that may hold another one.
         default: The provider's own.
 
     Raises:
         ConfigurationError: The variable holds no http(s) URL.
     """
-    return checked_url(os.environ.get(variable, "").strip() or default, variable)
+    return checked_url(env.get(variable, "").strip() or default, variable)
 
 
 def checked_url(text: str, variable: str) -> str:
@@ -60,16 +71,16 @@ def is_loopback(url: str) -> bool:
     from urllib.parse import urlsplit
 
     host = urlsplit(url).hostname or ""
-    return host in ("localhost", "::1", "0.0.0.0") or host.startswith("127.")
+    return host in ("localhost", "::1") or (host.startswith("127.") and host.replace(".", "").isdecimal())
 
 
-def default_timeout() -> float:
+def default_timeout(env: Environment) -> float:
     """The seconds a call may take if it does not say: MCP_MODELS_TIMEOUT, or 600.
 
     Raises:
         ConfigurationError: The variable holds no positive number.
     """
-    text = os.environ.get(TIMEOUT_VARIABLE) or str(TIMEOUT_DEFAULT)
+    text = env.get(TIMEOUT_VARIABLE) or str(TIMEOUT_DEFAULT)
     try:
         timeout = float(text)
     except ValueError:
@@ -77,3 +88,15 @@ def default_timeout() -> float:
     if not 0 < timeout < float("inf"):
         raise errors.ConfigurationError(f"{TIMEOUT_VARIABLE}: expected a number of seconds > 0, got {text!r}.")
     return timeout
+
+
+def max_retries(env: Environment) -> int:
+    """How often a failed call is tried again: MCP_MODELS_MAX_RETRIES, or 2 as in the providers' SDKs.
+
+    Raises:
+        ConfigurationError: The variable holds no whole number.
+    """
+    text = env.get(RETRIES_VARIABLE) or str(RETRIES_DEFAULT)
+    if not text.strip().isdecimal():
+        raise errors.ConfigurationError(f"{RETRIES_VARIABLE}: expected a whole number, got {text!r}.")
+    return int(text)

@@ -40,6 +40,7 @@ class CompletionError(Exception):
         retry_after: Seconds the provider asked to wait.
         request_id: The provider's identifier for the failed request.
         param: The argument the provider refused, where it names one.
+        patient: Whether to try again until the call's deadline, as for a model that is being loaded.
     """
 
     type: ClassVar[str]
@@ -55,6 +56,7 @@ class CompletionError(Exception):
         retry_after: float | None = None,
         request_id: str | None = None,
         param: str | None = None,
+        patient: bool = False,
     ) -> None:
         super().__init__(redact(message))
         self.status = status
@@ -62,6 +64,11 @@ class CompletionError(Exception):
         self.retry_after = retry_after
         self.request_id = request_id
         self.param = param
+        self.patient = patient
+
+    def add(self, sentence: str) -> None:
+        """Adds what was found out later."""
+        self.args = (f"{self.message} {redact(sentence)}",)
 
     @property
     def message(self) -> str:

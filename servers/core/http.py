@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -20,9 +20,10 @@ CONNECTIONS = 1000
 _LONGEST_QUOTE = 300
 
 
-def new_client(base_url: str) -> httpx2.AsyncClient:
+def new_client(base_url: str, headers: dict[str, str] | None = None) -> httpx2.AsyncClient:
     """The HTTP client for a provider: no read timeout, since the call's deadline bounds it, and no proxy for loopback."""
     return httpx2.AsyncClient(
+        headers=headers,
         timeout=httpx2.Timeout(None, connect=CONNECT_SECONDS),
         limits=httpx2.Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS),
         trust_env=not is_loopback(base_url),
@@ -43,11 +44,50 @@ def map_transport_errors(address: str, cure: str = "") -> Iterator[None]:
         raise errors.UnreachableError(f"nothing answers at {address}. {cure}".strip()) from error
     except httpx2.TimeoutException as error:
         raise errors.CallTimeoutError(f"{address} was silent for too long.") from error
+    except httpx2.SSEError as error:
+        raise errors.ProviderError(f"{address} answered with something that is no event stream.") from error
     except httpx2.TransportError as error:
         raise errors.UnreachableError(f"the connection to {address} broke off ({type(error).__name__}).") from error
-    except (ValueError, TypeError, LookupError, AttributeError) as error:
+    except (httpx2.StreamError, ValueError, TypeError, LookupError, AttributeError) as error:
         traceback.print_exc(file=sys.stderr)
         raise errors.ProviderError(f"{address} answered with something it never should ({type(error).__name__}).") from error
+
+
+async def get_json(client: httpx2.AsyncClient, url: str, headers: dict[str, str] | None = None) -> Any:
+    """What a GET answers, for lists of models.
+
+    Raises:
+        CompletionError: The answer has an error status.
+    """
+    response = await client.get(url, headers=headers)
+    if response.status_code != 200:
+        raise from_response(response, quote(response.content))
+    return response.json()
+
+
+async def events(response: httpx2.Response) -> AsyncIterator[dict[str, Any]]:
+    """The JSON objects of a stream of server-sent events, up to `[DONE]` if it sends that."""
+    async for event in httpx2.EventSource(response):
+        if event.data == "[DONE]":
+            return
+        if event.data:
+            yield json.loads(event.data)
+
+
+def data_uri(url: str, title: str) -> tuple[str, str]:
+    """The media type and the base64 text of an image's `data:` URI.
+
+    Args:
+        url: The image's address.
+        title: The provider, for the error about any other address.
+
+    Raises:
+        InvalidRequestError: It is another kind of address.
+    """
+    head, _, data = url.partition(";base64,")
+    if not data or not head.startswith("data:image/"):
+        raise errors.InvalidRequestError(f"{title} takes images only as base64 `data:` URIs.")
+    return head.removeprefix("data:"), data
 
 
 def from_response(

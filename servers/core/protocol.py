@@ -36,6 +36,9 @@ META_COMPLETION = "mcp-models/completion"
 META_ERROR = "mcp-models/error"
 """The `_meta` key of an `isError` result that holds the failure's details."""
 
+META_MODELS = "mcp-models/models"
+"""The `_meta` key of a `list_models` result that holds the list for programs."""
+
 META_STREAM = "mcp-models/stream"
 """A caller's `_meta` flag on `tools/call`: send the text as it comes, in the progress notifications' `_meta`."""
 

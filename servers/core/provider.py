@@ -13,9 +13,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any, ClassVar, TypeAlias
 
+    from mcp_models.servers.core.catalogue import ModelInfo
     from mcp_models.servers.core.completion import Completion, CompletionRequest
+    from mcp_models.servers.core.environment import Environment
 
     OnText: TypeAlias = Callable[[str], None]
+    """Takes a new piece of an answer's text."""
+
+    Price: TypeAlias = tuple[float, float]
+    """Dollars per million input and output tokens."""
 
 MODEL_VARIABLE = "MODEL_DEFAULT"
 
@@ -25,6 +31,9 @@ class Provider:
 
     An instance holds at most one client of the provider's, made by `connect` in a worker thread on the first call, and
     serves any number of calls at once on one event loop.
+
+    Args:
+        env: The environment with the provider's settings; None means this process's.
     """
 
     name: ClassVar[str]
@@ -36,8 +45,17 @@ class Provider:
     summary: ClassVar[str]
     """What its models are, for the tool's description: one sentence."""
 
+    setup: ClassVar[str] = ""
+    """What to set or start before the first call, for whoever has nothing configured yet."""
+
     default_model: ClassVar[str]
     """The model that is asked when the caller and `MODEL_DEFAULT` name none."""
+
+    aliases: ClassVar[dict[str, str]] = {}
+    """Short names of models."""
+
+    successors: ClassVar[dict[str, str]] = {}
+    """Models that the provider has retired, to what it documents as their successors; only an alias is swapped for one."""
 
     parameters: ClassVar[frozenset[str]] = frozenset()
     """Those of `completion.OPTIONAL_PARAMETERS` that the provider has a field for."""
@@ -45,24 +63,46 @@ class Provider:
     native_names: ClassVar[dict[str, str]] = {}
     """The provider's own names for these parameters where they differ, as its errors use them: native to ours."""
 
+    price_list: ClassVar[str | None] = None
+    """The provider's name in the price list of `genai-prices`; None where calls have no list price."""
+
+    price_corrections: ClassVar[dict[str, Price | None]] = {}
+    """Prices that `genai-prices` has wrong or lacks; None for a model whose price is not known."""
+
+    package: ClassVar[str | None] = None
+    """What `connect` imports."""
+
     extra: ClassVar[str] = ""
-    """The extra of this distribution that installs what `connect` imports."""
+    """The extra of this distribution that installs `package`."""
 
-    setup: ClassVar[str] = ""
-    """What to set or start before the first call, for whoever has nothing configured yet."""
-
-    def __init__(self) -> None:
+    def __init__(self, env: Environment | None = None) -> None:
+        self.env: Environment = os.environ if env is None else env
         self._client: Any = None
         self._connecting = threading.Lock()
+
+    def check(self) -> None:
+        """Checks the settings without importing or connecting to anything.
+
+        Raises:
+            ConfigurationError: Something is not set, or makes no sense; the message says what to do.
+        """
+
+    def configured(self) -> bool:
+        """Whether a call has a chance: by default, whether the settings are complete."""
+        try:
+            self.check()
+        except errors.ConfigurationError:
+            return False
+        return True
 
     def connect(self) -> Any:
         """Imports what the provider needs and makes its client; blocking, and run in a thread of its own.
 
         Raises:
-            ConfigurationError: Something is not set.
+            ConfigurationError: As `check`.
             ImportError: A package is not installed; the caller is told which extra brings it.
         """
-        return None
+        raise NotImplementedError
 
     async def complete(self, request: CompletionRequest, on_text: OnText) -> Completion:
         """Asks the provider once: no retries, no deadline; `call.py` adds both.
@@ -76,9 +116,26 @@ class Provider:
         """
         raise NotImplementedError
 
-    def configured(self) -> bool:
-        """Whether a call has a chance: a key is set, or a local server answers."""
+    async def list_models(self) -> list[ModelInfo]:
+        """The models that the provider offers now.
+
+        Raises:
+            CompletionError: As `complete`.
+        """
+        raise NotImplementedError
+
+    def takes_temperature(self, model: str) -> bool:  # noqa: ARG002
+        """Whether a model is expected to take a temperature, so that the default one is sent to it unasked."""
         return True
+
+    async def aclose(self) -> None:
+        """Closes the client and whatever else the provider holds."""
+        if self._client is not None:
+            await self._client.aclose()
+
+    def forget_client(self) -> None:
+        """Lets the next call make a new client, after `aclose`: one belongs to the event loop that used it."""
+        self._client = None
 
     def warm(self) -> None:
         """Connects before the first call does; what is missing, that call will say."""
@@ -93,14 +150,18 @@ class Provider:
 
         return await asyncio.to_thread(self._connect_once)
 
-    def takes_temperature(self, model: str) -> bool:  # noqa: ARG002
-        """Whether a model is expected to take a temperature, so that the default one is sent to it unasked."""
-        return True
+    def resolve(self, model: str | None) -> tuple[str, list[str]]:
+        """The model to ask, and what there is to warn of.
 
-    async def aclose(self) -> None:
-        """Closes the client and whatever else the provider holds."""
-        if self._client is not None:
-            await self._client.close()
+        Args:
+            model: What the caller named, if anything: a full name is never swapped, an alias of a retired model is.
+        """
+        name = model or self.env.get(MODEL_VARIABLE) or self.default_model
+        target = self.aliases.get(name, name)
+        if name not in self.aliases or target not in self.successors:
+            return target, []
+        successor = self.successors[target]
+        return successor, [f"{name} stood for {target}, which {self.title} has retired: {successor} answered instead"]
 
     def _connect_once(self) -> Any:
         with self._connecting:
@@ -108,44 +169,15 @@ class Provider:
                 try:
                     self._client = self.connect()
                 except ImportError as error:
-                    raise missing_package(error.name or str(error), self.extra) from error
+                    raise errors.ConfigurationError(missing_package(error.name or str(error), self.extra)) from error
             return self._client
 
-    def resolve(self, request: CompletionRequest) -> str:
-        """The model to ask."""
-        return request.model or os.environ.get(MODEL_VARIABLE) or self.default_model
+
+def missing_package(package: str, extra: str) -> str:
+    """What to say about a package that is not installed."""
+    return f'The package `{package}` is not installed: run `pip install "mcp-models[{extra}]"`.'
 
 
 def server_info(provider: Provider) -> dict[str, str]:
     """The provider's server as MCP's `serverInfo`."""
     return {"name": f"{provider.name.replace('_', '-')}-mcp-server", "title": provider.title, "version": __version__}
-
-
-def complete_tool(provider: Provider) -> dict[str, Any]:
-    """The definition of the tool `complete`, as `tools/list` shows it."""
-    from mcp_models.servers.core.arguments import input_schema
-
-    return {
-        "name": "complete",
-        "title": f"Ask {provider.title}",
-        "description": (
-            f"Sends a prompt to {provider.title} and returns the model's answer as text. {provider.summary} "
-            f"Model if none is named: {os.environ.get(MODEL_VARIABLE) or provider.default_model}. "
-            "Stop reason, token usage and cost come back in the result's _meta."
-        ),
-        "inputSchema": input_schema(),
-        "annotations": {
-            "title": f"Ask {provider.title}",
-            "readOnlyHint": True,
-            "destructiveHint": False,
-            "idempotentHint": False,
-            "openWorldHint": True,
-        },
-        # Claude Code saves a longer text to a file unless the tool says how much it may return.
-        "_meta": {"anthropic/maxResultSizeChars": 500_000},
-    }
-
-
-def missing_package(package: str, extra: str) -> errors.ConfigurationError:
-    """The error for an SDK that is not installed."""
-    return errors.ConfigurationError(f'The package `{package}` is not installed: run `pip install "mcp-models[{extra}]"`.')

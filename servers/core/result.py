@@ -6,9 +6,11 @@ from typing import Any
 
 import msgspec
 
+from mcp_models.servers.core import catalogue
+from mcp_models.servers.core.catalogue import ModelInfo
 from mcp_models.servers.core.completion import Completion
 from mcp_models.servers.core.errors import CompletionError
-from mcp_models.servers.core.protocol import META_COMPLETION, META_ERROR
+from mcp_models.servers.core.protocol import META_COMPLETION, META_ERROR, META_MODELS
 from mcp_models.servers.core.redaction import redact, redact_record, redact_values
 
 
@@ -25,6 +27,15 @@ def completion_result(completion: Completion) -> dict[str, Any]:
     if structured is not None:
         result["structuredContent"] = redact_record(structured)
     return result
+
+
+def models_result(models: list[ModelInfo]) -> dict[str, Any]:
+    """A line a model in `content`, and the list in `_meta`."""
+    return {
+        "content": [{"type": "text", "text": catalogue.as_text(models)}],
+        "isError": False,
+        "_meta": {META_MODELS: catalogue.as_record(models)},
+    }
 
 
 def error_result(error: CompletionError, provider: str, title: str, model: str | None, partial: str) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import email.utils
-import os
 import random
 import time
 from collections.abc import Awaitable, Callable, Mapping
@@ -15,24 +14,16 @@ from mcp_models.servers.core.errors import CompletionError
 
 T = TypeVar("T")
 
-RETRIES_DEFAULT = 2
 FIRST_WAIT = 0.5
 LONGEST_WAIT = 8.0
 
 
-def max_retries() -> int:
-    """How often a failed call is tried again: MCP_MODELS_MAX_RETRIES, or 2 as in the providers' SDKs."""
-    try:
-        return max(0, int(os.environ.get("MCP_MODELS_MAX_RETRIES", "")))
-    except ValueError:
-        return RETRIES_DEFAULT
-
-
-async def with_retries(attempt: Callable[[], Awaitable[T]], deadline: float, may_retry: Callable[[], bool]) -> T:
+async def with_retries(attempt: Callable[[], Awaitable[T]], retries: int, deadline: float, may_retry: Callable[[], bool]) -> T:
     """Runs `attempt` until it succeeds, fails for good, or the next try would come too late.
 
     Args:
         attempt: The call; a `CompletionError` that is `retryable` is tried again.
+        retries: How many more tries there may be after the first.
         deadline: On the clock of `time.monotonic`; a longer `retry_after` ends the call at once.
         may_retry: Whether another try is still possible; no longer once text has come.
     """
@@ -40,12 +31,15 @@ async def with_retries(attempt: Callable[[], Awaitable[T]], deadline: float, may
     def retryable(error: BaseException) -> bool:
         return isinstance(error, CompletionError) and error.retryable and may_retry()
 
+    def enough(state: RetryCallState) -> bool:
+        return not _error(state).patient and stop_after_attempt(1 + retries)(state)
+
     def too_late(state: RetryCallState) -> bool:
         return time.monotonic() + state.upcoming_sleep >= deadline
 
     retrying = AsyncRetrying(
         retry=retry_if_exception(retryable),
-        stop=lambda state: stop_after_attempt(1 + max_retries())(state) or too_late(state),
+        stop=lambda state: enough(state) or too_late(state),
         wait=_wait,
         reraise=True,
     )
@@ -54,11 +48,18 @@ async def with_retries(attempt: Callable[[], Awaitable[T]], deadline: float, may
 
 def _wait(state: RetryCallState) -> float:
     """What the provider asked for; without its word exponentially longer, with jitter."""
-    error = state.outcome.exception() if state.outcome else None
-    if isinstance(error, CompletionError) and error.retry_after is not None:
+    error = _error(state)
+    if error.retry_after is not None:
         return error.retry_after
     longest: float = min(LONGEST_WAIT, FIRST_WAIT * 2 ** (state.attempt_number - 1))
     return random.uniform(longest / 2, longest)
+
+
+def _error(state: RetryCallState) -> CompletionError:
+    """What the last try failed with; only these are tried again."""
+    error = state.outcome.exception() if state.outcome else None
+    assert isinstance(error, CompletionError)
+    return error
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:

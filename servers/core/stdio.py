@@ -12,12 +12,12 @@ import sys
 
 from mcp_models.servers.core import protocol
 from mcp_models.servers.core.channel import Channel, ClientGone
-from mcp_models.servers.core.provider import complete_tool, server_info
+from mcp_models.servers.core.provider import server_info
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import FrameType
-    from typing import NoReturn
+    from typing import Any, NoReturn
 
     from mcp_models.servers.core.calls import Calls
     from mcp_models.servers.core.provider import Provider
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 WARM_FLAG = "--warm"
 """Start importing the provider's SDK right after the handshake instead of with the first call."""
 
-TOOL_NAMES = ("complete", "execute_task")
-"""The tool, and the name that Hillstar's client calls it by."""
+TOOL_NAMES = ("complete", "list_models", "execute_task")
+"""The tools, and the name by which Hillstar's client calls `complete`."""
 
 SHUTDOWN_SECONDS = 0.7
 
@@ -57,7 +57,7 @@ class Process:
         self._server = protocol.Server(
             info=server_info(provider),
             instructions=f"Use `complete` to ask a model of {provider.title}.",
-            tools=lambda: [complete_tool(provider)],
+            tools=self._tools,
             tool_names=TOOL_NAMES,
         )
         self._channel = Channel()
@@ -82,6 +82,11 @@ class Process:
             return 1
         finally:
             self._close()
+
+    def _tools(self) -> list[dict[str, Any]]:
+        from mcp_models.servers.core.tools import tools
+
+        return tools(self._provider)
 
     def _receive(self, line: bytes) -> None:
         action = protocol.receive(line, self._server)

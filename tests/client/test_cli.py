@@ -93,7 +93,7 @@ def test_exit_codes_tell_failures_apart(kind: str) -> None:
     ("words", "hint"),
     [
         (("complete", "hello", "there", "you"), "quotes"),
-        (("complete", "nope", "hello"), "No provider 'nope'; there are echo"),
+        (("complete", "nope", "hello"), "No provider 'nope'; there are anthropic"),
         (("complete", ""), "empty"),
         (("complete",), "empty"),
         (("complete", "echo", "x", "--max-tokens", "0"), "--max-tokens"),

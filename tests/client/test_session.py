@@ -72,7 +72,7 @@ def call(session: Session, timeout: float = 10, **arguments: Any) -> str:
 def test_a_call() -> None:
     with Session(ECHO) as session:
         assert call(session) == "hi"
-        assert [tool["name"] for tool in session.list_tools()] == ["complete"]
+        assert [tool["name"] for tool in session.list_tools()] == ["complete", "list_models"]
 
 
 def test_it_starts_on_first_use_and_again_after_a_close() -> None:

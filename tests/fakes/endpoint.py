@@ -91,9 +91,19 @@ class Endpoint:
         self._server.shutdown()
         self._server.server_close()
 
+    def forget(self) -> None:
+        """Forgets all requests, scripts and events."""
+        self.requests.clear()
+        self._scripted.clear()
+        self.disconnected.clear()
+
     def script(self, *replies: Reply) -> None:
         """What to answer to the next requests, instead of what the provider would."""
         self._scripted += replies
+
+    def environment(self) -> dict[str, str]:
+        """The variables that lead a server here."""
+        raise NotImplementedError
 
     def check(self, request: Request) -> Reply | None:
         """The provider's refusal of a request that breaks its rules."""
@@ -109,8 +119,8 @@ class Endpoint:
         request = Request(handler.command, handler.path, headers, json.loads(raw) if raw else {})
         self.requests.append(request)
         self.arrived.release()
-        refusal = self.check(request)
-        reply = refusal or (self._scripted.pop(0) if self._scripted else self.answer(request))
+        scripted = self._scripted.pop(0) if self._scripted else None
+        reply = self.check(request) or scripted or self.answer(request)
         try:
             self._send(handler, reply)
         except OSError:

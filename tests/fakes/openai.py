@@ -5,13 +5,18 @@ Shapes after https://platform.openai.com/docs/api-reference, texts of refusals a
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Iterator
 from typing import Any
 
-from tests.fakes.endpoint import Endpoint, Reply, Request, json_reply
+from tests.fakes.devstral_local import chat_seen
+from tests.fakes.endpoint import Reply, Request, json_reply
+from tests.fakes.provider import FakeProvider, Seen
 
 TEXT = "Hello from the fake."
+
+_ANY = Request("POST", "", {}, {"model": "gpt-x", "stream_options": {"include_usage": True}})
 
 _RESPONSES_FIELDS = {
     "model",
@@ -41,16 +46,24 @@ _CHAT_FIELDS = {
 }
 
 
-class FakeOpenAI(Endpoint):
-    """Refuses what OpenAI refuses; models named `reasoner…` take no temperature."""
+class FakeOpenAI(FakeProvider):
+    """Refuses what OpenAI refuses; models named `reasoner…` take no temperature. Here in Chat Completions."""
 
+    provider = "openai"
+    model = "gpt-x"
+    picky_model = "reasoner"
     key = "sk-proj-made-up-for-tests-0123456789"
+
+    def environment(self) -> dict[str, str]:
+        return {"OPENAI_API_KEY": self.key, "OPENAI_BASE_URL": f"{self.url}/v1"}
 
     def check(self, request: Request) -> Reply | None:
         if request.headers.get("authorization") != f"Bearer {self.key}":
             return error(401, "Incorrect API key provided: sk-proj-********6789.", code="invalid_api_key")
         body = request.body
         responses = request.path.endswith("/responses")
+        if request.method == "GET" and request.path.endswith("/models"):
+            return None
         if not responses and not request.path.endswith("/chat/completions"):
             return error(404, f"Invalid URL (POST {request.path})")
         for name in ("model", "input" if responses else "messages"):
@@ -58,15 +71,105 @@ class FakeOpenAI(Endpoint):
                 return error(400, f"Missing required parameter: '{name}'.", param=name, code="missing_required_parameter")
         for name in body.keys() - (_RESPONSES_FIELDS if responses else _CHAT_FIELDS):
             return error(400, f"Unknown parameter: '{name}'.", param=name, code="unknown_parameter")
-        if body["model"] == "nope":
-            return error(404, "The model `nope` does not exist or you do not have access to it.", code="model_not_found")
         if body["model"].startswith("reasoner") and "temperature" in body:
             text = "Unsupported parameter: 'temperature' is not supported with this model."
             return error(400, text, param="temperature")
         return None
 
     def answer(self, request: Request) -> Reply:
+        if request.method == "GET":
+            return self.models(request)
         return responses_stream(request) if request.path.endswith("/responses") else chat_stream(request)
+
+    def text(self, request: Request | None, *pieces: str, stop: str = "end_turn") -> Reply:
+        finish = {"end_turn": "stop", "max_tokens": "length"}.get(stop, stop)
+        return chat_stream(request or _ANY, text="".join(pieces), finish_reason=finish)
+
+    def ticks(self) -> Iterator[bytes]:
+        return itertools.repeat(chat_chunk(_ANY, {"content": "tick"}))
+
+    def half(self) -> list[bytes]:
+        return [chat_chunk(_ANY, {"content": "Half an"})]
+
+    def error(self, status: int, message: str, **headers: str) -> Reply:
+        return error(status, message, **headers)
+
+    def too_long(self) -> Reply:
+        return error(400, "This model's maximum context length is 128000 tokens.", code="context_length_exceeded")
+
+    def unknown_model(self) -> Reply:
+        return error(404, "The model `nope` does not exist or you do not have access to it.", code="model_not_found")
+
+    def refusals(self) -> list[tuple[Reply, str]]:
+        declined = [chat_chunk(_ANY, {"refusal": "I cannot help with that."}), chat_chunk(_ANY, {}, "stop")]
+        filtered = [chat_chunk(_ANY, {"content": "Well, "}), chat_chunk(_ANY, {}, "content_filter")]
+        return [(stream(declined), "refusal"), (stream(filtered), "content_filter")]
+
+    def only_thinking(self) -> Reply | None:
+        return stream([chat_chunk(_ANY, {"reasoning_content": "hmm"}), chat_chunk(_ANY, {}, "length")])
+
+    def models(self, request: Request) -> Reply:
+        rows = [
+            {"id": name, "object": "model", "created": 1, "owned_by": "openai", "shutdown_date": date}
+            for name, date in ((self.model, None), ("gpt-4o", "2027-01-14"))
+        ]
+        return json_reply({"object": "list", "data": rows})
+
+    def seen(self, request: Request) -> Seen:
+        return chat_seen(request.body, "max_tokens")
+
+
+class FakeOpenAIResponses(FakeOpenAI):
+    """The same in the Responses API, which has neither `stop` nor `seed`."""
+
+    def environment(self) -> dict[str, str]:
+        return {**super().environment(), "OPENAI_WIRE_API": "responses"}
+
+    def text(self, request: Request | None, *pieces: str, stop: str = "end_turn") -> Reply:
+        request = request or _ANY
+        text = "".join(pieces)
+        output = [message(text)] if text else []
+        if stop == "end_turn":
+            return responses_stream(request, text=text, output=output)
+        details = {"reason": "max_output_tokens" if stop == "max_tokens" else stop}
+        fields: dict[str, Any] = {"output": output, "status": "incomplete", "incomplete_details": details}
+        return responses_stream(request, text=text, last="response.incomplete", **fields)
+
+    def ticks(self) -> Iterator[bytes]:
+        return itertools.repeat(deltas("tick")[0])
+
+    def half(self) -> list[bytes]:
+        return deltas("Half an")
+
+    def refusals(self) -> list[tuple[Reply, str]]:
+        declined = responses_stream(_ANY, text="", output=[message("I cannot help with that.", "refusal")])
+        return [(declined, "refusal"), (self.text(None, "Well, ", stop="content_filter"), "content_filter")]
+
+    def only_thinking(self) -> Reply | None:
+        return self.text(None, stop="max_tokens")
+
+    def seen(self, request: Request) -> Seen:
+        body = request.body
+        if "messages" in body:
+            return super().seen(request)
+        turns: list[tuple[str, str]] = []
+        images: list[str] = []
+        for turn in body["input"]:
+            content = turn["content"]
+            parts: list[dict[str, Any]] = [{"type": "input_text", "text": content}] if isinstance(content, str) else content
+            turns.append((turn["role"], "".join(part["text"] for part in parts if part["type"] == "input_text")))
+            images += [part["image_url"].split(",")[1] for part in parts if part["type"] == "input_image"]
+        return Seen(
+            model=body["model"],
+            turns=turns,
+            images=images,
+            system=body.get("instructions"),
+            max_tokens=body.get("max_output_tokens"),
+            temperature=body.get("temperature"),
+            top_p=body.get("top_p"),
+            reasoning_effort=(body.get("reasoning") or {}).get("effort"),
+            response_schema=(body.get("text") or {}).get("format", {}).get("schema"),
+        )
 
 
 def error(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,7 +16,8 @@ from mcp import Client, StdioServerParameters
 
 from mcp_models.servers import load_provider, server_modules
 from mcp_models.servers.core.completion import Completion
-from mcp_models.servers.core.provider import complete_tool
+from mcp_models.servers.core.tools import tools
+from tests.fakes import FAKES
 
 SNAPSHOTS = Path(__file__).parent.parent / "snapshots"
 
@@ -29,9 +31,16 @@ def client(provider: str, mode: Mode, **options: Any) -> Client:
 
 
 @pytest.fixture(params=sorted(server_modules()))
-def provider(request: pytest.FixtureRequest, openai: Any, ollama: Any) -> str:
+def provider(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """Every provider, with a fake behind each that needs one."""
-    return str(request.param)
+    fakes = {fake.provider: fake for fake in FAKES}
+    if request.param == "echo":
+        yield "echo"
+        return
+    with fakes[request.param]() as fake:
+        for name, value in {**fake.environment(), "MODEL_DEFAULT": fake.model}.items():
+            monkeypatch.setenv(name, value)
+        yield str(request.param)
 
 
 @pytest.mark.parametrize("mode", ["auto", "legacy", "2026-07-28"])
@@ -42,8 +51,8 @@ async def test_the_official_client_lists_and_calls_it(provider: str, mode: Mode)
         values.append(progress)
 
     async with client(provider, mode) as session:
-        tools = (await session.list_tools()).tools
-        assert [tool.name for tool in tools] == ["complete"]
+        listed = (await session.list_tools()).tools
+        assert [tool.name for tool in listed] == ["complete", "list_models"]
         result = await session.call_tool("complete", {"prompt": "one two three"}, progress_callback=on_progress)
         assert isinstance(result.content[0], mcp_types.TextContent)
         assert result.content[0].text.strip()
@@ -75,14 +84,14 @@ async def test_the_official_client_gets_its_own_answer_on_each_of_many_calls() -
 
 
 def test_the_tool_is_what_hosts_want(provider: str) -> None:
-    tool = complete_tool(load_provider(provider))
-    mcp_types.Tool.model_validate(tool)
-    assert tool["title"].startswith("Ask ")
-    assert len(tool["description"]) > 80
-    assert tool["annotations"]["readOnlyHint"] is True
-    assert tool["annotations"]["openWorldHint"] is True
-    assert tool["annotations"]["destructiveHint"] is False
-    assert "outputSchema" not in tool
+    for tool in tools(load_provider(provider)):
+        mcp_types.Tool.model_validate(tool)
+        assert tool["title"].startswith(("Ask ", "List "))
+        assert len(tool["description"]) > 80
+        assert tool["annotations"]["readOnlyHint"] is True
+        assert tool["annotations"]["openWorldHint"] is True
+        assert tool["annotations"]["destructiveHint"] is False
+        assert "outputSchema" not in tool
 
 
 def check_snapshot(name: str, value: Any) -> None:
@@ -96,8 +105,8 @@ def check_snapshot(name: str, value: Any) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(server_modules()))
-def test_the_tool_as_on_record(name: str) -> None:
-    check_snapshot(f"{name}.tool.json", complete_tool(load_provider(name)))
+def test_the_tools_as_on_record(name: str) -> None:
+    check_snapshot(f"{name}.tools.json", tools(load_provider(name)))
 
 
 def test_the_completions_record_as_on_record() -> None:

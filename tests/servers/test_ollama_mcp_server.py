@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from mcp_models.servers.ollama_mcp_server import Ollama, base_url
+from mcp_models.servers.ollama_mcp_server import Ollama
 from tests.fakes.endpoint import Reply, Request, json_reply
 from tests.fakes.ollama import TEXT, FakeOllama, last_line, line, ndjson
 from tests.peer import Peer, call
@@ -181,10 +181,8 @@ def test_the_key_is_sent_to_this_machine(ollama: FakeOllama, monkeypatch: pytest
         ("https://ollama.com", "https://ollama.com"),
     ],
 )
-def test_the_forms_of_an_address(monkeypatch: pytest.MonkeyPatch, host: str | None, url: str) -> None:
-    if host is not None:
-        monkeypatch.setenv("OLLAMA_HOST", host)
-    assert base_url() == url
+def test_the_forms_of_an_address(host: str | None, url: str) -> None:
+    assert Ollama({"OLLAMA_HOST": host} if host else {})._base_url() == url
 
 
 @pytest.mark.parametrize("host", ["http://", "ftp://box", "http://bad host"])

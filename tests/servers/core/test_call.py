@@ -10,8 +10,8 @@ import pytest
 
 from mcp_models.servers.core import errors
 from mcp_models.servers.core.call import Caller
+from mcp_models.servers.core.catalogue import ModelInfo
 from mcp_models.servers.core.completion import Completion, CompletionRequest, Usage
-from mcp_models.servers.core.environment import default_timeout
 from mcp_models.servers.core.provider import Provider
 
 Behaviour = Callable[[CompletionRequest, Callable[[str], None]], Completion | None]
@@ -40,9 +40,12 @@ class Scripted(Provider):
         assert completion
         return completion
 
+    async def list_models(self) -> list[ModelInfo]:
+        return [ModelInfo(id="default"), ModelInfo(id="another")]
+
 
 def answered(text: str = "fine", **fields: Any) -> Completion:
-    return Completion(**{"text": text, "model": "m-1", "stop_reason": "end_turn", **fields})
+    return Completion(**{"text": text, "model": "default-1", "stop_reason": "end_turn", **fields})
 
 
 def caller(behaviour: Behaviour) -> tuple[Caller, Scripted]:
@@ -51,7 +54,7 @@ def caller(behaviour: Behaviour) -> tuple[Caller, Scripted]:
 
 
 async def ask(behaviour: Behaviour, **arguments: Any) -> dict[str, Any]:
-    result = await caller(behaviour)[0].call_tool({"prompt": "x", **arguments}, lambda text: None)
+    result = await caller(behaviour)[0].call_tool("complete", {"prompt": "x", **arguments}, lambda text: None)
     meta: dict[str, Any] = result["_meta"]
     return {**meta.get("mcp-models/completion", {}), **meta.get("mcp-models/error", {}), "result": result}
 
@@ -74,7 +77,7 @@ async def test_the_result_is_the_text_once_and_the_record_in_meta() -> None:
     assert result["content"] == [{"type": "text", "text": "fine"}]
     assert result["isError"] is False
     assert "structuredContent" not in result
-    assert (record["model"], record["provider"], record["tokens_used"]) == ("m-1", "scripted", 7)
+    assert (record["model"], record["provider"], record["tokens_used"]) == ("default-1", "scripted", 7)
     assert "text" not in record
 
 
@@ -88,13 +91,13 @@ async def test_the_model(
     if environment:
         monkeypatch.setenv("MODEL_DEFAULT", environment)
     asked, provider = caller(lambda request, on_text: answered())
-    await asked.call_tool({"prompt": "x", **arguments}, lambda text: None)
+    await asked.call_tool("complete", {"prompt": "x", **arguments}, lambda text: None)
     assert provider.requests[0].model == model
 
 
 async def test_the_default_temperature_is_sent_and_dropped_without_a_word() -> None:
     asked, provider = caller(refuses("temperature"))
-    result = await asked.call_tool({"prompt": "x"}, lambda text: None)
+    result = await asked.call_tool("complete", {"prompt": "x"}, lambda text: None)
     assert [request.temperature for request in provider.requests] == [7.3e-07, None]
     assert result["_meta"]["mcp-models/completion"]["dropped_params"] == []
 
@@ -104,16 +107,16 @@ async def test_a_refused_parameter_is_dropped_reported_and_remembered(by_param: 
     asked, provider = caller(refuses("temperature", "top_p", by_param=by_param))
     arguments = {"prompt": "x", "temperature": 0, "top_p": 0.5}
     for tries in (3, 4):
-        result = await asked.call_tool(arguments, lambda text: None)
+        result = await asked.call_tool("complete", arguments, lambda text: None)
         assert result["_meta"]["mcp-models/completion"]["dropped_params"] == ["temperature", "top_p"]
         assert len(provider.requests) == tries
-    await asked.call_tool({**arguments, "model": "another"}, lambda text: None)
+    await asked.call_tool("complete", {**arguments, "model": "another"}, lambda text: None)
     assert provider.requests[4].temperature == 0
 
 
 async def test_what_the_provider_lacks_is_never_sent() -> None:
     asked, provider = caller(lambda request, on_text: answered())
-    result = await asked.call_tool({"prompt": "x", "seed": 5}, lambda text: None)
+    result = await asked.call_tool("complete", {"prompt": "x", "seed": 5}, lambda text: None)
     assert provider.requests[0].seed is None
     assert result["_meta"]["mcp-models/completion"]["dropped_params"] == ["seed"]
 
@@ -197,12 +200,6 @@ async def test_every_error_type_reaches_the_caller_with_its_details() -> None:
         assert (record["type"], record["status"], record["retry_after"], record["request_id"]) == (name, 418, 3, "r1")
         assert record["message"].startswith("Scripted: went wrong.")
         assert record["result"]["content"] == [{"type": "text", "text": record["message"]}]
-
-
-@pytest.mark.parametrize(("text", "seconds"), [("5", 5), ("0.5", 0.5), ("", 600)])
-def test_the_default_deadline(monkeypatch: pytest.MonkeyPatch, text: str, seconds: float) -> None:
-    monkeypatch.setenv("MCP_MODELS_TIMEOUT", text)
-    assert default_timeout() == seconds
 
 
 @pytest.mark.parametrize("text", ["soon", "0", "-1", "inf", "nan"])

@@ -26,12 +26,11 @@ class Attempts:
 
 @pytest.fixture(autouse=True)
 def two_quick_retries(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("MCP_MODELS_MAX_RETRIES", "2")
     monkeypatch.setattr(retry, "FIRST_WAIT", 0.001)
 
 
 async def run(attempts: Attempts, seconds: float = 60, may_retry: bool = True) -> str:
-    return await retry.with_retries(attempts, time.monotonic() + seconds, lambda: may_retry)
+    return await retry.with_retries(attempts, 2, time.monotonic() + seconds, lambda: may_retry)
 
 
 async def test_a_passing_failure_is_tried_again() -> None:
@@ -75,12 +74,6 @@ async def test_a_wait_beyond_the_deadline_ends_the_call_at_once() -> None:
         await run(Attempts(errors.RateLimitError("x", retry_after=100)), seconds=5)
     assert caught.value.retry_after == 100
     assert time.monotonic() - started < 1
-
-
-@pytest.mark.parametrize(("text", "count"), [("0", 0), ("5", 5), ("-1", 0), ("many", 2), ("", 2)])
-def test_the_number_of_retries_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch, text: str, count: int) -> None:
-    monkeypatch.setenv("MCP_MODELS_MAX_RETRIES", text)
-    assert retry.max_retries() == count
 
 
 @pytest.mark.parametrize(

@@ -71,7 +71,11 @@ TABLE: list[tuple[str, Any, Any]] = [
         call(1, {"prompt": "x"}, modern=True),
         lambda r: r["result"]["resultType"] == "complete" and text(r) == "x",
     ),
-    ("tools/list", request(1, "tools/list"), lambda r: [tool["name"] for tool in r["result"]["tools"]] == ["complete"]),
+    (
+        "tools/list",
+        request(1, "tools/list"),
+        lambda r: [tool["name"] for tool in r["result"]["tools"]] == ["complete", "list_models"],
+    ),
     ("tools/list, modern", request(1, "tools/list", modern=True), lambda r: r["result"]["cacheScope"] == "public"),
     (
         "execute_task",

@@ -1,0 +1,22 @@
+"""Owns `AnthropicMCPModel`."""
+
+from __future__ import annotations
+
+from mcp_models.client.mcp_model import MCPModel
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+
+class AnthropicMCPModel(MCPModel):
+    """Claude with ANTHROPIC_API_KEY, through its MCP server.
+
+    Args:
+        model_name: The provider's name of a model; None means its default.
+        api_key: A key, if none stands in the environment.
+        options: Further arguments of `MCPModel`.
+    """
+
+    def __init__(self, model_name: str | None = None, api_key: str | None = None, **options: Any) -> None:
+        super().__init__("anthropic", model_name, "mcp_models.servers.anthropic_mcp_server", api_key, **options)

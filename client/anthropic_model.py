@@ -1,0 +1,27 @@
+"""Owns `AnthropicModel`."""
+
+from __future__ import annotations
+
+from mcp_models.client.direct_model import DirectModel
+from mcp_models.servers.anthropic_mcp_server import MODEL_ALIASES
+
+__all__ = ["MODEL_ALIASES", "AnthropicModel"]
+
+
+class AnthropicModel(DirectModel):
+    """Claude on an API key, in this process.
+
+    Args:
+        model: A name of Anthropic's, or `haiku`, `sonnet`, `opus`.
+        api_key: A key, if none stands in ANTHROPIC_API_KEY.
+
+    Raises:
+        ValueError: No key is set.
+        ImportError: The package `anthropic` is not installed.
+    """
+
+    server = "anthropic"
+    MODEL_ALIASES = MODEL_ALIASES
+
+    def __init__(self, model: str = "haiku", api_key: str | None = None) -> None:
+        super().__init__(model, {"ANTHROPIC_API_KEY": api_key})

@@ -1,0 +1,39 @@
+"""Owns `AnthropicOllamaAPIModel`."""
+
+from __future__ import annotations
+
+from mcp_models.client.direct_model import DirectModel
+from mcp_models.servers.anthropic_ollama_mcp_server import VALID_MODELS
+from mcp_models.servers.core.environment import RETRIES_DEFAULT, RETRIES_VARIABLE
+
+__all__ = ["VALID_MODELS", "AnthropicOllamaAPIModel"]
+
+
+class AnthropicOllamaAPIModel(DirectModel):
+    """Ollama through Anthropic's protocol, in this process.
+
+    Args:
+        model_name: A model of Ollama's; `VALID_MODELS` holds known ones, any other is tried.
+        base_url: Where Ollama is, if not at ANTHROPIC_BASE_URL or on this machine.
+        api_key: A token, if none stands in ANTHROPIC_AUTH_TOKEN; an Ollama of this machine needs none.
+        max_retries: How often a failed call is tried again.
+
+    Raises:
+        ValueError: An address or a token makes no sense.
+        ImportError: The package `anthropic` is not installed.
+    """
+
+    server = "anthropic_ollama"
+    VALID_MODELS = VALID_MODELS
+
+    def __init__(
+        self,
+        model_name: str = "minimax-m2.5:cloud",
+        base_url: str | None = None,
+        api_key: str | None = None,
+        max_retries: int = RETRIES_DEFAULT,
+    ) -> None:
+        super().__init__(
+            model_name,
+            {"ANTHROPIC_BASE_URL": base_url, "ANTHROPIC_AUTH_TOKEN": api_key, RETRIES_VARIABLE: str(max_retries)},
+        )

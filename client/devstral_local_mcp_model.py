@@ -1,0 +1,24 @@
+"""Owns `DevstralLocalMCPModel`."""
+
+from __future__ import annotations
+
+from mcp_models.client.mcp_model import MCPModel
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+
+class DevstralLocalMCPModel(MCPModel):
+    """A llama.cpp server at DEVSTRAL_ENDPOINT, through its MCP server.
+
+    Args:
+        model_name: The provider's name of a model; None means its default.
+        api_key: A key, if none stands in the environment.
+        options: Further arguments of `MCPModel`.
+    """
+
+    api_key_variable = "DEVSTRAL_API_KEY"
+
+    def __init__(self, model_name: str | None = None, api_key: str | None = None, **options: Any) -> None:
+        super().__init__("devstral_local", model_name, "mcp_models.servers.devstral_local_mcp_server", api_key, **options)

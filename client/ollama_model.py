@@ -1,0 +1,24 @@
+"""Owns `OllamaModel`."""
+
+from __future__ import annotations
+
+from mcp_models.client.direct_model import DirectModel
+
+
+class OllamaModel(DirectModel):
+    """Ollama, in this process.
+
+    Args:
+        model: A model of Ollama's; None means the default.
+        host: Where Ollama is, if not at OLLAMA_HOST or on this machine.
+        api_key: A key for Ollama's cloud, if none stands in OLLAMA_API_KEY.
+
+    Raises:
+        ValueError: The address makes no sense.
+        ImportError: The package `httpx2` is not installed.
+    """
+
+    server = "ollama"
+
+    def __init__(self, model: str | None = None, host: str | None = None, api_key: str | None = None) -> None:
+        super().__init__(model, {"OLLAMA_HOST": host, "OLLAMA_API_KEY": api_key})

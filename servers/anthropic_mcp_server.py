@@ -1,0 +1,316 @@
+"""Owns the Anthropic provider: Claude through the official SDK, on an API key.
+
+Only ever on an API key: Anthropic's terms forbid other products the use of a Claude Pro or Max login or of the credentials of
+its command line (https://code.claude.com/docs/en/legal-and-compliance), and nothing here looks for them.
+Sources: https://platform.claude.com/docs/en/api/messages; the types of `anthropic` 2.12.
+"""
+
+from __future__ import annotations
+
+import re
+from contextlib import contextmanager
+
+from mcp_models.servers import core
+from mcp_models.servers.core import environment, errors
+from mcp_models.servers.core.provider import Provider
+from mcp_models.servers.core.stdio import serve
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any, ClassVar
+
+    from anthropic import APIStatusError, AsyncAnthropic
+    from anthropic.types import ModelInfo as ListedModel
+    from anthropic.types import RawMessageStreamEvent
+
+    from mcp_models.servers.core.catalogue import ModelInfo
+    from mcp_models.servers.core.completion import Completion, CompletionRequest, ImagePart, Message, StopReason
+    from mcp_models.servers.core.provider import OnText
+
+BASE_URL = "https://api.anthropic.com"
+
+MODEL_ALIASES = {
+    "haiku": "claude-haiku-4-5-20251001",
+    "sonnet": "claude-sonnet-4-6",
+    "opus": "claude-opus-4-6",
+}
+
+# From the version 2026-10-21 on, which the SDK sends, any sampling parameter is refused; this one still takes it.
+SAMPLING_VERSION = "2023-06-01"
+
+# Claude up to 4.6 takes a temperature; whatever is newer refuses one, under any version of the API.
+_TAKES_TEMPERATURE = r"claude-(3|(haiku|sonnet|opus)-4(-[0-6])?(-\d{8})?$)"
+
+# The least that Anthropic caches is 1,024 tokens, of about four characters each.
+CACHEABLE_CHARACTERS = 4 * 1024
+
+_STOP_REASONS: dict[str | None, StopReason] = {
+    "end_turn": "end_turn",
+    "max_tokens": "max_tokens",
+    "model_context_window_exceeded": "max_tokens",
+    "stop_sequence": "stop_sequence",
+    "tool_use": "tool_use",
+    "refusal": "refusal",
+}
+
+# An error within a stream comes under HTTP 200, so its type counts before the status.
+_BY_TYPE: dict[str, type[errors.CompletionError]] = {
+    "authentication_error": errors.AuthenticationError,
+    "billing_error": errors.BillingError,
+    "not_found_error": errors.ModelNotFoundError,
+    "overloaded_error": errors.OverloadedError,
+    "permission_error": errors.PermissionDeniedError,
+    "rate_limit_error": errors.RateLimitError,
+    "request_too_large": errors.ContextLengthError,
+    "timeout_error": errors.CallTimeoutError,
+}
+
+
+class Anthropic(Provider):
+    """Claude with ANTHROPIC_API_KEY."""
+
+    name = "anthropic"
+    title = "Anthropic"
+    summary = "Its models are the Claude family, for general use."
+    setup = "set ANTHROPIC_API_KEY (https://platform.claude.com/settings/keys)"
+    default_model = "claude-sonnet-4-6"
+    aliases = MODEL_ALIASES
+    parameters = frozenset({"temperature", "top_p", "stop", "reasoning_effort", "response_schema"})
+    native_names = {
+        "stop_sequences": "stop",
+        "output_config.effort": "reasoning_effort",
+        "effort": "reasoning_effort",
+        "thinking": "reasoning_effort",
+        "output_config.format": "response_schema",
+        "output_format": "response_schema",
+    }
+    price_list: ClassVar[str | None] = "anthropic"
+    package = "anthropic"
+    extra = "anthropic"
+    takes_image_urls = True
+
+    def check(self) -> None:
+        self._key()
+        self._base_url()
+
+    def takes_temperature(self, model: str) -> bool:
+        return re.match(_TAKES_TEMPERATURE, model) is not None
+
+    def connect(self) -> AsyncAnthropic:
+        key, base = self._key(), self._base_url()
+        from anthropic import AsyncAnthropic
+
+        http = core.http.new_client(base)
+        # No `timeout`: the deadline is ours. A credential argument keeps the SDK from looking for others.
+        return AsyncAnthropic(api_key=key, base_url=base, max_retries=0, timeout=None, http_client=http, open_telemetry=False)
+
+    async def complete(self, request: CompletionRequest, on_text: OnText) -> Completion:
+        """One streamed message."""
+        client: AsyncAnthropic = await self.client()
+        answer = MessageAnswer()
+        with self._map_errors():
+            async with await client.messages.create(**self.payload(request), stream=True) as stream:
+                async for event in stream:
+                    if text := answer.add(event):
+                        on_text(text)
+                completion = answer.completion(stream.response.headers.get("request-id"))
+        completion.auth_mode = self.auth_mode()
+        completion.warnings += _deprecation(request.model or "")
+        return completion
+
+    async def list_models(self) -> list[ModelInfo]:
+        """What `/v1/models` lists, with limits and the date of retirement."""
+        client: AsyncAnthropic = await self.client()
+        with self._map_errors():
+            return [_model_info(model) async for model in client.models.list(limit=1000)]
+
+    async def aclose(self) -> None:
+        if self._client is not None:
+            await self._client.close()
+
+    def payload(self, request: CompletionRequest) -> dict[str, Any]:
+        """A request in the terms of the Messages API."""
+        sampling = {"temperature": request.temperature, "top_p": request.top_p}
+        sampling = {name: value for name, value in sampling.items() if value is not None}
+        effort = request.reasoning_effort
+        output = {
+            "effort": None if effort == "none" else "low" if effort == "minimal" else effort,
+            "format": {"type": "json_schema", "schema": request.response_schema} if request.response_schema else None,
+        }
+        output = {name: value for name, value in output.items() if value is not None}
+        payload: dict[str, Any] = {
+            "model": request.model,
+            "max_tokens": request.max_tokens,
+            "messages": [{"role": turn.role, "content": self._content(turn)} for turn in request.turns],
+            "system": _system(request.system) if request.system else None,
+            "stop_sequences": request.stop,
+            "thinking": {"type": "disabled"} if effort == "none" else None,
+            "output_config": output or None,
+            "extra_body": sampling or None,
+            "extra_headers": {"anthropic-version": SAMPLING_VERSION} if sampling else None,
+        }
+        return {name: value for name, value in payload.items() if value is not None}
+
+    def auth_mode(self) -> str:
+        """How the calls are paid for."""
+        return "api_key"
+
+    def _content(self, turn: Message) -> str | list[dict[str, Any]]:
+        if isinstance(turn.content, str):
+            return turn.content
+        return [
+            {"type": "image", "source": self._image_source(part)}
+            if isinstance(part, core.completion.ImagePart)
+            else {"type": "text", "text": part.text}
+            for part in turn.content
+        ]
+
+    def _image_source(self, part: ImagePart) -> dict[str, str]:
+        if self.takes_image_urls and part.url.startswith("https://"):
+            return {"type": "url", "url": part.url}
+        media_type, data = core.http.data_uri(part.url, self.title)
+        return {"type": "base64", "media_type": media_type, "data": data}
+
+    def _key(self) -> str:
+        return environment.key(self.env, "ANTHROPIC_API_KEY", f"{self.setup}.")
+
+    def _base_url(self) -> str:
+        return environment.base_url(self.env, "ANTHROPIC_BASE_URL", BASE_URL)
+
+    @contextmanager
+    def _map_errors(self) -> Iterator[None]:
+        base = self._base_url()
+        with _map_api_errors(base), core.http.map_transport_errors(base, "Check ANTHROPIC_BASE_URL."):
+            yield
+
+
+def _system(text: str) -> str | list[dict[str, Any]]:
+    """The system prompt; a long one ends with a cache breakpoint, so that the next call reads it at a tenth of the price."""
+    if len(text) < CACHEABLE_CHARACTERS:
+        return text
+    return [{"type": "text", "text": text, "cache_control": {"type": "ephemeral"}}]
+
+
+class MessageAnswer:
+    """Gathers the events of a streamed message."""
+
+    def __init__(self) -> None:
+        self.model = ""
+        self.stop_reason: str | None = None
+        self.explanation = ""
+        self.finished = False
+        self.texts: list[str] = []
+        self.thoughts: list[str] = []
+        self.counts: dict[str, int] = {}
+
+    def add(self, event: RawMessageStreamEvent) -> str | None:
+        """Takes an event in and returns the text it brings."""
+        if event.type == "message_start":
+            self.model = event.message.model
+            self._count(event.message.usage)
+        elif event.type == "content_block_delta" and event.delta.type == "text_delta":
+            self.texts.append(event.delta.text)
+            return event.delta.text
+        elif event.type == "content_block_delta" and event.delta.type == "thinking_delta":
+            self.thoughts.append(event.delta.thinking)
+        elif event.type == "message_delta":
+            self.stop_reason = event.delta.stop_reason
+            details = event.delta.stop_details
+            self.explanation = (details.explanation or details.category or "") if details else ""
+            self._count(event.usage)
+        elif event.type == "message_stop":
+            self.finished = True
+        return None
+
+    def completion(self, request_id: str | None) -> Completion:
+        """The whole answer.
+
+        Raises:
+            RefusalError: Claude declined.
+            UnreachableError: The stream ended in the answer's middle.
+        """
+        if self.stop_reason == "refusal":
+            raise errors.RefusalError(f"the model declined to answer. {self.explanation}", request_id=request_id)
+        if not self.finished:
+            raise errors.UnreachableError("the answer broke off in its middle.", request_id=request_id)
+        read, written = self.counts.get("cache_read_input_tokens", 0), self.counts.get("cache_creation_input_tokens", 0)
+        return core.completion.Completion(
+            text="".join(self.texts),
+            model=self.model,
+            stop_reason=_STOP_REASONS.get(self.stop_reason, "other"),
+            native_stop_reason=self.stop_reason,
+            usage=core.completion.Usage(
+                input_tokens=self.counts.get("input_tokens", 0) + read + written,  # Anthropic counts cached ones apart
+                output_tokens=self.counts.get("output_tokens", 0),
+                cache_read_tokens=read,
+                cache_write_tokens=written,
+                reasoning_tokens=self.counts.get("thinking_tokens", 0),
+            ),
+            request_id=request_id,
+            reasoning="".join(self.thoughts) or None,
+        )
+
+    def _count(self, usage: Any) -> None:
+        """Takes the counts of an event in: the last word on each is the true one."""
+        for name in ("input_tokens", "output_tokens", "cache_read_input_tokens", "cache_creation_input_tokens"):
+            if (count := getattr(usage, name, None)) is not None:
+                self.counts[name] = count
+        details = getattr(usage, "output_tokens_details", None)
+        if details is not None and getattr(details, "thinking_tokens", None) is not None:
+            self.counts["thinking_tokens"] = details.thinking_tokens
+
+
+def _model_info(model: ListedModel) -> ModelInfo:
+    return core.catalogue.ModelInfo(
+        id=model.id,
+        context_tokens=model.max_input_tokens,
+        max_output_tokens=model.max_tokens,
+        retires_at=model.retires_at.date().isoformat() if model.retires_at else None,
+    )
+
+
+def _deprecation(model: str) -> list[str]:
+    """A warning, if the SDK knows that a model is to be retired."""
+    from anthropic.resources.messages import DEPRECATED_MODELS
+
+    date = DEPRECATED_MODELS.get(model)
+    return [f"{model} is deprecated; Anthropic retires it on {date}"] if date else []
+
+
+@contextmanager
+def _map_api_errors(base: str) -> Iterator[None]:
+    from anthropic import APIConnectionError, APIError, APIStatusError, APITimeoutError
+
+    try:
+        yield
+    except APITimeoutError as error:
+        raise errors.CallTimeoutError(f"{base} was silent for too long.") from error
+    except APIConnectionError as error:
+        raise errors.UnreachableError(f"nothing answers at {base}, or it hung up.") from error
+    except APIStatusError as error:
+        raise _failure(error) from error
+    except APIError as error:
+        raise errors.ProviderError(f"{core.http.quote(error.body or error.message)}.") from error
+
+
+def _failure(error: APIStatusError) -> errors.CompletionError:
+    said = core.http.quote(error.body if error.body is not None else error.response.text)
+    cls = _BY_TYPE.get(error.type or "")
+    if "prompt is too long" in said or "exceed_context_size_error" in str(error.body):
+        cls = errors.ContextLengthError
+    elif "credit balance" in said:
+        cls = errors.BillingError
+    if error.status_code == 200:
+        cls = cls or errors.ProviderError
+        return cls(f"the model failed while it answered: {said}.", request_id=error.request_id, retryable=True)
+    return core.http.from_response(error.response, said, cls)
+
+
+def main() -> None:
+    """Serves on stdin and stdout."""
+    serve(Anthropic())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,99 @@
+"""Owns the provider "Anthropic's protocol on Ollama": the Anthropic adapter against Ollama's `/v1/messages`.
+
+Source: https://docs.ollama.com/api/anthropic-compatibility, and answers recorded from a real Ollama.
+"""
+
+from __future__ import annotations
+
+from mcp_models.servers import core
+from mcp_models.servers.anthropic_mcp_server import Anthropic
+from mcp_models.servers.core import environment, errors
+from mcp_models.servers.core.stdio import serve
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from anthropic import AsyncAnthropic
+
+    from mcp_models.servers.core.catalogue import ModelInfo
+    from mcp_models.servers.core.completion import Completion, CompletionRequest
+    from mcp_models.servers.core.provider import OnText
+
+BASE_URL = "http://localhost:11434"
+LOCAL_TOKEN = "ollama"
+
+VALID_MODELS = (
+    "devstral-2:123b-cloud",
+    "gemini-3-flash-preview:cloud",
+    "gpt-oss:120b-cloud",
+    "minimax-m2.5:cloud",
+    "mistral-large-3:675b-cloud",
+)
+"""Known names; any other is tried, and Ollama's own answer decides."""
+
+
+class AnthropicOllama(Anthropic):
+    """Ollama at ANTHROPIC_BASE_URL, with ANTHROPIC_AUTH_TOKEN where it is the cloud."""
+
+    name = "anthropic_ollama"
+    title = "Ollama (Anthropic protocol)"
+    summary = "Its models run on this machine or in Ollama's cloud."
+    setup = "start Ollama (`ollama serve`) and set ANTHROPIC_BASE_URL=http://localhost:11434, ANTHROPIC_AUTH_TOKEN=ollama"
+    default_model = "minimax-m2.5:cloud"
+    aliases = {}
+    parameters = frozenset({"temperature", "top_p", "stop", "reasoning_effort"})
+    price_list = None
+    takes_image_urls = False
+
+    def auth_mode(self) -> str:
+        """`none` for an Ollama of this machine, which ignores the token."""
+        return "none" if self._key() == LOCAL_TOKEN else "api_key"
+
+    def configured(self) -> bool:
+        """Whether the token is set: the address alone may be meant for Anthropic's own."""
+        return bool(self.env.get("ANTHROPIC_AUTH_TOKEN"))
+
+    def takes_temperature(self, model: str) -> bool:  # noqa: ARG002
+        return True
+
+    def connect(self) -> AsyncAnthropic:
+        client = super().connect()
+        client._custom_headers = {}  # ANTHROPIC_CUSTOM_HEADERS may hold credentials, and they are not for Ollama
+        return client
+
+    async def complete(self, request: CompletionRequest, on_text: OnText) -> Completion:
+        """One streamed message, if Ollama has read the whole prompt.
+
+        Raises:
+            ContextLengthError: It read fewer tokens than the prompt has words, and so has cut it without a word.
+        """
+        completion = await super().complete(request, on_text)
+        words = sum(len(turn.text.split()) for turn in request.turns) + len((request.system or "").split())
+        read = completion.usage.input_tokens
+        if 0 < read < words:
+            raise errors.ContextLengthError(f"Ollama read only {read} tokens of a prompt of {words} words.")
+        return completion
+
+    async def list_models(self) -> list[ModelInfo]:
+        """The models in Ollama's own `/api/tags`."""
+        base = self._base_url()
+        client: AsyncAnthropic = await self.client()
+        with core.http.map_transport_errors(base, self.setup):
+            body = await core.http.get_json(client._client, f"{base}/api/tags")
+            return [core.catalogue.ModelInfo(id=model["name"].removesuffix(":latest")) for model in body["models"]]
+
+    def _key(self) -> str:
+        if not self.env.get("ANTHROPIC_AUTH_TOKEN", "").strip():
+            return LOCAL_TOKEN
+        return environment.key(self.env, "ANTHROPIC_AUTH_TOKEN", f"{self.setup}.")
+
+    def _base_url(self) -> str:
+        return environment.base_url(self.env, "ANTHROPIC_BASE_URL", BASE_URL)
+
+
+def main() -> None:
+    """Serves on stdin and stdout."""
+    serve(AnthropicOllama())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,78 @@
+"""Owns what is known of a provider's models: `ModelInfo`, the tool `list_models`, and the names close to a wrong one."""
+
+from __future__ import annotations
+
+import asyncio
+import difflib
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from mcp_models.servers.core import errors
+from mcp_models.servers.core.provider import Provider
+
+CLOSE_NAMES = 3
+CLOSE_NAMES_SECONDS = 3.0
+LIST_SECONDS = 30.0
+
+
+class ModelInfo(Struct, frozen=True, kw_only=True):
+    """A model as its provider lists it; None where the provider does not tell.
+
+    Attributes:
+        id: The name to ask it by.
+        context_tokens: The most tokens that prompt and answer may have together, or the prompt where it is limited alone.
+        max_output_tokens: The most tokens an answer may have.
+        retires_at: The date from which it no longer answers, ISO 8601.
+    """
+
+    id: str
+    context_tokens: int | None = None
+    max_output_tokens: int | None = None
+    retires_at: str | None = None
+
+
+async def list_models(provider: Provider) -> list[ModelInfo]:
+    """The models that a provider offers now, in alphabetical order, within `LIST_SECONDS`.
+
+    Raises:
+        CompletionError: The provider could not be asked.
+    """
+    try:
+        async with asyncio.timeout(LIST_SECONDS):
+            models = await provider.list_models()
+    except TimeoutError:
+        raise errors.CallTimeoutError(f"no list of models within {LIST_SECONDS:g} s.") from None
+    return sorted(models, key=lambda model: model.id)
+
+
+async def close_names(provider: Provider, model: str) -> list[str]:
+    """Names like a wrong one; none, if the provider cannot be asked quickly. No model is ever swapped for another."""
+    try:
+        async with asyncio.timeout(CLOSE_NAMES_SECONDS):
+            names = [info.id for info in await provider.list_models()]
+    except (errors.CompletionError, TimeoutError):
+        return []
+    return difflib.get_close_matches(model, [*provider.aliases, *names], CLOSE_NAMES)
+
+
+def as_text(models: list[ModelInfo]) -> str:
+    """The list for a reader: a line a model."""
+    return "\n".join(_line(model) for model in models) or "no models"
+
+
+def as_record(models: list[ModelInfo]) -> list[dict[str, Any]]:
+    """The list for a program."""
+    record: list[dict[str, Any]] = msgspec.to_builtins(models)
+    return record
+
+
+def _line(model: ModelInfo) -> str:
+    facts = [
+        f"context {model.context_tokens:,} tokens" if model.context_tokens else "",
+        f"output up to {model.max_output_tokens:,} tokens" if model.max_output_tokens else "",
+        f"retires {model.retires_at}" if model.retires_at else "",
+    ]
+    known = ", ".join(fact for fact in facts if fact)
+    return f"{model.id}: {known}" if known else model.id

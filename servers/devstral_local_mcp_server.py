@@ -1,0 +1,182 @@
+"""Owns the provider "Devstral on this machine": whatever model a llama.cpp server has loaded, at DEVSTRAL_ENDPOINT.
+
+Sources: https://github.com/ggml-org/llama.cpp/blob/master/tools/server/README.md, and answers of a real server.
+`devstral_server.sh` starts one.
+"""
+
+from __future__ import annotations
+
+from mcp_models.servers import core
+from mcp_models.servers.core import environment, errors
+from mcp_models.servers.core.provider import Provider
+from mcp_models.servers.core.stdio import serve
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    import httpx2
+
+    from mcp_models.servers.core.catalogue import ModelInfo
+    from mcp_models.servers.core.completion import Completion, CompletionRequest, Message, StopReason
+    from mcp_models.servers.core.provider import OnText
+
+ENDPOINT = "http://127.0.0.1:8080"
+CURE = (
+    "llama.cpp server not responding: start it with `bash devstral_server.sh MODEL.gguf`, or set DEVSTRAL_ENDPOINT "
+    "(newer `llama-server`s listen on http://127.0.0.1:9931 by default)."
+)
+
+_STOP_REASONS: dict[str, StopReason] = {"stop": "end_turn", "length": "max_tokens", "tool_calls": "tool_use"}
+
+
+class DevstralLocal(Provider):
+    """A llama.cpp server, with DEVSTRAL_API_KEY if it was started with one."""
+
+    name = "devstral_local"
+    title = "Devstral (local)"
+    summary = "It is the model that a llama.cpp server on this machine has loaded, made for Devstral, a model for code."
+    setup = "start llama.cpp's server (`bash devstral_server.sh MODEL.gguf`)"
+    default_model = "devstral"
+    parameters = frozenset({"temperature", "top_p", "stop", "seed", "response_schema"})
+    native_names = {"response_format": "response_schema"}
+    package = "httpx2"
+    extra = "http"
+
+    def check(self) -> None:
+        self._endpoint()
+
+    def configured(self) -> bool:
+        """Whether DEVSTRAL_ENDPOINT is set: anything may listen on port 8080."""
+        return bool(self.env.get("DEVSTRAL_ENDPOINT"))
+
+    def connect(self) -> httpx2.AsyncClient:
+        key = self.env.get("DEVSTRAL_API_KEY") and environment.key(self.env, "DEVSTRAL_API_KEY", "")
+        return core.http.new_client(self._endpoint(), headers={"Authorization": f"Bearer {key}"} if key else None)
+
+    async def complete(self, request: CompletionRequest, on_text: OnText) -> Completion:
+        """One streamed chat completion."""
+        client: httpx2.AsyncClient = await self.client()
+        endpoint = self._endpoint()
+        answer = ChatAnswer()
+        with core.http.map_transport_errors(endpoint, CURE):
+            async with client.stream("POST", f"{endpoint}/v1/chat/completions", json=payload(request)) as response:
+                if response.status_code != 200:
+                    raise _failure(response, await response.aread())
+                async for event in core.http.events(response):
+                    if text := answer.add(event):
+                        on_text(text)
+            completion = answer.completion()
+        completion.auth_mode = "api_key" if self.env.get("DEVSTRAL_API_KEY") else "none"
+        return completion
+
+    async def list_models(self) -> list[ModelInfo]:
+        """The model that is loaded."""
+        client: httpx2.AsyncClient = await self.client()
+        endpoint = self._endpoint()
+        with core.http.map_transport_errors(endpoint, CURE):
+            body = await core.http.get_json(client, f"{endpoint}/v1/models")
+            return [
+                core.catalogue.ModelInfo(id=model["id"], context_tokens=(model.get("meta") or {}).get("n_ctx"))
+                for model in body["data"]
+            ]
+
+    def _endpoint(self) -> str:
+        return environment.base_url(self.env, "DEVSTRAL_ENDPOINT", ENDPOINT)
+
+
+def payload(request: CompletionRequest) -> dict[str, Any]:
+    """A request in the terms of llama.cpp's chat completions."""
+    system = [{"role": "system", "content": request.system}] if request.system is not None else []
+    schema = {"name": "answer", "schema": request.response_schema, "strict": True}
+    payload = {
+        "model": request.model,
+        "messages": [*system, *({"role": turn.role, "content": _content(turn)} for turn in request.turns)],
+        "stream": True,
+        "stream_options": {"include_usage": True},
+        "max_tokens": request.max_tokens,
+        "temperature": request.temperature,
+        "top_p": request.top_p,
+        "stop": request.stop,
+        "seed": request.seed,
+        "response_format": {"type": "json_schema", "json_schema": schema} if request.response_schema else None,
+    }
+    return {name: value for name, value in payload.items() if value is not None}
+
+
+def _content(turn: Message) -> str | list[dict[str, Any]]:
+    if isinstance(turn.content, str):
+        return turn.content
+    return [
+        {"type": "image_url", "image_url": {"url": part.url}}
+        if isinstance(part, core.completion.ImagePart)
+        else {"type": "text", "text": part.text}
+        for part in turn.content
+    ]
+
+
+class ChatAnswer:
+    """Gathers the events of a streamed chat completion."""
+
+    def __init__(self) -> None:
+        self.model, self.finish_reason, self.id = "", "", ""
+        self.texts: list[str] = []
+        self.thoughts: list[str] = []
+        self.usage: dict[str, Any] = {}
+
+    def add(self, event: dict[str, Any]) -> str:
+        """Takes an event in and returns the text it brings.
+
+        Raises:
+            ProviderError: The event is an error.
+        """
+        if "error" in event:
+            raise errors.ProviderError(f"the model failed while it answered: {core.http.quote(event)}.", retryable=True)
+        self.model, self.id = event.get("model") or self.model, event.get("id") or self.id
+        self.usage = event.get("usage") or self.usage
+        for choice in event["choices"][:1]:
+            self.finish_reason = choice.get("finish_reason") or self.finish_reason
+            self.thoughts.append(choice["delta"].get("reasoning_content") or "")
+            self.texts.append(choice["delta"].get("content") or "")  # the first event's is null
+            return self.texts[-1]
+        return ""
+
+    def completion(self) -> Completion:
+        """The whole answer.
+
+        Raises:
+            UnreachableError: The stream ended without a reason, so in the answer's middle.
+        """
+        if not self.finish_reason:
+            raise errors.UnreachableError("the answer broke off in its middle.")
+        return core.completion.Completion(
+            text="".join(self.texts),
+            model=self.model,
+            stop_reason=_STOP_REASONS.get(self.finish_reason, "other"),
+            native_stop_reason=self.finish_reason,
+            usage=core.completion.Usage(
+                input_tokens=self.usage.get("prompt_tokens", 0),
+                output_tokens=self.usage.get("completion_tokens", 0),
+                cache_read_tokens=(self.usage.get("prompt_tokens_details") or {}).get("cached_tokens", 0),
+            ),
+            request_id=self.id or None,
+            reasoning="".join(self.thoughts) or None,
+        )
+
+
+def _failure(response: httpx2.Response, body: bytes) -> errors.CompletionError:
+    said = core.http.quote(body)
+    if b"exceed_context_size_error" in body:
+        return core.http.from_response(response, said, errors.ContextLengthError)
+    if response.status_code == 503 and b"Loading model" in body:
+        return core.http.from_response(response, "the model is still being loaded", patient=True)
+    return core.http.from_response(response, said)
+
+
+def main() -> None:
+    """Serves on stdin and stdout."""
+    serve(DevstralLocal())
+
+
+if __name__ == "__main__":
+    main()

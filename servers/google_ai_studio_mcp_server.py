@@ -1,0 +1,245 @@
+"""Owns the Google AI Studio provider: Gemini through its own REST API, `v1beta`.
+
+Sources: https://ai.google.dev/api/generate-content, …/models. The official SDK weighs 17 MB and sends more than one request
+for a long answer; the two endpoints that are needed are a POST and a GET.
+"""
+
+from __future__ import annotations
+
+import re
+
+from mcp_models.servers import core
+from mcp_models.servers.core import environment, errors
+from mcp_models.servers.core.provider import Provider
+from mcp_models.servers.core.stdio import serve
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    import httpx2
+
+    from mcp_models.servers.core.catalogue import ModelInfo
+    from mcp_models.servers.core.completion import Completion, CompletionRequest, Message, StopReason
+    from mcp_models.servers.core.provider import OnText
+
+BASE_URL = "https://generativelanguage.googleapis.com"
+CURE = "Check GOOGLE_GEMINI_BASE_URL and the network."
+
+_STOP_REASONS: dict[str, StopReason] = {
+    "STOP": "end_turn",
+    "MAX_TOKENS": "max_tokens",
+    "UNEXPECTED_TOOL_CALL": "tool_use",
+    "SAFETY": "content_filter",
+    "RECITATION": "content_filter",
+    "BLOCKLIST": "content_filter",
+    "PROHIBITED_CONTENT": "content_filter",
+    "SPII": "content_filter",
+    "MODEL_ARMOR": "content_filter",
+    "IMAGE_SAFETY": "content_filter",
+}
+_THINKING_LEVELS = {
+    "none": "MINIMAL",
+    "minimal": "MINIMAL",
+    "low": "LOW",
+    "medium": "MEDIUM",
+    "high": "HIGH",
+    "xhigh": "HIGH",
+    "max": "HIGH",
+}
+
+
+class GoogleAIStudio(Provider):
+    """Gemini with GOOGLE_API_KEY or GEMINI_API_KEY."""
+
+    name = "google_ai_studio"
+    title = "Google AI Studio"
+    summary = "Its models are the Gemini family, for general use."
+    setup = "set GOOGLE_API_KEY or GEMINI_API_KEY (https://aistudio.google.com/apikey)"
+    default_model = "gemini-3.5-flash"
+    parameters = frozenset({"temperature", "top_p", "stop", "seed", "reasoning_effort", "response_schema"})
+    native_names = {
+        "Thinking level": "reasoning_effort",
+        "thinkingLevel": "reasoning_effort",
+        "thinking_level": "reasoning_effort",
+        "responseJsonSchema": "response_schema",
+        "stopSequences": "stop",
+        "topP": "top_p",
+    }
+    price_list = "google"
+    package = "httpx2"
+    extra = "http"
+
+    def check(self) -> None:
+        self._key()
+        self._base_url()
+
+    def takes_temperature(self, model: str) -> bool:
+        """Gemini 3 loops at very low temperatures, and from 3.6 on ignores them (ai.google.dev/gemini-api/docs/gemini-3)."""
+        return model.startswith(("gemini-1", "gemini-2"))
+
+    def connect(self) -> httpx2.AsyncClient:
+        """The key goes into a header: in the URL, it would stand in every log and error."""
+        return core.http.new_client(self._base_url(), headers={"x-goog-api-key": self._key()})
+
+    async def complete(self, request: CompletionRequest, on_text: OnText) -> Completion:
+        """One `streamGenerateContent`."""
+        from urllib.parse import quote
+
+        client: httpx2.AsyncClient = await self.client()
+        base, model = self._base_url(), quote((request.model or "").removeprefix("models/"), safe="")
+        url = f"{base}/v1beta/models/{model}:streamGenerateContent?alt=sse"
+        answer = ContentAnswer()
+        with core.http.map_transport_errors(base, CURE):
+            async with client.stream("POST", url, json=payload(request)) as response:
+                if response.status_code != 200:
+                    raise _failure(response, await response.aread())
+                async for event in core.http.events(response):
+                    if text := answer.add(event):
+                        on_text(text)
+            return answer.completion(request.model or "")
+
+    async def list_models(self) -> list[ModelInfo]:
+        """What `/v1beta/models` lists and can generate content."""
+        client: httpx2.AsyncClient = await self.client()
+        base = self._base_url()
+        with core.http.map_transport_errors(base, CURE):
+            body = await core.http.get_json(client, f"{base}/v1beta/models?pageSize=1000")
+            return [
+                core.catalogue.ModelInfo(
+                    id=model["name"].removeprefix("models/"),
+                    context_tokens=model.get("inputTokenLimit"),
+                    max_output_tokens=model.get("outputTokenLimit"),
+                )
+                for model in body["models"]
+                if "generateContent" in model.get("supportedGenerationMethods", ("generateContent",))
+            ]
+
+    def _key(self) -> str:
+        variable = "GOOGLE_API_KEY" if self.env.get("GOOGLE_API_KEY") else "GEMINI_API_KEY"
+        if not self.env.get(variable, "").strip():
+            raise errors.ConfigurationError(f"neither GOOGLE_API_KEY nor GEMINI_API_KEY is set: {self.setup}.")
+        return environment.key(self.env, variable, f"{self.setup}.")
+
+    def _base_url(self) -> str:
+        return environment.base_url(self.env, "GOOGLE_GEMINI_BASE_URL", BASE_URL)
+
+
+def payload(request: CompletionRequest) -> dict[str, Any]:
+    """A request in the terms of `generateContent`."""
+    effort = request.reasoning_effort
+    config = {
+        "maxOutputTokens": request.max_tokens,
+        "temperature": request.temperature,
+        "topP": request.top_p,
+        "stopSequences": request.stop,
+        "seed": request.seed,
+        "thinkingConfig": {"thinkingLevel": _THINKING_LEVELS[effort]} if effort is not None else None,
+        "responseMimeType": "application/json" if request.response_schema else None,
+        "responseJsonSchema": request.response_schema or None,
+    }
+    body: dict[str, Any] = {
+        "contents": [
+            {"role": "model" if turn.role == "assistant" else "user", "parts": _parts(turn)} for turn in request.turns
+        ],
+        "generationConfig": {name: value for name, value in config.items() if value is not None},
+    }
+    if request.system is not None:
+        body["systemInstruction"] = {"parts": [{"text": request.system}]}
+    return body
+
+
+def _parts(turn: Message) -> list[dict[str, Any]]:
+    if isinstance(turn.content, str):
+        return [{"text": turn.content}]
+    return [
+        {"inlineData": _inline_data(part.url)} if isinstance(part, core.completion.ImagePart) else {"text": part.text}
+        for part in turn.content
+    ]
+
+
+def _inline_data(url: str) -> dict[str, str]:
+    media_type, data = core.http.data_uri(url, GoogleAIStudio.title)
+    return {"mimeType": media_type, "data": data}
+
+
+class ContentAnswer:
+    """Gathers the events of a streamed answer."""
+
+    def __init__(self) -> None:
+        self.model, self.response_id, self.finish_reason = "", "", ""
+        self.texts: list[str] = []
+        self.thoughts: list[str] = []
+        self.usage: dict[str, int] = {}
+
+    def add(self, event: dict[str, Any]) -> str:
+        """Takes an event in and returns the text it brings.
+
+        Raises:
+            ContentFilterError: The prompt was blocked; then there is no candidate.
+        """
+        self.model = event.get("modelVersion") or self.model
+        self.response_id = event.get("responseId") or self.response_id
+        self.usage = event.get("usageMetadata") or self.usage
+        if reason := (event.get("promptFeedback") or {}).get("blockReason"):
+            raise errors.ContentFilterError(f"the prompt was blocked ({reason}).", request_id=self.response_id or None)
+        texts: list[str] = []
+        for candidate in (event.get("candidates") or [])[:1]:
+            self.finish_reason = candidate.get("finishReason") or self.finish_reason
+            for part in (candidate.get("content") or {}).get("parts", ()):
+                (self.thoughts if part.get("thought") else texts).append(part.get("text", ""))
+        self.texts += texts
+        return "".join(texts)
+
+    def completion(self, asked: str) -> Completion:
+        """The whole answer.
+
+        Raises:
+            ContentFilterError: It was stopped for what it says.
+            UnreachableError: The stream ended without a reason, so in the answer's middle.
+        """
+        request_id = self.response_id or None
+        if not self.finish_reason:
+            raise errors.UnreachableError("the answer broke off in its middle.", request_id=request_id)
+        stop_reason = _STOP_REASONS.get(self.finish_reason, "other")
+        if stop_reason == "content_filter":
+            raise errors.ContentFilterError(f"the answer was stopped ({self.finish_reason}).", request_id=request_id)
+        thoughts = self.usage.get("thoughtsTokenCount", 0)
+        return core.completion.Completion(
+            text="".join(self.texts),
+            model=self.model or asked,
+            stop_reason=stop_reason,
+            native_stop_reason=self.finish_reason,
+            usage=core.completion.Usage(
+                input_tokens=self.usage.get("promptTokenCount", 0),
+                output_tokens=self.usage.get("candidatesTokenCount", 0) + thoughts,  # Gemini counts thinking apart
+                cache_read_tokens=self.usage.get("cachedContentTokenCount", 0),
+                reasoning_tokens=thoughts,
+            ),
+            request_id=request_id,
+            auth_mode="api_key",
+            reasoning="".join(self.thoughts) or None,
+        )
+
+
+def _failure(response: httpx2.Response, body: bytes) -> errors.CompletionError:
+    said = core.http.quote(body)
+    text = body.decode("utf-8", "replace")
+    details: dict[str, Any] = {}
+    cls: type[errors.CompletionError] | None = None
+    if "API_KEY_INVALID" in text or "API key not valid" in said:
+        cls = errors.AuthenticationError
+    elif "exceeds the maximum number of tokens" in said:
+        cls = errors.ContextLengthError
+    if delay := re.search(r'"retryDelay":\s*"([\d.]+)s"', text):  # google.rpc.RetryInfo
+        details["retry_after"] = float(delay[1])
+    return core.http.from_response(response, said, cls, **details)
+
+
+def main() -> None:
+    """Serves on stdin and stdout."""
+    serve(GoogleAIStudio())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,273 @@
+"""Owns the Mistral provider: the official SDK, on an API key of La Plateforme (a Le Chat Pro subscription has none).
+
+Sources: https://docs.mistral.ai/api/endpoint/chat; the types of `mistralai` 3.7.
+"""
+
+from __future__ import annotations
+
+import json
+from contextlib import contextmanager
+
+from mcp_models.servers import core
+from mcp_models.servers.core import environment, errors
+from mcp_models.servers.core.provider import Provider
+from mcp_models.servers.core.stdio import serve
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+    import httpx2
+    from mistralai.client import Mistral as Client
+    from mistralai.client.errors import MistralError
+    from mistralai.client.models import CompletionChunk, UsageInfo
+
+    from mcp_models.servers.core.catalogue import ModelInfo
+    from mcp_models.servers.core.completion import Completion, CompletionRequest, Message, StopReason, Usage
+    from mcp_models.servers.core.provider import OnText, Price
+
+BASE_URL = "https://api.mistral.ai"
+
+MODEL_ALIASES = {
+    "small": "mistral-medium-latest",
+    "medium": "mistral-large-2411",
+    "mini": "ministral-3b",
+    "code": "codestral-2508",
+    "devstral": "devstral-2",
+}
+
+# https://docs.mistral.ai/getting-started/models, August 2026: retired, or never a name of the API.
+SUCCESSORS = {
+    "mistral-large-2411": "mistral-large-latest",
+    "ministral-3b": "ministral-3b-latest",
+    "devstral-2": "mistral-medium-3-5",
+}
+
+# https://mistral.ai/pricing: genai-prices 0.2.3 still has the prices of the retired models of these names.
+PRICE_CORRECTIONS: dict[str, Price | None] = {
+    "mistral-large-latest": (0.5, 1.5),
+    "mistral-large-2512": (0.5, 1.5),
+    "ministral-3b-latest": None,
+    "ministral-3b-2512": None,
+}
+
+_STOP_REASONS: dict[str, StopReason] = {
+    "stop": "end_turn",
+    "length": "max_tokens",
+    "model_length": "max_tokens",
+    "tool_calls": "tool_use",
+}
+
+
+class Mistral(Provider):
+    """Mistral with MISTRAL_API_KEY."""
+
+    name = "mistral"
+    title = "Mistral"
+    summary = "Its models are general-purpose, some made for code."
+    setup = "set MISTRAL_API_KEY (https://console.mistral.ai/api-keys)"
+    default_model = "mistral-medium-latest"
+    aliases = MODEL_ALIASES
+    successors = SUCCESSORS
+    parameters = frozenset({"temperature", "top_p", "stop", "seed", "reasoning_effort", "response_schema"})
+    native_names = {"random_seed": "seed", "response_format": "response_schema"}
+    price_list = "mistral"
+    price_corrections = PRICE_CORRECTIONS
+    package = "mistralai"
+    extra = "mistral"
+
+    def check(self) -> None:
+        environment.key(self.env, "MISTRAL_API_KEY", f"{self.setup}.")
+        self._base_url()
+
+    def connect(self) -> Client:
+        key, base = environment.key(self.env, "MISTRAL_API_KEY", f"{self.setup}."), self._base_url()
+        import httpx2
+        from mistralai.client import Mistral as Client
+
+        # The SDK insists on a synchronous client as well, and makes a costly one if it gets none.
+        unused = httpx2.Client(transport=httpx2.MockTransport(lambda _: httpx2.Response(500)))
+        return Client(api_key=key, server_url=base, client=unused, async_client=core.http.new_client(base))
+
+    async def complete(self, request: CompletionRequest, on_text: OnText) -> Completion:
+        """One streamed chat completion."""
+        client: Client = await self.client()
+        answer = ChatAnswer()
+        with self._map_errors():
+            async with await client.chat.stream_async(**payload(request)) as stream:
+                async for event in stream:
+                    if text := answer.add(event.data):
+                        on_text(text)
+                completion = answer.completion(_request_id(stream.response.headers))
+                completion.warnings += _deprecation(stream.response.headers, completion.model)
+        return completion
+
+    async def list_models(self) -> list[ModelInfo]:
+        """What `/v1/models` lists, aliases included."""
+        client: Client = await self.client()
+        with self._map_errors():
+            listed = await client.models.list_async()
+        return [_model_info(model.model_dump()) for model in listed.data or []]
+
+    async def aclose(self) -> None:
+        if self._client is not None:
+            await self._client.sdk_configuration.async_client.aclose()
+
+    def _base_url(self) -> str:
+        """The SDK adds `/v1` itself."""
+        return environment.base_url(self.env, "MISTRAL_BASE_URL", BASE_URL).removesuffix("/v1")
+
+    @contextmanager
+    def _map_errors(self) -> Iterator[None]:
+        from mistralai.client.errors import MistralError, NoResponseError
+
+        base = self._base_url()
+        with core.http.map_transport_errors(base, "Check MISTRAL_BASE_URL and the network."):
+            try:
+                yield
+            except MistralError as error:
+                raise _failure(error) from error
+            except NoResponseError as error:
+                raise errors.UnreachableError(f"{base} did not answer.") from error
+
+
+def payload(request: CompletionRequest) -> dict[str, Any]:
+    """A request in the terms of the SDK."""
+    system = [{"role": "system", "content": request.system}] if request.system is not None else []
+    schema = {"name": "answer", "schema_definition": request.response_schema, "strict": True}
+    payload = {
+        "model": request.model,
+        "messages": [*system, *({"role": turn.role, "content": _content(turn)} for turn in request.turns)],
+        "max_tokens": request.max_tokens,
+        "temperature": request.temperature,
+        "top_p": request.top_p,
+        "stop": request.stop,
+        "random_seed": request.seed,
+        "reasoning_effort": request.reasoning_effort,
+        "response_format": {"type": "json_schema", "json_schema": schema} if request.response_schema else None,
+    }
+    return {name: value for name, value in payload.items() if value is not None}
+
+
+def _content(turn: Message) -> str | list[dict[str, Any]]:
+    if isinstance(turn.content, str):
+        return turn.content
+    return [
+        {"type": "image_url", "image_url": part.url}
+        if isinstance(part, core.completion.ImagePart)
+        else {"type": "text", "text": part.text}
+        for part in turn.content
+    ]
+
+
+class ChatAnswer:
+    """Gathers the chunks of a streamed chat completion."""
+
+    def __init__(self) -> None:
+        self.model, self.finish_reason = "", ""
+        self.texts: list[str] = []
+        self.thoughts: list[str] = []
+        self.usage: UsageInfo | None = None
+
+    def add(self, chunk: CompletionChunk) -> str:
+        """Takes a chunk in and returns the text it brings."""
+        self.model = chunk.model or self.model
+        self.usage = chunk.usage or self.usage
+        text = ""
+        for choice in chunk.choices[:1]:
+            self.finish_reason = str(choice.finish_reason or self.finish_reason)  # a new word comes as a type of its own
+            content = choice.delta.content
+            text = content if isinstance(content, str) else "".join(map(self._chunk_text, content or ()))
+        if text:
+            self.texts.append(text)
+        return text
+
+    def completion(self, request_id: str | None) -> Completion:
+        """The whole answer.
+
+        Raises:
+            ProviderError: The model failed.
+            UnreachableError: The stream ended without a reason, so in the answer's middle.
+        """
+        if self.finish_reason == "error":
+            raise errors.ProviderError("the model failed while it answered.", retryable=True, request_id=request_id)
+        if not self.finish_reason:
+            raise errors.UnreachableError("the answer broke off in its middle.", request_id=request_id)
+        return core.completion.Completion(
+            text="".join(self.texts),
+            model=self.model,
+            stop_reason=_STOP_REASONS.get(self.finish_reason, "other"),
+            native_stop_reason=self.finish_reason,
+            usage=_usage(self.usage),
+            request_id=request_id,
+            auth_mode="api_key",
+            reasoning="".join(self.thoughts) or None,
+        )
+
+    def _chunk_text(self, chunk: Any) -> str:
+        """The text of a piece of content; what is thinking goes elsewhere."""
+        if chunk.type == "thinking":
+            self.thoughts += [thought.text for thought in chunk.thinking if thought.type == "text"]
+            return ""
+        return chunk.text if chunk.type == "text" else ""
+
+
+def _usage(usage: UsageInfo | None) -> Usage:
+    if usage is None:
+        return core.completion.Usage()
+    details = (usage.additional_properties or {}).get("prompt_tokens_details") or {}
+    return core.completion.Usage(
+        input_tokens=usage.prompt_tokens or 0,
+        output_tokens=usage.completion_tokens or 0,
+        cache_read_tokens=details.get("cached_tokens") or 0,
+    )
+
+
+def _model_info(model: dict[str, Any]) -> ModelInfo:
+    from datetime import datetime
+
+    date: datetime | str | None = model.get("deprecation")
+    retires_at = date.date().isoformat() if isinstance(date, datetime) else date
+    return core.catalogue.ModelInfo(id=model["id"], context_tokens=model.get("max_context_length"), retires_at=retires_at)
+
+
+def _request_id(headers: httpx2.Headers) -> str | None:
+    return headers.get("x-request-id") or headers.get("mistral-correlation-id")
+
+
+def _deprecation(headers: httpx2.Headers, model: str) -> list[str]:
+    date = headers.get("x-model-deprecation-timestamp")
+    return [f"{model} is deprecated; Mistral retires it at {date}"] if date else []
+
+
+def _failure(error: MistralError) -> errors.CompletionError:
+    """A refusal in either of Mistral's envelopes: `{"message", "type"}`, or the `{"detail": [{"loc", "msg"}]}` of a 422."""
+    try:
+        body = json.loads(error.body)
+    except ValueError:
+        body = None
+    if error.status_code < 400:  # the SDK could not make sense of a success
+        return errors.ProviderError("it answered with something it never should.", status=error.status_code)
+    details: dict[str, Any] = {"request_id": _request_id(error.headers)}
+    said = core.http.quote(error.body)
+    cls: type[errors.CompletionError] | None = None
+    if isinstance(body, dict):
+        rows = body.get("detail")
+        if isinstance(rows, list) and rows and isinstance(rows[0], dict):
+            details["param"] = str((rows[0].get("loc") or [""])[-1])
+            said = f"{details['param']}: {rows[0].get('msg')}"
+        if body.get("type") == "invalid_model":
+            cls = errors.ModelNotFoundError
+        elif "too large for model" in said or "context length" in said:
+            cls = errors.ContextLengthError
+    return core.http.from_response(error.raw_response, said, cls, **details)
+
+
+def main() -> None:
+    """Serves on stdin and stdout."""
+    serve(Mistral())
+
+
+if __name__ == "__main__":
+    main()
