@@ -103,7 +103,9 @@ class Calls:
             result = await self._caller.call_tool(call.name, call.arguments, _ignore)
         else:
             result = await self._with_progress(call)
-        self._send(protocol.tool_response(call, result, self._server))
+        if self._tasks.get(call.id) is asyncio.current_task():  # else it was cancelled on the last step
+            del self._tasks[call.id]  # before the response is out: then the client may use the id again
+            self._send(protocol.tool_response(call, result, self._server))
 
     async def _with_progress(self, call: ToolCall) -> dict[str, Any]:
         progress = Progress(call, self._send)

@@ -396,3 +396,9 @@ def test_arguments_are_few(argument: str, expected: int) -> None:
     )
     assert (done.returncode, done.stdout) == (expected, "")
     assert "usage" in done.stderr
+
+
+def test_an_id_may_be_used_again_as_soon_as_it_is_answered() -> None:
+    with Peer("echo") as server:
+        for n in range(300):
+            assert text(server.ask(call(1, {"prompt": f"p{n}"}))) == f"p{n}"
