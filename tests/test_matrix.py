@@ -1,0 +1,18 @@
+"""The table of results: the same calls through every server, no cell empty."""
+
+from __future__ import annotations
+
+import pytest
+
+from mcp_models.servers import server_modules
+from tests.fakes import FAKES
+from tests.matrix import CALLS, results
+
+
+@pytest.mark.parametrize("name", sorted(server_modules()))
+def test_every_call_gives_a_result_with_every_server(name: str) -> None:
+    fakes = {fake.provider: fake for fake in FAKES}
+    cells = results(name, fakes.get(name))
+    assert len(cells) == len(CALLS) + 1 == 12
+    assert all(cells)
+    assert "internal" not in " ".join(cells)
