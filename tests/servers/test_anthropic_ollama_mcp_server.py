@@ -1,0 +1,67 @@
+"""Ollama through Anthropic's protocol, beyond the contract."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.fakes.anthropic_ollama import FakeAnthropicOllama
+from tests.servers.contract import ask
+
+
+@pytest.fixture
+def fake(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeAnthropicOllama]:
+    with FakeAnthropicOllama() as endpoint:
+        for name, value in endpoint.environment().items():
+            monkeypatch.setenv(name, value)
+        yield endpoint
+
+
+def test_a_prompt_that_ollama_cut_is_an_error(fake: FakeAnthropicOllama) -> None:
+    record = ask("anthropic_ollama", model="tiny", prompt="word " * 500)
+    assert record["type"] == "context_length"
+    assert "read only 20 tokens of a prompt of 500 words" in record["message"]
+    assert record["partial"] == "Hello from the fake."
+
+
+def test_an_ollama_of_this_machine_needs_no_token(fake: FakeAnthropicOllama, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("ANTHROPIC_AUTH_TOKEN")
+    record = ask("anthropic_ollama", model="tiny")
+    assert (record["auth_mode"], record["cost_usd"]) == ("none", None)
+    assert fake.requests[0].headers["authorization"] == "Bearer ollama"
+
+
+def test_the_cloud_gets_its_token(fake: FakeAnthropicOllama, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ANTHROPIC_AUTH_TOKEN", "made-up-cloud-token")
+    assert ask("anthropic_ollama", model="tiny")["auth_mode"] == "api_key"
+    assert fake.requests[0].headers["authorization"] == "Bearer made-up-cloud-token"
+
+
+def test_headers_meant_for_anthropic_are_not_sent_to_ollama(fake: FakeAnthropicOllama, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ANTHROPIC_CUSTOM_HEADERS", "x-gateway-key: private")
+    ask("anthropic_ollama", model="tiny")
+    assert "x-gateway-key" not in fake.requests[0].headers
+
+
+def test_a_temperature_is_sent(fake: FakeAnthropicOllama) -> None:
+    ask("anthropic_ollama", model="tiny", temperature=0)
+    assert fake.seen(fake.requests[0]).temperature == 0
+
+
+def test_a_model_that_is_not_pulled(fake: FakeAnthropicOllama) -> None:
+    fake.script(fake.unknown_model())
+    assert ask("anthropic_ollama", model="nope")["type"] == "model_not_found"
+
+
+def test_an_https_image_is_refused(fake: FakeAnthropicOllama) -> None:
+    messages = [{"role": "user", "content": [{"type": "image", "url": "https://example.com/a.png"}]}]
+    assert ask("anthropic_ollama", model="tiny", messages=messages)["type"] == "invalid_request"
+    assert fake.requests == []
+
+
+def test_a_server_that_is_not_running(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ANTHROPIC_BASE_URL", "http://127.0.0.1:9")
+    record = ask("anthropic_ollama")
+    assert record["type"] == "connection"
+    assert "http://127.0.0.1:9" in record["message"]

@@ -1,0 +1,115 @@
+"""The Google AI Studio provider, beyond the contract: the key's way, blocked prompts, levels of thinking."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import pytest
+
+from mcp_models.servers.google_ai_studio_mcp_server import GoogleAIStudio
+from tests.fakes.endpoint import json_reply
+from tests.fakes.google_ai_studio import FakeGoogleAIStudio
+from tests.servers.contract import ask
+
+GEMINI = "google_ai_studio"
+
+
+@pytest.fixture
+def google(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeGoogleAIStudio]:
+    with FakeGoogleAIStudio() as fake:
+        for name, value in fake.environment().items():
+            monkeypatch.setenv(name, value)
+        yield fake
+
+
+def test_output_includes_thinking_and_input_the_cached_tokens(google: FakeGoogleAIStudio) -> None:
+    assert ask(GEMINI, model="gemini-2.5-flash")["usage"] == {
+        "input_tokens": 20,
+        "output_tokens": 10,
+        "cache_read_tokens": 5,
+        "cache_write_tokens": 0,
+        "reasoning_tokens": 4,
+    }
+
+
+def test_the_key_travels_in_a_header(google: FakeGoogleAIStudio) -> None:
+    ask(GEMINI)
+    assert google.key not in google.requests[0].path
+    assert google.requests[0].headers["x-goog-api-key"] == google.key
+
+
+def test_the_other_name_of_the_key(google: FakeGoogleAIStudio, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("GOOGLE_API_KEY")
+    monkeypatch.setenv("GEMINI_API_KEY", google.key)
+    assert not ask(GEMINI)["is_error"]
+    monkeypatch.delenv("GEMINI_API_KEY")
+    assert "neither GOOGLE_API_KEY nor GEMINI_API_KEY is set" in ask(GEMINI)["message"]
+
+
+def test_a_bad_key_is_an_authentication_error_though_google_says_400(
+    google: FakeGoogleAIStudio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GOOGLE_API_KEY", "AIza-another-made-up-key")
+    record = ask(GEMINI)
+    assert (record["type"], record["status"]) == ("authentication", 400)
+
+
+def test_a_blocked_prompt_says_why(google: FakeGoogleAIStudio) -> None:
+    google.script(google.refusals()[0][0])
+    record = ask(GEMINI)
+    assert (record["type"], record["request_id"]) == ("content_filter", "req_fake")
+    assert "PROHIBITED_CONTENT" in record["message"]
+
+
+def test_an_answer_stopped_midway_keeps_what_had_come(google: FakeGoogleAIStudio) -> None:
+    google.script(google.refusals()[1][0])
+    record = ask(GEMINI)
+    assert (record["type"], record["partial"]) == ("content_filter", "Well, ")
+
+
+def test_thinking_is_kept_apart_from_the_answer(google: FakeGoogleAIStudio) -> None:
+    google.script(google.thinking_then("yes"))
+    record = ask(GEMINI)
+    assert (record["text"], record["reasoning"]) == ("yes", "hmm")
+
+
+@pytest.mark.parametrize(
+    ("model", "takes"), [("gemini-2.5-flash", True), ("gemini-3.5-flash", False), ("gemini-4-argon", False)]
+)
+def test_the_default_temperature_spares_gemini_3_and_later(model: str, takes: bool) -> None:
+    assert GoogleAIStudio({}).takes_temperature(model) is takes
+
+
+def test_googles_own_delay_is_kept(google: FakeGoogleAIStudio) -> None:
+    details = [{"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "13.5s"}]
+    body = {"error": {"code": 429, "message": "quota", "status": "RESOURCE_EXHAUSTED", "details": details}}
+    google.script(json_reply(body, 429))
+    assert ask(GEMINI)["retry_after"] == 13.5
+
+
+@pytest.mark.parametrize("model", ["../../x", "a/b?key=1", "models/gemini-2.5-flash"])
+def test_a_models_name_cannot_choose_another_address(google: FakeGoogleAIStudio, model: str) -> None:
+    ask(GEMINI, model=model)
+    path = google.requests[0].path
+    assert path.startswith("/v1beta/models/")
+    assert path.endswith(":streamGenerateContent?alt=sse")
+    assert path.count("/") == 3
+    assert path.count("?") == 1
+
+
+def test_a_level_of_thinking_that_a_model_lacks_is_dropped(google: FakeGoogleAIStudio) -> None:
+    google.script(google.error(400, "Thinking level is not supported for this model."))
+    record = ask(GEMINI, reasoning_effort="high")
+    assert (record["is_error"], record["dropped_params"]) == (False, ["reasoning_effort"])
+
+
+def test_an_https_image_is_refused(google: FakeGoogleAIStudio) -> None:
+    messages = [{"role": "user", "content": [{"type": "image", "url": "https://example.com/a.png"}]}]
+    assert ask(GEMINI, messages=messages)["type"] == "invalid_request"
+
+
+def test_a_schema_asks_for_json(google: FakeGoogleAIStudio) -> None:
+    google.script(google.text(None, json.dumps({"a": 1})))
+    assert ask(GEMINI, response_schema={"type": "object"})["structured"] == {"a": 1}
+    assert google.requests[0].body["generationConfig"]["responseMimeType"] == "application/json"
