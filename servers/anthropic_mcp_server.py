@@ -215,7 +215,8 @@ class MessageAnswer:
         elif event.type == "content_block_delta" and event.delta.type == "thinking_delta":
             self.thoughts.append(event.delta.thinking)
         elif event.type == "message_delta":
-            self.stop_reason = event.delta.stop_reason
+            # llama.cpp's Messages API calls a stop sequence `end_turn`, and names it all the same.
+            self.stop_reason = "stop_sequence" if event.delta.stop_sequence else event.delta.stop_reason
             details = event.delta.stop_details
             self.explanation = (details.explanation or details.category or "") if details else ""
             self._count(event.usage)

@@ -168,6 +168,8 @@ def _failure(response: httpx2.Response, body: bytes) -> errors.CompletionError:
     said = core.http.quote(body)
     if b"exceed_context_size_error" in body:
         return core.http.from_response(response, said, errors.ContextLengthError)
+    if b"input is not supported" in body:  # an image for a model that cannot see is a 500, which would be tried again
+        return core.http.from_response(response, said, errors.InvalidRequestError)
     if response.status_code == 503 and b"Loading model" in body:
         return core.http.from_response(response, "the model is still being loaded", patient=True)
     return core.http.from_response(response, said)

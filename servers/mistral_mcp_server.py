@@ -52,6 +52,8 @@ PRICE_CORRECTIONS: dict[str, Price | None] = {
     "ministral-3b-2512": None,
 }
 
+DEPRECATION_HEADER = "x-model-deprecation-timestamp"
+
 _STOP_REASONS: dict[str, StopReason] = {
     "stop": "end_turn",
     "length": "max_tokens",
@@ -88,7 +90,9 @@ class Mistral(Provider):
 
         # The SDK insists on a synchronous client as well, and makes a costly one if it gets none.
         unused = httpx2.Client(transport=httpx2.MockTransport(lambda _: httpx2.Response(500)))
-        return Client(api_key=key, server_url=base, client=unused, async_client=core.http.new_client(base))
+        http = core.http.new_client(base)
+        http.event_hooks = {"response": [_keep_deprecation]}
+        return Client(api_key=key, server_url=base, client=unused, async_client=http)
 
     async def complete(self, request: CompletionRequest, on_text: OnText) -> Completion:
         """One streamed chat completion."""
@@ -100,7 +104,8 @@ class Mistral(Provider):
                     if text := answer.add(event.data):
                         on_text(text)
                 completion = answer.completion(_request_id(stream.response.headers))
-                completion.warnings += _deprecation(stream.response.headers, completion.model)
+                if date := stream.response.extensions.get(DEPRECATION_HEADER):
+                    completion.warnings.append(f"{completion.model} is deprecated; Mistral retires it at {date}")
         return completion
 
     async def list_models(self) -> list[ModelInfo]:
@@ -236,9 +241,10 @@ def _request_id(headers: httpx2.Headers) -> str | None:
     return headers.get("x-request-id") or headers.get("mistral-correlation-id")
 
 
-def _deprecation(headers: httpx2.Headers, model: str) -> list[str]:
-    date = headers.get("x-model-deprecation-timestamp")
-    return [f"{model} is deprecated; Mistral retires it at {date}"] if date else []
+async def _keep_deprecation(response: httpx2.Response) -> None:
+    """Takes the header away before the SDK (3.7) sees it, whose hook for it breaks every streamed answer that has it."""
+    if DEPRECATION_HEADER in response.headers:
+        response.extensions[DEPRECATION_HEADER] = response.headers.pop(DEPRECATION_HEADER)
 
 
 def _failure(error: MistralError) -> errors.CompletionError:

@@ -26,10 +26,10 @@ from mcp_models.servers.core.retry import with_retries
 if TYPE_CHECKING:
     from mcp_models.servers.core.provider import OnText
 
-_REFUSAL_WORDS = re.compile(
-    r"unsupported|not support|deprecated|not permitted|only the default|cannot both|must be 1|less than or equal|unrecognized",
-    re.IGNORECASE,
-)
+# How providers say that a model does not take a parameter at all, that two exclude each other, and that a value is wrong.
+_NOT_TAKEN = r"(?i)unsupported|not support|deprecated|not permitted|only the default|unrecognized|unknown name"
+_IN_CONFLICT = r"(?i)cannot both|must be 1 when"
+_WRONG_VALUE = r"(?i)supported values|invalid schema"
 
 
 class Caller:
@@ -145,38 +145,45 @@ class Caller:
             texts += 1
             on_text(text)
 
+        left_out: set[str] = set()
+
         async def attempt() -> Completion:
-            dropped.update(asked & refused)
-            return await self.provider.complete(msgspec.structs.replace(request, **dict.fromkeys(refused)), count)
+            without = refused | left_out
+            dropped.update(asked & without)
+            return await self.provider.complete(msgspec.structs.replace(request, **dict.fromkeys(without)), count)
 
         while True:
             try:
                 return await with_retries(attempt, retries, deadline, may_retry=lambda: texts == 0)
             except errors.InvalidRequestError as error:
-                sent = [name for name in OPTIONAL_PARAMETERS if getattr(request, name) is not None and name not in refused]
+                without = refused | left_out
+                sent = [name for name in OPTIONAL_PARAMETERS if getattr(request, name) is not None and name not in without]
                 culprit = refused_parameter(error, sent, self.provider.native_names)
                 if culprit is None or texts:
                     raise
-                refused.add(culprit)
+                (left_out if re.search(_IN_CONFLICT, error.message) else refused).add(culprit)
 
 
 def refused_parameter(error: errors.InvalidRequestError, sent: list[str], native_names: dict[str, str]) -> str | None:
-    """Which of the optional parameters that were sent the provider refuses by name, if any.
+    """Which of the optional parameters that were sent the provider refuses as such, if any.
+
+    A refusal of a value is the caller's to know: the next call may have a better one.
 
     Args:
         error: The provider's refusal; `param` counts before the words of the message.
         sent: Our names of the optional parameters in the request.
         native_names: The provider's own names for them, to ours.
     """
+    said = error.message
+    if re.search(_WRONG_VALUE, said) or not (re.search(_NOT_TAKEN, said) or re.search(_IN_CONFLICT, said)):
+        return None
     if error.param:
         root = error.param.split(".")[0]
         name = native_names.get(error.param) or native_names.get(root) or root
         return name if name in sent else None
-    if not _REFUSAL_WORDS.search(error.message):
-        return None
     spellings = [*native_names.items(), *((name, name) for name in sent)]
     for native, name in spellings:
-        if name in sent and re.search(rf"\b{re.escape(native)}\b", error.message):
+        if name in sent and re.search(rf"\b{re.escape(native)}\b", said):
             return name
     return None
 

@@ -164,7 +164,7 @@ def _parse(line: bytes) -> Message:
 
 def _request_id(message: Message) -> RequestId | None:
     request_id = message.get("id")
-    if "id" in message and (not isinstance(request_id, (str, int)) or isinstance(request_id, bool)):
+    if "id" in message and not _is_id(request_id):
         raise ProtocolError(INVALID_REQUEST, f"id: expected string or integer, got {wire.kind(request_id)}")
     return request_id
 
@@ -187,8 +187,9 @@ def _dispatch(message: Message, server: Server) -> Message | ToolCall | Cancella
 
 
 def _notification(method: str, params: dict[str, Any]) -> Cancellation | None:
-    if method == "notifications/cancelled" and isinstance(params.get("requestId"), (str, int)):
-        return Cancellation(params["requestId"])
+    request_id = params.get("requestId")
+    if method == "notifications/cancelled" and _is_id(request_id):
+        return Cancellation(request_id)
     return None
 
 
@@ -208,7 +209,9 @@ def _is_modern(method: str, params: dict[str, Any]) -> bool:
         raise ProtocolError(INVALID_PARAMS, f"_meta: expected {META_VERSION}, a string such as {MODERN_VERSIONS[-1]!r}")
     if version not in MODERN_VERSIONS:
         supported = {"supported": [*MODERN_VERSIONS, *reversed(LEGACY_VERSIONS)], "requested": version}
-        raise ProtocolError(UNSUPPORTED_PROTOCOL_VERSION, "unsupported protocol version", supported)
+        raise ProtocolError(
+            UNSUPPORTED_PROTOCOL_VERSION, "unsupported protocol version; those before 2026 begin with `initialize`", supported
+        )
     if not isinstance(meta.get(META_CAPABILITIES), dict):
         raise ProtocolError(INVALID_PARAMS, f"_meta: expected {META_CAPABILITIES}, an object")
     return True
@@ -277,9 +280,13 @@ def _tool_call(request_id: RequestId, params: dict[str, Any], server: Server, mo
     if not isinstance(arguments, (dict, type(None))):
         raise ProtocolError(INVALID_PARAMS, f"arguments: expected object, got {wire.kind(arguments)}")
     token = meta.get("progressToken")
-    if not isinstance(token, (str, int, type(None))) or isinstance(token, bool):
+    if token is not None and not _is_id(token):
         raise ProtocolError(INVALID_PARAMS, f"progressToken: expected string or integer, got {wire.kind(token)}")
     return ToolCall(request_id, name, arguments or {}, meta, modern)
+
+
+def _is_id(value: Any) -> bool:
+    return isinstance(value, (str, int)) and not isinstance(value, bool)
 
 
 def _short(text: str) -> str:

@@ -24,12 +24,12 @@ def decode(line: bytes) -> Any:
     """
     try:
         value = _decoder.decode(line.removeprefix(_BOM).decode())
+        # Only an escape such as \ud800 can smuggle a surrogate past the UTF-8 decoder.
+        return mend(value) if b"\\ud" in line or b"\\uD" in line else value
     except RecursionError:
         raise ValueError("nested too deeply") from None
     except UnicodeDecodeError as error:
         raise ValueError(f"invalid UTF-8 at byte {error.start}") from None
-    # Only an escape such as \ud800 can smuggle a surrogate past the UTF-8 decoder.
-    return mend(value) if b"\\ud" in line or b"\\uD" in line else value
 
 
 def encode(value: Any) -> bytes:

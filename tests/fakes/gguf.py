@@ -13,7 +13,7 @@ from gguf import GGUFWriter, LlamaFileType, TokenType
 
 HEADS = 4
 _SEED = 20261122
-_RANDOM_VALUES = 1 << 20  # a larger tensor repeats them: drawing gigabytes takes minutes
+_RANDOM_VALUES = 1 << 20  # a larger tensor repeats them, so that gigabytes are soon made
 _SPACE = "\u2581"  # how the tokenizer writes a space
 _WORDS = """
     the of and a to in is you that it he was for on are as with his they at be this have from or one had by word but not

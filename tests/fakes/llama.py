@@ -150,6 +150,8 @@ def _load(model: Path, port: int, context: int, gate: str) -> Any:
     params.n_ctx = context
     params.warmup = False
     params.verbosity = 1
+    params.load_mode = xllamacpp.llama_load_mode.LLAMA_LOAD_MODE_NONE  # reads it all: a large model takes its time
+    params.cpuparams.n_threads = params.cpuparams_batch.n_threads = 1  # two that wait for each other are slower
     if gate:  # the last file that loading reads, and it reads to the end
         params.speculative.types = [xllamacpp.common_speculative_type.COMMON_SPECULATIVE_TYPE_NGRAM_CACHE]
         params.speculative.ngram_cache.lookup_cache_static = gate

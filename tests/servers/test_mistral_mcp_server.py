@@ -25,9 +25,12 @@ def test_content_in_chunks_keeps_thinking_apart(mistral: FakeMistral) -> None:
     assert (record["text"], record["reasoning"]) == ("yes", "hmm")
 
 
-def test_a_temperature_that_is_too_high_is_dropped(mistral: FakeMistral) -> None:
-    assert ask("mistral", temperature=1.8)["dropped_params"] == ["temperature"]
-    assert [mistral.seen(request).temperature for request in mistral.requests] == [1.8, None]
+def test_a_temperature_that_is_too_high_is_the_callers_to_know(mistral: FakeMistral) -> None:
+    with Peer("mistral") as server:
+        record = ask_again(server, temperature=1.8)
+        assert (record["type"], record["status"]) == ("invalid_request", 422)
+        assert "temperature: Input should be less than or equal to 1.5" in record["message"]
+        assert ask_again(server, temperature=1.5)["dropped_params"] == []
 
 
 def test_top_p_with_greedy_sampling_is_dropped(mistral: FakeMistral) -> None:

@@ -114,6 +114,20 @@ async def test_a_refused_parameter_is_dropped_reported_and_remembered(by_param: 
     assert provider.requests[4].temperature == 0
 
 
+async def test_a_conflict_of_two_parameters_drops_one_for_this_call_only() -> None:
+    def behaviour(request: CompletionRequest, on_text: Callable[[str], None]) -> Completion:
+        if request.temperature is not None and request.top_p is not None:
+            raise errors.InvalidRequestError("`temperature` and `top_p` cannot both be specified for this model.")
+        return answered()
+
+    asked, provider = caller(behaviour)
+    both = await asked.call_tool("complete", {"prompt": "x", "temperature": 0, "top_p": 0.5}, lambda text: None)
+    assert both["_meta"]["mcp-models/completion"]["dropped_params"] == ["temperature"]
+    one = await asked.call_tool("complete", {"prompt": "x", "temperature": 0}, lambda text: None)
+    assert one["_meta"]["mcp-models/completion"]["dropped_params"] == []
+    assert provider.requests[-1].temperature == 0
+
+
 async def test_what_the_provider_lacks_is_never_sent() -> None:
     asked, provider = caller(lambda request, on_text: answered())
     result = await asked.call_tool("complete", {"prompt": "x", "seed": 5}, lambda text: None)
@@ -135,7 +149,11 @@ async def test_the_providers_own_names_are_understood() -> None:
     [
         errors.InvalidRequestError("temperature must be nice"),
         errors.InvalidRequestError("model is not supported"),
-        errors.InvalidRequestError("nope", param="max_output_tokens"),
+        errors.InvalidRequestError("max_output_tokens is not supported", param="max_output_tokens"),
+        errors.InvalidRequestError("Input should be less than or equal to 1.5", param="temperature"),
+        errors.InvalidRequestError("temperature: expected a maximum value of 2", param="temperature"),
+        errors.InvalidRequestError("Unsupported value: 'low'. Supported values are: 'high'.", param="reasoning_effort"),
+        errors.InvalidRequestError("Invalid schema for response_format: not supported", param="response_format"),
         errors.InvalidRequestError("the schema is invalid", param="text.format.schema"),
         errors.AuthenticationError("temperature is not supported"),
     ],

@@ -141,7 +141,7 @@ def test_a_cancellation_names_its_request() -> None:
     assert action.id == 7
 
 
-@pytest.mark.parametrize("params", [{}, {"requestId": None}, {"requestId": [1]}])
+@pytest.mark.parametrize("params", [{}, {"requestId": None}, {"requestId": [1]}, {"requestId": True}])
 def test_a_cancellation_of_nothing_is_ignored(params: dict[str, Any]) -> None:
     assert answer({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": params}) is None
 

@@ -24,7 +24,21 @@ def test_decode(line: bytes, value: object) -> None:
     assert wire.decode(line) == value
 
 
-@pytest.mark.parametrize("line", [b"", b"{", b"NaN", b"[Infinity]", b"\xff", b"[" * 50_000, b"9" * 5000, b'"\n"', b'"a" "b"'])
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"",
+        b"{",
+        b"NaN",
+        b"[Infinity]",
+        b"\xff",
+        b"[" * 50_000,
+        b"[" * 900 + b'"\\ud800"' + b"]" * 900,
+        b"9" * 5000,
+        b'"\n"',
+        b'"a" "b"',
+    ],
+)
 def test_what_is_no_json_is_a_value_error(line: bytes) -> None:
     with pytest.raises(ValueError, match=r"."):
         wire.decode(line)
