@@ -15,6 +15,7 @@ from mcp_models.servers.core import protocol
 from mcp_models.servers.core.call import Caller
 from mcp_models.servers.core.protocol import ProtocolError, Server, ToolCall
 from mcp_models.servers.core.provider import Provider
+from mcp_models.servers.core.redaction import RedactedText
 
 if TYPE_CHECKING:
     from mcp_models.servers.core.protocol import RequestId
@@ -111,9 +112,11 @@ class Calls:
         progress = Progress(call, self._send)
         heartbeat = self._loop.create_task(progress.beat())
         try:
-            return await self._caller.call_tool(call.name, call.arguments, progress.on_text)
+            result = await self._caller.call_tool(call.name, call.arguments, progress.on_text)
         finally:
             heartbeat.cancel()
+        progress.finish()
+        return result
 
     async def _close(self) -> None:
         tasks = list(self._tasks.values())
@@ -135,15 +138,22 @@ class Progress:
         self._call, self._send = call, send
         self._started = time.monotonic()
         self._last = 0.0
+        self._text = RedactedText()
         self._characters = 0
 
     def on_text(self, text: str) -> None:
         """Reports new text: every piece to a caller that streams, else now and then."""
         self._characters += len(text)
         if self._call.stream:
-            self._notify(text)
+            if shown := self._text.feed(text):
+                self._notify(shown)
         elif self._elapsed() - self._last >= TEXT_INTERVAL or self._last == 0:
             self._notify()
+
+    def finish(self) -> None:
+        """Reports the end of a streamed text."""
+        if rest := self._text.rest():
+            self._notify(rest)
 
     async def beat(self) -> None:
         """Reports for ever that the call is alive, whenever nothing else has for a while."""

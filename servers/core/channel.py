@@ -1,4 +1,4 @@
-"""Owns file descriptors 0 and 1: lines in, messages out, and the knowledge of whether anybody still reads them.
+"""Owns file descriptors 0, 1 and 2: lines in, messages out, a log, and the knowledge of whether anybody still reads them.
 
 The descriptors are moved out of the way first: what any library prints goes to stderr, and a child process cannot eat the
 input. A writer thread takes over where the client does not read fast enough, so that sending never blocks the reader.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import select
+import signal
 import sys
 import threading
 from collections import deque
@@ -27,32 +28,41 @@ class ClientGone(Exception):
     """Nobody reads stdout any more."""
 
 
+class OutputFailed(Exception):
+    """stdout cannot be written, though somebody may be waiting for the answers."""
+
+
 class Channel:
-    """This process's standard streams, taken over for the protocol."""
+    """This process's standard streams, taken over for the protocol.
+
+    Raises:
+        OutputFailed: The process was started without a stdout.
+    """
 
     def __init__(self) -> None:
+        missing = _fill_descriptors()
         self._input, self._output = os.dup(0), os.dup(1)
         null = os.open(os.devnull, os.O_RDWR)
         os.dup2(null, 0)
-        try:
-            os.dup2(2, 1)
-        except OSError:  # the host closed stderr
-            os.dup2(null, 1)
+        os.dup2(null if 2 in missing else 2, 1)
         os.close(null)
-        if sys.stderr:
-            sys.stdout = sys.stderr = redaction.RedactedStream(sys.stderr)
+        sys.stdout = sys.stderr = redaction.RedactedLog(2)
         redaction.protect_environment()
-        self._broken = False
+        if 1 in missing:
+            raise OutputFailed("stdout is closed: start the server with a pipe to read its answers from")
+        self._failure: OSError | None = None
         self._lock = threading.Lock()
         self._backlog: deque[bytes] = deque()
         self._sent = threading.Condition(self._lock)
         self._writer: threading.Thread | None = None
+        self._wakeup = self._open_wakeup()
 
     def lines(self) -> Iterator[bytes]:
         """The lines of stdin, blank ones left out, until its end; a last line needs no newline.
 
         Raises:
             ClientGone: stdout was closed meanwhile.
+            OutputFailed: stdout could not be written.
         """
         partial: list[bytes] = []
         while chunk := self._read():
@@ -74,7 +84,7 @@ class Channel:
         """
         line = wire.encode(message)
         with self._lock:
-            if self._broken:
+            if self._failure is not None:
                 return
             if self._backlog or not self._takes(len(line)):
                 self._backlog.append(line)
@@ -85,23 +95,40 @@ class Channel:
     def flush(self) -> None:
         """Waits until all is written or nobody reads."""
         with self._sent:
-            while self._backlog and not self._broken:
+            while self._backlog and self._failure is None:
                 self._sent.wait(0.1)
+        self._raise_failure()
 
     def check_reader(self) -> None:
-        """Raises `ClientGone` if stdout has no reader."""
-        if self._broken or (_HAS_POLL and self._poll(self._output, 0, 0)):
+        """Raises `ClientGone` if stdout has no reader, `OutputFailed` if it cannot be written."""
+        self._raise_failure()
+        if _HAS_POLL and self._poll(self._output, 0, 0):
             raise ClientGone
 
     def _read(self) -> bytes:
-        if _HAS_POLL:
-            poller = select.poll()
-            poller.register(self._input, select.POLLIN)
-            poller.register(self._output, 0)  # errors and hang-ups are reported unasked
+        if not _HAS_POLL:
+            return os.read(self._input, _CHUNK)
+        poller = select.poll()
+        poller.register(self._input, select.POLLIN)
+        poller.register(self._wakeup, select.POLLIN)
+        poller.register(self._output, 0)  # errors and hang-ups are reported unasked
+        while True:
             ready = dict(poller.poll())
-            if self._broken or self._output in ready:
+            self._raise_failure()
+            if self._output in ready:
                 raise ClientGone
-        return os.read(self._input, _CHUNK)
+            if self._wakeup in ready:
+                os.read(self._wakeup, _CHUNK)  # a signal's handler runs now, or a failure was reported above
+            if self._input in ready:
+                return os.read(self._input, _CHUNK)
+
+    def _open_wakeup(self) -> int:
+        """A pipe that a signal writes to: the system may deliver one to another thread, and `poll` would sleep on."""
+        reading, self._waking = os.pipe()
+        os.set_blocking(reading, False)
+        os.set_blocking(self._waking, False)
+        signal.set_wakeup_fd(self._waking, warn_on_full_buffer=False)
+        return reading
 
     def _takes(self, size: int) -> bool:
         """Whether a write of `size` bytes is sure not to block: POSIX promises it for PIPE_BUF bytes on a writable pipe."""
@@ -110,7 +137,7 @@ class Channel:
         return size <= select.PIPE_BUF and bool(self._poll(self._output, select.POLLOUT, 0) & select.POLLOUT)
 
     @staticmethod
-    def _poll(descriptor: int, events: int, timeout: int) -> int:
+    def _poll(descriptor: int, events: int, timeout: int | None) -> int:
         poller = select.poll()
         poller.register(descriptor, events)
         ready = poller.poll(timeout)
@@ -136,6 +163,26 @@ class Channel:
         view = memoryview(line)
         try:
             while view:
-                view = view[os.write(self._output, view) :]
-        except OSError:
-            self._broken = True
+                try:
+                    view = view[os.write(self._output, view) :]
+                except BlockingIOError:  # the host made the pipe non-blocking
+                    self._poll(self._output, select.POLLOUT, None)
+        except OSError as error:
+            self._failure = error
+            os.write(self._waking, b"\0")  # the main thread reports it
+
+    def _raise_failure(self) -> None:
+        if isinstance(self._failure, (BrokenPipeError, ConnectionResetError)):
+            raise ClientGone
+        if self._failure is not None:
+            raise OutputFailed(f"stdout cannot be written: {self._failure.strerror}")
+
+
+def _fill_descriptors() -> set[int]:
+    """Opens the null device wherever the host left 0, 1 or 2 closed, and says where."""
+    missing = set()
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
+        os.set_inheritable(descriptor, True)
+        missing.add(descriptor)
+    os.close(descriptor)
+    return missing

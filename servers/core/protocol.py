@@ -24,6 +24,7 @@ PARSE_ERROR = -32700
 INVALID_REQUEST = -32600
 METHOD_NOT_FOUND = -32601
 INVALID_PARAMS = -32602
+INTERNAL_ERROR = -32603
 UNSUPPORTED_PROTOCOL_VERSION = -32022
 
 META_VERSION = "io.modelcontextprotocol/protocolVersion"
@@ -110,6 +111,8 @@ def receive(line: bytes, server: Server) -> Message | ToolCall | Cancellation | 
         return _dispatch(_parse(line), server)
     except ProtocolError as error:
         return error_response(error)
+    except Exception as error:  # no message may end the server
+        return error_response(ProtocolError(INTERNAL_ERROR, f"the server failed with {type(error).__name__}"))
 
 
 def tool_response(call: ToolCall, result: dict[str, Any], server: Server) -> Message:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 import re
+import select
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, TextIO
+    from typing import Any
 
 REDACTED = "[redacted]"
 
@@ -19,6 +22,7 @@ _SECRET_NAME = r"(?:^|_)(?:API_?KEY|KEY|TOKEN|SECRET|PASSWORD)$"
 _SECRET_LOOKS = (
     r"\b(?:sk-[\w*-]{6,}|AIza[\w-]{8,}|mstrl_[\w-]{4,})|(?<=Bearer )[^\s\"',]+|(?<=[?&]key=)[^\s&\"']+|(?<=://)[^\s/@]+(?=@)"
 )
+_PIPE_BUF = 512  # what POSIX promises at the least to take at once
 _known: list[str] = []
 
 
@@ -61,16 +65,64 @@ def redact_record(value: Any) -> Any:
     return value
 
 
-class RedactedStream:
-    """A text stream that redacts what is written to it; stands in for `sys.stderr`."""
+class RedactedText:
+    """A text that comes in pieces, of which a key may fill the end of one and the beginning of the next.
 
-    def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
+    What may be the beginning of a key is held back until more has come; without known keys nothing ever is.
+    """
+
+    def __init__(self) -> None:
+        self._held = ""
+
+    def feed(self, piece: str) -> str:
+        """Takes a piece in and returns what can be shown by now."""
+        text = redact_values(self._held + piece)
+        keep = max((_overlap(text, secret) for secret in _known), default=0)
+        self._held = text[len(text) - keep :]
+        return text[: len(text) - keep]
+
+    def rest(self) -> str:
+        """What was held back, at the text's end."""
+        text, self._held = self._held, ""
+        return text
+
+
+def _overlap(text: str, secret: str) -> int:
+    """How many characters at the end of the text are the beginning of the secret."""
+    return next((size for size in range(min(len(text), len(secret) - 1), 0, -1) if text.endswith(secret[:size])), 0)
+
+
+class RedactedLog(io.TextIOBase):
+    """stderr, redacted; drops what nobody drains, as a full pipe would stop the server.
+
+    Args:
+        descriptor: Where it writes.
+    """
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+
+    def writable(self) -> bool:
+        """Always."""
+        return True
+
+    def fileno(self) -> int:
+        """The descriptor, for child processes."""
+        return self._descriptor
 
     def write(self, text: str) -> int:
         """Writes the text without its secrets."""
-        self._stream.write(redact(text))
+        data = redact(text).encode("utf-8", "backslashreplace")
+        with contextlib.suppress(OSError):
+            for start in range(0, len(data), _PIPE_BUF):
+                if self._is_full():
+                    break
+                os.write(self._descriptor, data[start : start + _PIPE_BUF])
         return len(text)
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._stream, name)
+    def _is_full(self) -> bool:
+        if not hasattr(select, "poll"):
+            return False
+        poller = select.poll()
+        poller.register(self._descriptor, select.POLLOUT)
+        return not poller.poll(0)

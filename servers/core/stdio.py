@@ -11,7 +11,7 @@ import signal
 import sys
 
 from mcp_models.servers.core import protocol
-from mcp_models.servers.core.channel import Channel, ClientGone
+from mcp_models.servers.core.channel import Channel, ClientGone, OutputFailed
 from mcp_models.servers.core.provider import server_info
 
 TYPE_CHECKING = False
@@ -34,14 +34,20 @@ SHUTDOWN_SECONDS = 0.7
 def serve(provider: Provider) -> NoReturn:
     """Serves a provider on this process's stdin and stdout until stdin ends, a signal comes or stdout closes.
 
-    Exit codes: 0 after the end of stdin or a closed stdout, 128 + n after signal n, 1 after a fault of the server, 2 for
-    unknown arguments.
+    Exit codes: 0 after the end of stdin or a closed stdout, 128 + n after signal n, 1 after a fault of the server or an
+    stdout that cannot be written, 2 for unknown arguments.
     """
     unknown = [argument for argument in sys.argv[1:] if argument != WARM_FLAG]
     if unknown:
         print(f"usage: {os.path.basename(sys.argv[0])} [{WARM_FLAG}]  (an MCP server: JSON-RPC on stdin)", file=sys.stderr)
         raise SystemExit(0 if unknown[0] in ("-h", "--help") else 2)
-    _exit(Process(provider, warm=WARM_FLAG in sys.argv).run())
+    code = 1
+    try:
+        code = Process(provider, warm=WARM_FLAG in sys.argv).run()
+    except OutputFailed as error:
+        print(f"{server_info(provider)['name']}: {error}", file=sys.stderr)
+    finally:
+        os._exit(code)  # here and now: a thread of some SDK must not keep the process alive, mute
 
 
 class Process:
@@ -64,9 +70,13 @@ class Process:
         self._calls: Calls | None = None
 
     def run(self) -> int:
-        """Serves until the end and returns the exit code."""
+        """Serves until the end and returns the exit code.
+
+        Raises:
+            OutputFailed: stdout cannot be written.
+        """
         try:
-            _on_signals(_stop)
+            _on_signals(_Stopper())
             for line in self._channel.lines():
                 self._receive(line)
             self._drain()
@@ -75,11 +85,6 @@ class Process:
             return 128 + stop.signal
         except ClientGone:
             return 0
-        except Exception:
-            import traceback
-
-            traceback.print_exc(file=sys.stderr)
-            return 1
         finally:
             self._close()
 
@@ -115,7 +120,6 @@ class Process:
         self._channel.flush()
 
     def _close(self) -> None:
-        _on_signals(signal.SIG_IGN)
         if self._calls:
             self._calls.close(SHUTDOWN_SECONDS)
 
@@ -128,19 +132,19 @@ class Stop(BaseException):
         self.signal = number
 
 
-def _stop(number: int, _frame: FrameType | None) -> None:
-    raise Stop(number)
+class _Stopper:
+    """The handler of the signals that end the server: the first one does, and no other disturbs the end."""
+
+    def __init__(self) -> None:
+        self._stopped = False
+
+    def __call__(self, number: int, _frame: FrameType | None) -> None:
+        if not self._stopped:
+            self._stopped = True
+            raise Stop(number)
 
 
 def _on_signals(handler: signal._HANDLER) -> None:
     for name in ("SIGTERM", "SIGINT", "SIGHUP"):
         if hasattr(signal, name):  # Windows has no SIGHUP
             signal.signal(getattr(signal, name), handler)
-
-
-def _exit(code: int) -> NoReturn:
-    """Ends the process here and now: a thread of some SDK must not keep it alive, mute."""
-    try:
-        sys.stderr.flush()
-    finally:
-        os._exit(code)

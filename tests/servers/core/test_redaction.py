@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import io
+import os
 
 import pytest
 
@@ -67,8 +67,27 @@ def test_a_record_is_cleaned_to_its_depth() -> None:
     assert redaction.redact_record({"a": [SECRET, {"b": SECRET}], "n": 1}) == {"a": ["[redacted]", {"b": "[redacted]"}], "n": 1}
 
 
-def test_stderr_is_redacted() -> None:
+def test_the_log_is_redacted_and_never_blocks() -> None:
     redaction.protect(SECRET)
-    stream = io.StringIO()
-    print("log:", SECRET, file=redaction.RedactedStream(stream))
-    assert stream.getvalue() == "log: [redacted]\n"
+    reading, writing = os.pipe()
+    log = redaction.RedactedLog(writing)
+    print("log:", SECRET, "\ud800", file=log)
+    assert os.read(reading, 1000) == b"log: [redacted] \\ud800\n"
+    print("x" * 1_000_000, file=log)
+    os.close(reading)
+    print("nobody reads", file=log)
+    os.close(writing)
+
+
+@pytest.mark.parametrize("size", [1, 3, 7, 50])
+def test_a_text_in_pieces_shows_no_key_that_falls_on_a_seam(size: int) -> None:
+    redaction.protect(SECRET)
+    whole = f"before {SECRET} between a-very-private {SECRET}"
+    text = redaction.RedactedText()
+    pieces = [text.feed(whole[start : start + size]) for start in range(0, len(whole), size)]
+    assert "".join([*pieces, text.rest()]) == "before [redacted] between a-very-private [redacted]"
+
+
+def test_without_keys_every_piece_is_shown_at_once() -> None:
+    text = redaction.RedactedText()
+    assert [text.feed("one"), text.feed(" two"), text.rest()] == ["one", " two", ""]

@@ -30,9 +30,10 @@ def code(response: dict[str, Any]) -> int | None:
     return number
 
 
-def start_with_pipe() -> tuple[subprocess.Popen[bytes], int]:
+def start_with_pipe(blocking: bool = True) -> tuple[subprocess.Popen[bytes], int]:
     """An echo server, and the end of its stdout that a test may close."""
     read_end, write_end = os.pipe()
+    os.set_blocking(write_end, blocking)
     command = [sys.executable, "-m", "mcp_models.servers.echo_mcp_server"]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=write_end)
     os.close(write_end)
@@ -402,3 +403,75 @@ def test_an_id_may_be_used_again_as_soon_as_it_is_answered() -> None:
     with Peer("echo") as server:
         for n in range(300):
             assert text(server.ask(call(1, {"prompt": f"p{n}"}))) == f"p{n}"
+
+
+def test_two_signals_at_once_end_it_as_one_does() -> None:
+    for _ in range(10):
+        with Peer("echo") as server:
+            server.initialize()
+            server.send(call(1, {"prompt": "x" * 100, "model": "echo-slow-30"}))
+            server.ask(request(2, "ping"))
+            server.signal(signal.SIGTERM)
+            server.signal(signal.SIGINT)
+            assert server.exit_code(5) in (128 + signal.SIGTERM, 128 + signal.SIGINT)
+            assert server.stderr == b""
+
+
+def test_deep_json_does_not_end_the_server() -> None:
+    deep = b'{"jsonrpc":"2.0","id":1,"method":"ping","params":{"a":' + b"[" * 600 + b'"\\ud800"' + b"]" * 600 + b"}}"
+    with Peer("echo") as server:
+        assert "error" in server.ask(deep)
+        assert server.ask(request(2, "ping"))["result"] == {}
+
+
+def test_streamed_text_holds_no_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOME_API_KEY", "a-very-private-value")
+    with Peer("echo") as server:
+        server.send(call(1, {"prompt": "say a-very-private-value twice"}, progressToken=5, **{"mcp-models/stream": True}))
+        pieces = []
+        while "id" not in (message := server.read()):
+            pieces.append(message["params"]["_meta"]["mcp-models/delta"])
+        assert "".join(pieces) == "say [redacted] twice" == text(message)
+
+
+@pytest.mark.parametrize("redirection", ["<&-", "2>&-", "<&- 2>&-"])
+def test_descriptors_that_the_host_left_closed_are_not_mixed_up(redirection: str) -> None:
+    line = '{"jsonrpc":"2.0","id":1,"method":"ping"}'
+    command = f"echo '{line}' | {sys.executable} -m mcp_models.servers.echo_mcp_server {redirection}"
+    done = subprocess.run(command, shell=True, capture_output=True, text=True, timeout=20)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines() == ([] if "<&-" in redirection else ['{"jsonrpc":"2.0","id":1,"result":{}}'])
+
+
+@pytest.mark.parametrize(("redirection", "words"), [(">&-", "stdout is closed"), ("> /dev/full", "No space left on device")])
+def test_an_stdout_that_takes_nothing_is_said(redirection: str, words: str) -> None:
+    line = '{"jsonrpc":"2.0","id":1,"method":"ping"}'
+    command = f"echo '{line}' | {sys.executable} -m mcp_models.servers.echo_mcp_server {redirection}"
+    done = subprocess.run(command, shell=True, capture_output=True, text=True, timeout=20)
+    assert done.returncode == 1
+    assert words in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_pipe_that_the_host_made_non_blocking_loses_nothing() -> None:
+    process, read_end = start_with_pipe(blocking=False)
+    assert process.stdin
+    process.stdin.write(json.dumps(call(1, {"prompt": "x" * 1_000_000})).encode() + b"\n")
+    process.stdin.close()
+    received = b""
+    while chunk := os.read(read_end, 1 << 16):
+        received += chunk
+    os.close(read_end)
+    assert process.wait(5) == 0
+    assert len(json.loads(received)["result"]["content"][0]["text"]) == 1_000_000
+
+
+def test_an_stderr_that_nobody_drains_stops_no_call() -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", FAULTY], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as p:
+        assert p.stdin
+        assert p.stdout
+        p.stdin.write(b"".join(json.dumps(call(n, {"prompt": "x"})).encode() + b"\n" for n in range(200)))
+        p.stdin.close()
+        assert len(p.stdout.readlines()) == 200
