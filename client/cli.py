@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-import sys
+import os
+import stat
 from typing import Any, NoReturn
 
 import click
@@ -52,9 +53,9 @@ def main() -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print the whole result as JSON.")
 @click.option("--stream", is_flag=True, help="Print the text as it comes.")
 def complete(words: tuple[str, ...], model: str | None, as_json: bool, stream: bool, **options: Any) -> None:
-    """Sends PROMPT (or standard input) to PROVIDER's server and prints the answer.
+    """Sends PROMPT to PROVIDER's server and prints the answer.
 
-    Without PROVIDER, the first that is configured answers.
+    What is piped in follows PROMPT or stands for it. Without PROVIDER, the first that is configured answers.
 
     \b
     Exit codes: 0 an answer, 2 wrong usage, 3 not configured, 4 key, permission or billing,
@@ -96,24 +97,33 @@ def _provider_and_prompt(words: tuple[str, ...]) -> tuple[str, str]:
     if len(words) == 2 and words[0] not in providers:
         raise click.UsageError(f"No provider {words[0]!r}; there are {', '.join(providers)}.")
     named = words[0] if words and words[0] in providers else None
-    prompt = words[-1] if len(words) == 2 or (words and named is None) else _prompt_from_stdin()
+    given = words[-1:] if len(words) == 2 or named is None else ()
+    prompt = "\n\n".join(text for text in (*given, _piped()) if text)
     if not prompt.strip():
-        raise click.UsageError("The prompt is empty.")
+        raise click.UsageError("The prompt is empty: give one as an argument or on standard input.")
     return named or _first_configured(), prompt
 
 
-def _prompt_from_stdin() -> str:
-    if sys.stdin.isatty():
-        raise click.UsageError("Give a prompt, as an argument or on standard input.")
-    return sys.stdin.buffer.read().decode("utf-8", "replace")
+def _piped() -> str:
+    """What a pipe or a file on standard input holds; nothing is waited for on a terminal, a socket or the null device."""
+    try:
+        mode = os.fstat(0).st_mode
+    except OSError:  # closed
+        return ""
+    if not (stat.S_ISFIFO(mode) or stat.S_ISREG(mode)):
+        return ""
+    with open(0, "rb", closefd=False) as stdin:
+        return stdin.read().decode("utf-8", "replace")
 
 
 def _first_configured() -> str:
     adapters = {name: load_provider(name) for name in server_modules() if name != FALLBACK}
-    for name, adapter in adapters.items():
-        if adapter.configured():
-            click.echo(f"mcp-models: asking {adapter.title} (name a provider to choose another)", err=True)
-            return name
+    ready = [name for name in adapters if adapters[name].configured()] or [
+        name for name in adapters if adapters[name].running()
+    ]
+    if ready:
+        click.echo(f"mcp-models: asking {adapters[ready[0]].title} (name a provider to choose another)", err=True)
+        return ready[0]
     cures = "".join(f"\n  {adapter.setup}" for adapter in adapters.values())
     click.echo(f"mcp-models: no provider is configured, so echo answers. To ask a model, do one of these:{cures}", err=True)
     return FALLBACK

@@ -57,7 +57,7 @@ class ServerJSONError(SessionError, json.JSONDecodeError):
         reason: What the decoder said.
     """
 
-    def __init__(self, message: str, line: str, reason: json.JSONDecodeError) -> None:
-        json.JSONDecodeError.__init__(self, f"{message}: {reason.msg}", line, reason.pos)
+    def __init__(self, message: str, line: str, reason: str) -> None:
+        json.JSONDecodeError.__init__(self, f"{message}: {reason}", line, 0)
         self.exit_code = None
         self.stderr = ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 from importlib import util
 
 from mcp_models.client.errors import ServerStartError
@@ -59,7 +60,10 @@ class MCPModel(Model):
         if api_key is not None:
             protect(api_key)
             env = {**os.environ, self.api_key_variable or f"{provider.upper().replace('-', '_')}_API_KEY": api_key}
-        self.session = Session(server_command(server_script), env=env, start_timeout=start_timeout)
+        command = server_command(server_script)
+        if command[-1].startswith("mcp_models.servers."):
+            command.append("--warm")  # a server of ours: its SDK is imported while the first call is on its way
+        self.session = Session(command, env=env, start_timeout=start_timeout)
 
     def start(self) -> None:
         """Starts the server now rather than with the first call."""
@@ -103,22 +107,25 @@ class MCPModel(Model):
         if self._timeout is not None:
             options.setdefault("timeout", self._timeout)
         arguments = call_arguments(prompt, max_tokens, temperature, system, options)
-        timeout = (options.get("timeout") or _default_timeout()) + GRACE_SECONDS
+        timeout = _seconds(options.get("timeout")) + GRACE_SECONDS
         result = self.session.call_tool(self._tool_name, arguments, timeout=timeout, on_progress=on_progress, stream=stream)
         return result_dict(result, self.provider, self.model_name)
 
 
 def server_command(server_script: str | os.PathLike[str] | Sequence[str]) -> list[str]:
-    """The command that starts a server.
+    """The command that starts a server: a file's or a module's name as a command, a command as it is.
 
     Raises:
-        ServerStartError: There is no such file or module.
+        ServerStartError: There is no such file, or the command is empty.
     """
     if not isinstance(server_script, (str, os.PathLike)):
+        if not server_script:
+            raise ServerStartError("the command to start a server with is empty")
         return [os.fspath(word) for word in server_script]
     script = os.fspath(server_script)
     if not script.endswith(".py"):
-        return [sys.executable, "-m", script]
+        # -P: a `json.py` in the current folder must not stand in for the real one in a server of ours.
+        return [sys.executable, *(("-P",) if script.startswith("mcp_models.") else ()), "-m", script]
     for folder in ("", *_installed_folders()):
         path = os.path.abspath(os.path.join(folder, script))
         if os.path.isfile(path):
@@ -133,8 +140,13 @@ def _installed_folders() -> list[str]:
     return [candidate for folder in folders for candidate in (folder, os.path.dirname(folder))]
 
 
-def _default_timeout() -> float:
-    try:
-        return float(os.environ["MCP_MODELS_TIMEOUT"])
-    except (KeyError, ValueError):
-        return TIMEOUT_DEFAULT
+def _seconds(timeout: object) -> float:
+    """A call's own deadline; the server will say what is wrong with one that makes no sense."""
+    for candidate in (timeout, os.environ.get("MCP_MODELS_TIMEOUT")):
+        try:
+            seconds = float(candidate)  # type: ignore[arg-type]
+        except (TypeError, ValueError, OverflowError):
+            continue
+        if 0 < seconds < threading.TIMEOUT_MAX - GRACE_SECONDS:
+            return seconds
+    return TIMEOUT_DEFAULT

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mcp_models.client.errors import ServerProtocolError
 from mcp_models.servers.core import MAX_TOKENS_DEFAULT, TEMPERATURE_DEFAULT
 from mcp_models.servers.core.protocol import META_COMPLETION, META_ERROR
 
@@ -68,12 +69,18 @@ def call_arguments(
 
 
 def result_dict(result: Mapping[str, Any], provider: str, model_name: str) -> dict[str, Any]:
-    """A `CallToolResult` of any MCP server as a `call`'s result; one without our `_meta` is read by its text."""
-    text = "".join(part.get("text", "") for part in result.get("content", ()) if part.get("type") == "text")
-    meta = result.get("_meta") or {}
+    """A `CallToolResult` of any MCP server as a `call`'s result; one without our `_meta` is read by its text.
+
+    Raises:
+        ServerProtocolError: It is no such result, or one that asks for further input.
+    """
+    if result.get("resultType", "complete") != "complete":
+        raise ServerProtocolError(f"the server answered with {result['resultType']!r}, which a completion has no use for")
+    text, meta = _text(result), _object(result, "_meta")
     if result.get("isError"):
-        return _failure(meta.get(META_ERROR) or {"message": text, "type": "provider_error"}, provider, model_name)
-    record = dict(meta.get(META_COMPLETION) or {})
+        error = _object(meta, META_ERROR) or {"message": text or "no explanation", "type": "provider_error"}
+        return _failure(error, provider, model_name)
+    record = dict(_object(meta, META_COMPLETION))
     answer = {
         "output": text,
         "model": record.pop("model", model_name),
@@ -83,6 +90,23 @@ def result_dict(result: Mapping[str, Any], provider: str, model_name: str) -> di
     if "structuredContent" in result:
         record["structured"] = result["structuredContent"]
     return {**answer, **record}
+
+
+def _text(result: Mapping[str, Any]) -> str:
+    content = result.get("content")
+    if not isinstance(content, list) or not all(isinstance(part, dict) for part in content):
+        raise ServerProtocolError("the server answered with a result that has no `content`, a list of objects")
+    texts = [part.get("text") for part in content if part.get("type") == "text"]
+    if not all(isinstance(text, str) for text in texts):
+        raise ServerProtocolError("the server answered with a text part that has no `text`, a string")
+    return "".join(str(text) for text in texts)
+
+
+def _object(holder: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    value = holder.get(key) or {}
+    if not isinstance(value, dict):
+        raise ServerProtocolError(f"the server answered with a `{key}` that is no object")
+    return value
 
 
 def _failure(error: Mapping[str, Any], provider: str, model_name: str) -> dict[str, Any]:

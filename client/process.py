@@ -51,10 +51,10 @@ class ServerProcess:
         on_line: Callable[[bytes], None],
         on_end: Callable[[ServerExitedError], None],
     ) -> None:
-        self._command, self._on_line, self._on_end = list(command), on_line, on_end
+        self._on_line, self._on_end = on_line, on_end
         try:
             self._process = subprocess.Popen(
-                self._command,
+                command,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
@@ -64,7 +64,7 @@ class ServerProcess:
             )
         except (OSError, ValueError) as error:
             reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-            raise ServerStartError(f"cannot start {self._command[0]!r}: {reason}") from None
+            raise ServerStartError(f"cannot start {command[0]!r}: {reason}") from None
         assert self._process.stdin
         assert self._process.stdout
         assert self._process.stderr
@@ -74,6 +74,7 @@ class ServerProcess:
         self._write_lock = threading.Lock()
         self._end_lock = threading.Lock()
         self._ended = False
+        self._exited = threading.Event()
         self._tail: deque[str] = deque(maxlen=STDERR_LINES)
         self._reader = self._spawn(self._read_stdout)
         self._stderr_reader = self._spawn(self._read_stderr)
@@ -83,6 +84,16 @@ class ServerProcess:
     def alive(self) -> bool:
         """Whether an answer may still come."""
         return not self._ended
+
+    @property
+    def pid(self) -> int:
+        """The process's id."""
+        return self._process.pid
+
+    @property
+    def exit_code(self) -> int | None:
+        """The exit code, negative for a signal; None while it runs."""
+        return self._process.returncode
 
     @property
     def stderr_tail(self) -> str:
@@ -97,27 +108,28 @@ class ServerProcess:
             ServerExitedError: It has gone.
         """
         deadline = time.monotonic() + timeout
-        if not self._write_lock.acquire(timeout=timeout):
+        if not self._write_lock.acquire(timeout=max(0, timeout)):
             raise ServerTimeoutError("the server does not read its stdin", stderr=self.stderr_tail)
+        view = memoryview(line)
         try:
-            view = memoryview(line)
             while view:
-                written = self._write_some(view, deadline)
-                view = view[written:]
+                view = view[self._write_some(view, deadline) :]
         except (OSError, ValueError):  # a broken or already closed pipe
-            self._exited_within(SETTLE_SECONDS)
-            raise self._exit_error() from None
+            self._exited.wait(SETTLE_SECONDS)
+            raise self._exit_error("the server exited") from None
         finally:
+            if 0 < len(view) < len(line):
+                self._kill()  # half a line is out: nothing sensible can follow it
             self._write_lock.release()
 
     def stop(self, grace: float) -> None:
         """Ends it: closes its stdin, waits `grace` seconds, then SIGTERM, then SIGKILL to its whole process group."""
         self._close_stdin(grace)
         for end in (self._terminate, self._kill):
-            if self._exited_within(grace):
+            if self._exited.wait(grace):
                 break
             end()
-        self._kill_group()  # whatever the server left behind
+        self._exited.wait(grace + SETTLE_SECONDS)
         self._close_stdin(SETTLE_SECONDS)
         for thread in (self._reader, self._stderr_reader, self._waiter):
             if thread is not threading.current_thread():
@@ -135,28 +147,30 @@ class ServerProcess:
                 return os.write(self._stdin.fileno(), view)
             except BlockingIOError:
                 remaining = deadline - time.monotonic()
-                if remaining <= 0:
-                    # Half a line is out: nothing sensible can follow it.
-                    self._kill_group()
+                if remaining <= 0 or self._ended:
                     raise ServerTimeoutError("the server does not read its stdin", stderr=self.stderr_tail) from None
-                select.select([], [self._stdin], [], min(remaining, SETTLE_SECONDS))
+                poller = select.poll()  # only POSIX blocks like this; `select` fails beyond 1,024 descriptors
+                poller.register(self._stdin, select.POLLOUT)
+                poller.poll(min(remaining, SETTLE_SECONDS) * 1000)
 
     def _spawn(self, work: Callable[[], None]) -> threading.Thread:
-        thread = threading.Thread(target=work, name=f"{work.__name__.strip('_')} {self._process.pid}", daemon=True)
+        thread = threading.Thread(target=work, name=f"{work.__name__.strip('_')} {self.pid}", daemon=True)
         thread.start()
         return thread
 
     def _read_stdout(self) -> None:
         partial: list[bytes] = []
-        with self._stdout:
-            while chunk := self._stdout.read(_CHUNK):
-                *complete, rest = chunk.split(b"\n")
-                for line in complete:
-                    self._on_line(b"".join([*partial, line]))
-                    partial.clear()
-                if rest:
-                    partial.append(rest)
-        self._end("the server exited" if self._exited_within(SETTLE_SECONDS) else "the server closed its stdout")
+        try:
+            with self._stdout:
+                while chunk := self._stdout.read(_CHUNK):
+                    *complete, rest = chunk.split(b"\n")
+                    for line in complete:
+                        self._on_line(b"".join([*partial, line]))
+                        partial.clear()
+                    if rest:
+                        partial.append(rest)
+        finally:
+            self._end("the server exited" if self._exited.wait(SETTLE_SECONDS) else "the server closed its stdout")
 
     def _read_stderr(self) -> None:
         with self._stderr:
@@ -169,7 +183,11 @@ class ServerProcess:
                 self._tail.append(_readable(partial))
 
     def _wait(self) -> None:
+        if hasattr(os, "waitid"):
+            os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOWAIT)
+            self._kill_group()  # what the server left behind, while its pid still names the group and no other
         self._process.wait()
+        self._exited.set()
         self._reader.join(SETTLE_SECONDS)  # answers written just before the exit still count
         self._end("the server exited")
 
@@ -180,17 +198,10 @@ class ServerProcess:
             self._ended = True
         self._on_end(self._exit_error(message))
 
-    def _exit_error(self, message: str = "the server exited") -> ServerExitedError:
-        if self._process.poll() is not None and threading.current_thread() is not self._stderr_reader:
+    def _exit_error(self, message: str) -> ServerExitedError:
+        if self._exited.is_set() and threading.current_thread() is not self._stderr_reader:
             self._stderr_reader.join(SETTLE_SECONDS)
-        return ServerExitedError(message, self._process.poll(), self.stderr_tail)
-
-    def _exited_within(self, seconds: float) -> bool:
-        try:
-            self._process.wait(seconds)
-        except subprocess.TimeoutExpired:
-            return False
-        return True
+        return ServerExitedError(message, self.exit_code, self.stderr_tail)
 
     def _terminate(self) -> None:
         with contextlib.suppress(OSError):
@@ -198,15 +209,11 @@ class ServerProcess:
 
     def _kill(self) -> None:
         with contextlib.suppress(OSError):
-            self._process.kill()
+            self._process.kill()  # does nothing once the process has been waited for
 
     def _kill_group(self) -> None:
-        """The group is named after the server's pid, which stays taken as long as any process is in the group."""
-        if _POSIX:
-            with contextlib.suppress(OSError):
-                os.killpg(self._process.pid, signal.SIGKILL)
-        else:
-            self._kill()
+        with contextlib.suppress(OSError):
+            os.killpg(self.pid, signal.SIGKILL)
 
 
 def _readable(line: bytes) -> str:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import json
 import threading
-from concurrent.futures import CancelledError, Future
+import weakref
+from concurrent.futures import Future
 from contextlib import suppress
 
 from mcp_models.client.errors import (
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 START_SECONDS = 30.0
 STOP_SECONDS = 2.0
 WRITE_SECONDS = 60.0
+CANCEL_SECONDS = 0.5
 
 _CLIENT_INFO = {"name": "mcp-models", "version": __version__}
 
@@ -57,7 +59,9 @@ class Session:
         self.command = list(command)
         self._env, self._start_timeout = env, start_timeout
         self._starting = threading.Lock()
-        self._connection: Connection | None = None
+        self._current: list[Connection] = []  # at most one
+        # Also for a session that nobody closes: its server goes with it, or with this process.
+        weakref.finalize(self, _close_all, self._current)
 
     def start(self) -> None:
         """Starts the server, if it is not running, and shakes hands.
@@ -106,10 +110,7 @@ class Session:
 
     def close(self) -> None:
         """Ends the server; calls in flight raise `ServerExitedError`. The next call starts it again."""
-        with self._starting:
-            connection, self._connection = self._connection, None
-        if connection is not None:
-            connection.close()
+        _close_all(self._current)
 
     def __enter__(self) -> Session:
         self.start()
@@ -120,17 +121,24 @@ class Session:
 
     def _connect(self) -> Connection:
         with self._starting:
-            if self._connection is None or not self._connection.alive:
-                if self._connection is not None:
-                    self._connection.close(grace=0)
-                self._connection = Connection(self.command, self._env, self._start_timeout)
-            return self._connection
+            if not self._current or not self._current[-1].alive:
+                _close_all(self._current)
+                connection = Connection(self.command, self._env)
+                self._current.append(connection)  # before the handshake, so that `close` can end a server that hangs in it
+                connection.shake_hands(self._start_timeout)
+            return self._current[-1]
+
+
+def _close_all(connections: list[Connection]) -> None:
+    with suppress(IndexError):
+        while True:
+            connections.pop().close()
 
 
 class Connection:
     """One life of a server: from its start through the handshake to its end."""
 
-    def __init__(self, command: Sequence[str], env: Mapping[str, str] | None, start_timeout: float) -> None:
+    def __init__(self, command: Sequence[str], env: Mapping[str, str] | None) -> None:
         self._lock = threading.Lock()
         self._last_id = 0
         self._pending: dict[int, Future[dict[str, Any]]] = {}
@@ -139,12 +147,6 @@ class Connection:
         self._modern = False
         self._end: SessionError | None = None
         self._process = ServerProcess(command, env, self._receive, self._fail)
-        try:
-            self._shake_hands(start_timeout)
-        except BaseException:
-            self.close(grace=0.1)
-            raise
-        self._ready = True
 
     @property
     def alive(self) -> bool:
@@ -160,26 +162,40 @@ class Connection:
         meta: dict[str, Any] | None = None,
     ) -> dict[str, Any]:
         """Sends a request and waits for its result, `timeout` seconds at the most."""
+        timeout = min(timeout, threading.TIMEOUT_MAX)
         request_id, future = self._send_request(method, params, on_progress, meta or {}, timeout)
         try:
             return future.result(timeout)
-        except (TimeoutError, CancelledError):
-            self._cancel(request_id, "timeout")
+        except BaseException as error:
+            if future.done():  # that was its own outcome, or the caller's `on_progress` failed
+                raise
+            self._cancel([request_id], "timeout" if isinstance(error, TimeoutError) else "abandoned")
+            if not isinstance(error, TimeoutError):
+                raise
             message = f"no answer to {method} within {timeout:g} s"
             raise ServerTimeoutError(message, stderr=self._process.stderr_tail) from None
-        except BaseException:
-            if not future.done():
-                self._cancel(request_id, "abandoned")
-            raise
         finally:
             self._forget(request_id)
 
+    def shake_hands(self, timeout: float) -> None:
+        """Agrees with the server on a protocol, or ends it.
+
+        `initialize` is what every server answers: one that is modern only with an error, and then it is discovered.
+        """
+        try:
+            self._shake_hands(timeout)
+        except BaseException:
+            self.close(grace=0.1)
+            raise
+        self._ready = True
+
     def close(self, grace: float = STOP_SECONDS) -> None:
         """Ends the server; what it still works on is cancelled, as it would finish that first."""
-        for request_id in list(self._pending):
-            self._cancel(request_id, "closed")
+        pending = list(self._pending)
+        self._fail(ServerExitedError("the session was closed", stderr=self._process.stderr_tail))
+        if pending and self._process.alive:
+            self._cancel(pending, "closed")
         self._process.stop(grace)
-        self._fail(ServerExitedError("the session was closed"))
 
     def _send_request(
         self, method: str, params: dict[str, Any], on_progress: OnProgress | None, meta: dict[str, Any], timeout: float
@@ -207,9 +223,7 @@ class Connection:
         return request_id, future
 
     def _shake_hands(self, timeout: float) -> None:
-        """`initialize`, which every server answers: one that is modern only with an error, and then it is discovered."""
-        capabilities: dict[str, Any] = {}
-        offer = {"protocolVersion": LEGACY_VERSIONS[-1], "capabilities": capabilities, "clientInfo": _CLIENT_INFO}
+        offer: dict[str, Any] = {"protocolVersion": LEGACY_VERSIONS[-1], "capabilities": {}, "clientInfo": _CLIENT_INFO}
         try:
             self.request("initialize", offer, timeout)
         except ServerProtocolError:
@@ -221,10 +235,11 @@ class Connection:
         else:
             self._send({"jsonrpc": "2.0", "method": "notifications/initialized"}, timeout)
 
-    def _cancel(self, request_id: int, reason: str) -> None:
-        params = {"requestId": request_id, "reason": reason}
+    def _cancel(self, request_ids: list[int], reason: str) -> None:
+        method = "notifications/cancelled"
+        messages = [{"jsonrpc": "2.0", "method": method, "params": {"requestId": n, "reason": reason}} for n in request_ids]
         with suppress(SessionError):  # a server that has gone has stopped as well
-            self._send({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": params}, 1.0)
+            self._process.write(b"".join(map(wire.encode, messages)), CANCEL_SECONDS)
 
     def _forget(self, request_id: int) -> None:
         with self._lock:
@@ -241,9 +256,10 @@ class Connection:
         text = line.decode("utf-8", "replace")
         try:
             message = json.loads(text)
-        except json.JSONDecodeError as error:
+        except (ValueError, RecursionError) as error:  # RecursionError for `[[[[…`, ValueError for a number of 5,000 digits
             if self._ready:  # before that it is a banner, which many servers print
-                self._fail_pending(ServerJSONError("the server wrote a line that is no JSON", text[:200], error))
+                reason = str(getattr(error, "msg", error))
+                self._fail_pending(ServerJSONError("the server wrote a line that is no JSON", text[:200], reason))
             return
         if not isinstance(message, dict):
             self._fail_pending(ServerProtocolError("the server wrote JSON that is no MCP message"))
@@ -256,7 +272,7 @@ class Connection:
 
     def _receive_response(self, message: dict[str, Any]) -> None:
         request_id = message.get("id")
-        if not isinstance(request_id, int) or not 0 < request_id <= self._last_id:
+        if not isinstance(request_id, int) or isinstance(request_id, bool) or not 0 < request_id <= self._last_id:
             stray = f"the server answered a request that was not made (id {request_id!r}): {_error_text(message)}"
             self._fail_pending(ServerProtocolError(stray))
             return
@@ -276,11 +292,12 @@ class Connection:
             return
         try:
             on_progress(params)
-        except Exception as error:
+        except BaseException as error:  # the caller's own: it ends the call, and not the thread that reads for all
             with self._lock:
                 future = self._pending.pop(token, None)
             if future is not None:
                 future.set_exception(error)
+                self._cancel([token], "abandoned")
 
     def _refuse(self, message: dict[str, Any]) -> None:
         """Answers a request of the server's: to `ping`, and that nothing else is offered."""

@@ -56,8 +56,17 @@ class Ollama(Provider):
         self._base_url()
 
     def configured(self) -> bool:
-        """Whether OLLAMA_HOST is set, or something listens on Ollama's port of this machine."""
-        return bool(self.env.get("OLLAMA_HOST")) or _listens(DEFAULT_PORT)
+        return bool(self.env.get("OLLAMA_HOST"))
+
+    def running(self) -> bool:
+        """Whether something listens on Ollama's port of this machine."""
+        import socket
+
+        try:
+            socket.create_connection(("127.0.0.1", DEFAULT_PORT), timeout=0.2).close()
+        except OSError:
+            return False
+        return True
 
     def connect(self) -> httpx2.AsyncClient:
         base = self._base_url()
@@ -83,11 +92,19 @@ class Ollama(Provider):
             return tags(await core.http.get_json(client, f"{base}/api/tags"))
 
     def _base_url(self) -> str:
-        """The address in OLLAMA_HOST, in any of the forms that Ollama itself takes: `host`, `host:port`, a URL."""
+        """The address in OLLAMA_HOST, in the forms that Ollama itself takes: `host`, `host:port`, `:port`, `[::1]`, a URL."""
+        from urllib.parse import urlsplit
+
         host = self.env.get("OLLAMA_HOST", "").strip() or DEFAULT_HOST
-        if "://" not in host:
-            host = f"http://{host}" if ":" in host else f"http://{host}:{DEFAULT_PORT}"
-        return environment.checked_url(host.replace("//0.0.0.0", "//127.0.0.1"), "OLLAMA_HOST")
+        if "://" in host:
+            return environment.checked_url(host.replace("//0.0.0.0:", "//127.0.0.1:"), "OLLAMA_HOST")
+        host = host.rstrip("/")
+        if host.count(":") > 1 and not host.startswith("["):
+            host = f"[{host}]"
+        checked = environment.checked_url(f"http://{'127.0.0.1' if host.startswith(':') else ''}{host}", "OLLAMA_HOST")
+        url = urlsplit(checked)
+        name = "127.0.0.1" if url.hostname == "0.0.0.0" else f"[{url.hostname}]" if ":" in str(url.hostname) else url.hostname
+        return f"http://{name}:{url.port or DEFAULT_PORT}{url.path}"
 
     def _headers(self, base: str) -> dict[str, str]:
         """The key goes to an encrypted or local address only, never in the clear to another machine."""
@@ -183,16 +200,6 @@ def _failure(response: httpx2.Response, body: bytes | str, request: CompletionRe
     if status == 200:
         return errors.ProviderError(f"the model failed while it answered: {said}.", status=status, retryable=True)
     return core.http.from_response(response, said)
-
-
-def _listens(port: int) -> bool:
-    import socket
-
-    try:
-        socket.create_connection(("127.0.0.1", port), timeout=0.2).close()
-    except OSError:
-        return False
-    return True
 
 
 def main() -> None:

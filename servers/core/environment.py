@@ -56,13 +56,17 @@ def checked_url(text: str, variable: str) -> str:
     """A URL without a trailing slash, checked; the error names the variable it came from."""
     from urllib.parse import urlsplit
 
+    url = urlsplit("")
     try:
         url = urlsplit(text)
         sound = url.scheme in ("http", "https") and bool(url.hostname) and (url.port or 1) > 0
     except ValueError:  # a port that is no number, or half an IPv6 address
         sound = False
-    if not sound or len(text.split()) != 1:
-        raise errors.ConfigurationError(f"{variable}: expected a URL such as http://localhost:8080, got {text!r}.")
+    if not sound or len(text.split()) != 1 or url.query or url.fragment:
+        # Not shown, as it may hold a password.
+        raise errors.ConfigurationError(f"{variable}: expected a URL such as http://localhost:8080, without a query.")
+    redaction.protect(url.netloc.rpartition("@")[0])
+    redaction.protect(url.password or "")
     return text.rstrip("/")
 
 

@@ -190,7 +190,7 @@ def _dispatch(message: Message, server: Server) -> Message | ToolCall | Cancella
 
 
 def _notification(method: str, params: dict[str, Any]) -> Cancellation | None:
-    request_id = params.get("requestId")
+    request_id: Any = params.get("requestId")
     if method == "notifications/cancelled" and _is_id(request_id):
         return Cancellation(request_id)
     return None

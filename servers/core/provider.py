@@ -95,6 +95,10 @@ class Provider:
             return False
         return True
 
+    def running(self) -> bool:
+        """Whether a server of this machine that needs no settings answers; only looked at if no provider is configured."""
+        return False
+
     def connect(self) -> Any:
         """Imports what the provider needs and makes its client; blocking, and run in a thread of its own.
 
@@ -169,7 +173,9 @@ class Provider:
                 try:
                     self._client = self.connect()
                 except ImportError as error:
-                    raise errors.ConfigurationError(missing_package(error.name or str(error), self.extra)) from error
+                    # Without a name it is no missing package but what a library says of its own needs.
+                    said = missing_package(error.name, self.extra) if error.name else f"{error}."
+                    raise errors.ConfigurationError(said) from error
             return self._client
 
 

@@ -44,6 +44,23 @@ def test_a_prompt_on_standard_input(words: tuple[str, ...]) -> None:
     assert run("complete", *words, stdin="from a pipe").stdout == "from a pipe\n"
 
 
+def test_what_is_piped_in_follows_the_prompt() -> None:
+    assert run("complete", "echo", "Summarise:", stdin="a report").stdout == "Summarise:\n\na report\n"
+
+
+def test_a_closed_standard_input_is_no_error() -> None:
+    command = f"{sys.executable} -m mcp_models.client.cli complete echo hello <&-"
+    done = subprocess.run(command, shell=True, capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "hello\n", "")
+
+
+def test_a_key_goes_before_a_server_that_happens_to_run(openai: FakeOpenAI) -> None:
+    from mcp_models.servers.ollama_mcp_server import Ollama
+
+    assert not Ollama({}).configured()
+    assert "asking OpenAI" in run("complete", "hello").stderr
+
+
 def test_the_whole_result_as_json() -> None:
     result = json.loads(run("complete", "echo", "hello", "--json").stdout)
     assert (result["output"], result["provider"]) == ("hello", "echo")

@@ -18,9 +18,11 @@ from mcp_models.client import (
     Model,
     OllamaMCPModel,
     OpenAIMCPModel,
+    ServerProtocolError,
     ServerStartError,
 )
 from mcp_models.client.mcp_model import server_command
+from mcp_models.client.model import result_dict
 from tests.fakes.ollama import FakeOllama
 from tests.fakes.openai import TEXT, FakeOpenAI
 
@@ -164,3 +166,47 @@ def test_two_hundred_calls_in_flight_on_one_model() -> None:
     with EchoMCPModel("echo-slow-0.5") as model, ThreadPoolExecutor(200) as pool:
         outputs = list(pool.map(lambda n: model.call(f"p{n}")["output"], range(200)))
     assert outputs == [f"p{n}" for n in range(200)]
+
+
+@pytest.mark.parametrize(
+    "result",
+    [
+        {},
+        {"content": 5},
+        {"content": ["a"]},
+        {"content": [{"type": "text", "text": None}]},
+        {"content": [], "_meta": [1]},
+        {"content": [], "isError": True, "_meta": {"mcp-models/error": "x"}},
+        {"content": [], "resultType": "input_required"},
+    ],
+)
+def test_a_result_of_a_wrong_shape_is_the_servers_fault(result: dict[str, Any]) -> None:
+    with pytest.raises(ServerProtocolError):
+        result_dict(result, "other", "m")
+
+
+@pytest.mark.parametrize("timeout", [1e10, float("inf"), float("nan"), -5, 0, "5", 10**400])
+def test_a_senseless_timeout_is_answered_not_raised(timeout: Any) -> None:
+    with EchoMCPModel() as model:
+        result = model.call("x", timeout=timeout)
+        assert result["output"] == "x" or result["error_type"] == "invalid_request"
+
+
+@pytest.mark.parametrize("text", ["inf", "1e10", "-20", "soon"])
+def test_a_senseless_default_timeout_is_a_result(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    monkeypatch.setenv("MCP_MODELS_TIMEOUT", text)
+    with EchoMCPModel() as model:
+        result = model.call("x")
+        assert result["output"] == "x" or result["error_type"] == "configuration"
+
+
+def test_a_folder_with_a_module_of_a_librarys_name_harms_nobody(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "json.py").write_text("raise SystemExit('not the real one')")
+    monkeypatch.chdir(tmp_path)
+    with EchoMCPModel() as model:
+        assert model.call("x")["output"] == "x"
+
+
+def test_an_empty_command_is_refused() -> None:
+    with pytest.raises(ServerStartError, match="empty"):
+        MCPModel("x", "m", [])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import signal
@@ -61,6 +62,10 @@ def script(tmp_path: Path) -> Iterator[Callable[[str], Session]]:
     yield make
     for session in sessions:
         session.close()
+
+
+def connection(session: Session) -> Any:
+    return session._current[-1]
 
 
 def call(session: Session, timeout: float = 10, **arguments: Any) -> str:
@@ -241,9 +246,9 @@ def test_what_cannot_be_started_is_named(command: list[str], words: str) -> None
 
 def test_a_server_that_died_is_started_again() -> None:
     with Session(ECHO) as session:
-        pid = session._connection._process._process.pid  # type: ignore[union-attr]
+        pid = connection(session)._process.pid
         os.kill(pid, signal.SIGKILL)
-        wait_until(lambda: not session._connection.alive)  # type: ignore[union-attr]
+        wait_until(lambda: not connection(session).alive)
         assert call(session) == "hi"
 
 
@@ -287,10 +292,10 @@ shake_hands()
 while True: time.sleep(1)
 """)
     session.start()
-    process = session._connection._process._process  # type: ignore[union-attr]
+    process = connection(session)._process
     started = time.monotonic()
     session.close()
-    assert process.poll() == -signal.SIGKILL
+    assert process.exit_code == -signal.SIGKILL
     assert time.monotonic() - started < 6
 
 
@@ -307,7 +312,7 @@ def test_calls_in_flight_end_when_the_session_is_closed() -> None:
 
     thread = threading.Thread(target=work)
     thread.start()
-    wait_until(lambda: session._connection._pending)  # type: ignore[union-attr]
+    wait_until(lambda: connection(session)._pending)
     session.close()
     thread.join(10)
     assert [type(failure) for failure in failures] == [ServerExitedError]
@@ -328,7 +333,7 @@ import sys
 from mcp_models.client import EchoMCPModel
 model = EchoMCPModel("echo-slow-60")
 model.start()
-print(model.session._connection._process._process.pid, flush=True)
+print(model.session._current[-1]._process.pid, flush=True)
 try:
     model.call("x")
 except KeyboardInterrupt:
@@ -349,3 +354,112 @@ except KeyboardInterrupt:
 def _in_call(pid: int) -> bool:
     """Whether the main thread sleeps in a lock, as it does while it waits for an answer."""
     return "futex" in Path(f"/proc/{pid}/wchan").read_text() or Path(f"/proc/{pid}/status").read_text().find("S (sleeping)") > 0
+
+
+@pytest.mark.parametrize("line", ["'[' * 100000", "'9' * 5000"], ids=["deep", "long number"])
+def test_json_that_breaks_the_decoder_ends_the_call_and_not_the_reader(script: Callable[..., Session], line: str) -> None:
+    session = script(f"shake_hands(); read(); write({line}); answer(read(), TEXT); read()")
+    with pytest.raises(ServerJSONError):
+        call(session)
+    assert call(session) == "hi"
+
+
+def test_a_session_that_nobody_closes_takes_its_server_with_it() -> None:
+    session = Session(ECHO)
+    call(session)
+    pid = connection(session)._process.pid
+    del session
+    gc.collect()
+    wait_until(lambda: not os.path.exists(f"/proc/{pid}"), 5)
+
+
+def test_closing_is_bounded_whatever_is_in_flight(script: Callable[..., Session]) -> None:
+    session = script("shake_hands(); time.sleep(60)")
+    session.start()
+
+    def work() -> None:
+        with pytest.raises(SessionError):
+            call(session, prompt="x" * 100_000)
+
+    threads = [threading.Thread(target=work) for _ in range(15)]
+    for thread in threads:
+        thread.start()
+    wait_until(lambda: len(connection(session)._pending) == 15)
+    started = time.monotonic()
+    session.close()
+    for thread in threads:
+        thread.join(5)
+    assert time.monotonic() - started < 8
+    assert not any(thread.is_alive() for thread in threads)
+
+
+def test_a_start_that_hangs_can_be_closed(script: Callable[..., Session]) -> None:
+    session = script("time.sleep(60)", start_timeout=30)
+    failures: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            session.start()
+        except SessionError as error:
+            failures.append(error)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    wait_until(lambda: session._current)
+    session.close()
+    thread.join(8)
+    assert [type(failure) for failure in failures] == [ServerExitedError]
+
+
+def test_a_callers_exception_cancels_the_call(script: Callable[..., Session]) -> None:
+    session = script("""
+shake_hands()
+request = read()
+params = {"progressToken": request["id"], "progress": 1}
+write(json.dumps({"jsonrpc": "2.0", "method": "notifications/progress", "params": params}))
+assert read()["method"] == "notifications/cancelled"
+answer(read(), TEXT)
+read()
+""")
+
+    def on_progress(params: dict[str, Any]) -> None:
+        raise TimeoutError("the caller's own")
+
+    with pytest.raises(TimeoutError, match="the caller's own"):
+        session.call_tool("complete", {"prompt": "x"}, timeout=10, on_progress=on_progress)
+    assert call(session) == "hi"
+
+
+def test_half_a_line_is_never_followed_by_another(script: Callable[..., Session]) -> None:
+    session = script("shake_hands(); time.sleep(1.5); answer(read(), TEXT); read()")
+    session.start()
+    first = connection(session)
+    with pytest.raises(ServerTimeoutError):
+        call(session, timeout=0.3, prompt="x" * 1_000_000)
+    wait_until(lambda: not first.alive)
+    assert first._process.exit_code == -signal.SIGKILL
+
+
+def test_a_grandchild_does_not_outlive_its_server(script: Callable[..., Session]) -> None:
+    body = """
+shake_hands()
+read()
+if os.fork() == 0:
+    os.close(1)
+    os.close(2)
+    time.sleep(60)
+print(os.getpgid(0), file=sys.stderr)
+os._exit(0)
+"""
+    with pytest.raises(ServerExitedError) as caught:
+        call(script(body))
+    group = int(caught.value.stderr.split()[-1])
+    wait_until(lambda: not group_exists(group), 5)
+
+
+def group_exists(group: int) -> bool:
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    return True

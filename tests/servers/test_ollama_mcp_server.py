@@ -179,6 +179,11 @@ def test_the_key_is_sent_to_this_machine(ollama: FakeOllama, monkeypatch: pytest
         ("0.0.0.0:1234", "http://127.0.0.1:1234"),
         ("http://box:1234/", "http://box:1234"),
         ("https://ollama.com", "https://ollama.com"),
+        ("localhost/", "http://localhost:11434"),
+        ("[::1]", "http://[::1]:11434"),
+        ("::1", "http://[::1]:11434"),
+        (":9", "http://127.0.0.1:9"),
+        ("0.0.0.0.example.com", "http://0.0.0.0.example.com:11434"),
     ],
 )
 def test_the_forms_of_an_address(host: str | None, url: str) -> None:

@@ -32,10 +32,22 @@ def test_an_address(text: str, url: str) -> None:
     assert environment.base_url({"U": text}, "U", "http://default") == url
 
 
-@pytest.mark.parametrize("text", ["box", "ftp://box", "http://", "http://bad host", "http://box:port", "http://[::1"])
+@pytest.mark.parametrize(
+    "text", ["box", "ftp://box", "http://", "http://bad host", "http://box:port", "http://[::1", "http://box?key=1"]
+)
 def test_what_is_no_address_is_refused(text: str) -> None:
     with pytest.raises(ConfigurationError, match="U: expected a URL"):
         environment.base_url({"U": text}, "U", "http://default")
+
+
+def test_a_password_in_an_address_is_never_shown() -> None:
+    from mcp_models.servers.core.redaction import redact
+
+    url = environment.base_url({"U": "http://me:p@sswordtail@box:1/v1"}, "U", "")
+    assert "sswordtail" not in redact(f"nothing answers at {url}")
+    with pytest.raises(ConfigurationError) as caught:
+        environment.base_url({"U": "http://me:pa/ssword@box"}, "U", "")
+    assert "ssword" not in str(caught.value)
 
 
 @pytest.mark.parametrize(
