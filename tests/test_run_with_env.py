@@ -14,6 +14,7 @@ import pytest
 
 from tests.checkout import BIN, ROOT, copy_checkout, network_environment
 
+WHERE = "import mcp_models.servers; print(list(mcp_models.servers.__path__)[0])"
 PRINT_ENV = "import os, sys; print(repr(os.environ.get(sys.argv[1])))"
 
 
@@ -95,13 +96,53 @@ def test_without_dotenv_all_is_well(project: Path) -> None:
     assert run(project, "show.py", "KEY").stdout == "None\n"
 
 
-def test_a_script_is_sought_from_the_current_folder_then_from_the_project(
+def test_a_script_is_sought_in_the_project_and_only_then_in_the_current_folder(
     project: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     elsewhere = tmp_path_factory.mktemp("else where")
+    (elsewhere / "show.py").write_text("print('not the project')")
+    (elsewhere / "other.py").write_text("print('mine')")
     assert run(project, "show.py", "KEY", cwd=elsewhere).stdout == "None\n"
-    (elsewhere / "show.py").write_text("print('mine')")
-    assert run(project, "show.py", cwd=elsewhere).stdout == "mine\n"
+    assert run(project, "other.py", cwd=elsewhere).stdout == "mine\n"
+
+
+def test_a_link_leads_to_the_checkout_and_touches_nothing_beside_itself(
+    project: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    (elsewhere / ".venv").mkdir()
+    (elsewhere / ".env").write_text("KEY=of another project")
+    (elsewhere / "run.sh").symlink_to(project / "run_with_env.sh")
+    done = subprocess.run(["bash", str(elsewhere / "run.sh"), "show.py", "KEY"], capture_output=True, text=True)
+    assert done.stdout == "None\n"
+    assert (elsewhere / ".venv").exists()
+
+
+def test_a_copy_of_the_script_alone_makes_no_environment(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PYTHON")
+    (project / ".venv").mkdir()
+    done = run(project, "pytest")
+    assert (done.returncode, len(done.stderr.splitlines())) == (1, 1)
+    assert "no checkout of mcp-models" in done.stderr
+    assert (project / ".venv").exists()
+
+
+@pytest.mark.parametrize("name", ["line", "file", "number", "value", "root", "program", "venv", "bin", "keys", "i", "exported"])
+def test_a_key_may_have_any_name(project: Path, name: str) -> None:
+    assert value_of(project, f"{name}=x", name) == "x"
+
+
+def test_another_shell_is_told_to_be_bash(project: Path) -> None:
+    done = subprocess.run(["sh", str(project / "run_with_env.sh"), "show.py"], capture_output=True, text=True)
+    if done.returncode:  # where sh is bash there is nothing to tell
+        assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
+        assert "this needs bash" in done.stderr
+
+
+def test_cdpath_misleads_nobody(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CDPATH", "/:/tmp")
+    command = ["bash", f"{project.name}/run_with_env.sh", "show.py", "KEY"]
+    assert subprocess.run(command, cwd=project.parent, capture_output=True, text=True).stdout == "None\n"
 
 
 def test_a_module_and_a_program(project: Path) -> None:
@@ -151,25 +192,33 @@ def bare_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A PATH with the system's basic tools and no Python."""
     folder = tmp_path / "bin"
     folder.mkdir()
-    for tool in ("bash", "dirname", "cmp", "rm", "cp"):
+    for tool in ("bash", "cat", "cmp", "dirname", "head", "readlink", "rm"):
         (folder / tool).symlink_to(shutil.which(tool) or "")
     monkeypatch.setenv("PATH", str(folder))
     monkeypatch.delenv("PYTHON", raising=False)
     return folder
 
 
-def test_no_python_is_said(project: Path, bare_path: Path) -> None:
-    done = run(project, "pytest")
+@pytest.fixture
+def checkout(project: Path) -> Path:
+    """The same, with the files that make it look like a checkout."""
+    for name in ("pyproject.toml", "requirements.lock"):
+        (project / name).touch()
+    return project
+
+
+def test_no_python_is_said(checkout: Path, bare_path: Path) -> None:
+    done = run(checkout, "pytest")
     assert (done.returncode, len(done.stderr.splitlines())) == (1, 1)
     assert "Python 3.11 or newer is needed: install it" in done.stderr
 
 
-def test_a_python_that_is_too_old_is_said(project: Path, bare_path: Path) -> None:
+def test_a_python_that_is_too_old_is_said(checkout: Path, bare_path: Path) -> None:
     fake_program(bare_path, "python3", "exit 1")
-    done = run(project, "pytest")
+    done = run(checkout, "pytest")
     assert (done.returncode, len(done.stderr.splitlines())) == (1, 1)
     assert "too old" in done.stderr
-    assert not (project / ".venv").exists()
+    assert not (checkout / ".venv").exists()
 
 
 def test_a_set_up_without_network_fails_with_a_clear_last_line(tmp_path: Path) -> None:
@@ -197,3 +246,12 @@ def test_a_fresh_checkout_sets_itself_up_once_though_two_start_at_once(tmp_path:
     assert sum("setting up" in result[1] for result in results) == 1
     again = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
     assert (again.stdout, again.stderr) == ("hello\n", "")
+    if tool == "uv":
+        (checkout / "pyproject.toml").write_text((checkout / "pyproject.toml").read_text() + "\n[tool.nothing]\n")
+        changed = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+        assert "setting up" in changed.stderr
+        copy = shutil.copytree(checkout, tmp_path / "a copy", symlinks=True)
+        moved = subprocess.run(
+            ["bash", str(copy / "run_with_env.sh"), "python", "-c", WHERE], env=environment, capture_output=True, text=True
+        )
+        assert moved.stdout.strip().startswith(str(copy)), moved.stderr
