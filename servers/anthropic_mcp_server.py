@@ -12,12 +12,13 @@ from contextlib import contextmanager
 
 from mcp_models.servers import core
 from mcp_models.servers.core import environment, errors
+from mcp_models.servers.core.answer import Answer
 from mcp_models.servers.core.provider import Provider
 from mcp_models.servers.core.stdio import serve
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from typing import Any, ClassVar
 
     from anthropic import APIStatusError, AsyncAnthropic
@@ -44,15 +45,6 @@ _TAKES_TEMPERATURE = r"claude-(3|(haiku|sonnet|opus)-4(-[0-6])?(-\d{8})?$)"
 
 # The least that Anthropic caches is 1,024 tokens, of about four characters each.
 CACHEABLE_CHARACTERS = 4 * 1024
-
-_STOP_REASONS: dict[str | None, StopReason] = {
-    "end_turn": "end_turn",
-    "max_tokens": "max_tokens",
-    "model_context_window_exceeded": "max_tokens",
-    "stop_sequence": "stop_sequence",
-    "tool_use": "tool_use",
-    "refusal": "refusal",
-}
 
 # An error within a stream comes under HTTP 200, so its type counts before the status.
 _BY_TYPE: dict[str, type[errors.CompletionError]] = {
@@ -108,14 +100,13 @@ class Anthropic(Provider):
     async def complete(self, request: CompletionRequest, on_text: OnText) -> Completion:
         """One streamed message."""
         client: AsyncAnthropic = await self.client()
-        answer = MessageAnswer()
         with self._map_errors():
             async with await client.messages.create(**self.payload(request), stream=True) as stream:
+                answer = MessageAnswer(stream.response.headers.get("request-id"))
                 async for event in stream:
                     if text := answer.add(event):
                         on_text(text)
-                completion = answer.completion(stream.response.headers.get("request-id"))
-        completion.auth_mode = self.auth_mode()
+        completion = answer.completion(self.auth_mode())
         completion.warnings += _deprecation(request.model or "")
         return completion
 
@@ -192,20 +183,28 @@ def _system(text: str) -> str | list[dict[str, Any]]:
     return [{"type": "text", "text": text, "cache_control": {"type": "ephemeral"}}]
 
 
-class MessageAnswer:
+class MessageAnswer(Answer):
     """Gathers the events of a streamed message."""
 
-    def __init__(self) -> None:
-        self.model = ""
-        self.stop_reason: str | None = None
-        self.explanation = ""
-        self.finished = False
-        self.texts: list[str] = []
-        self.thoughts: list[str] = []
+    stop_reasons: ClassVar[Mapping[str, StopReason]] = {
+        "end_turn": "end_turn",
+        "max_tokens": "max_tokens",
+        "model_context_window_exceeded": "max_tokens",
+        "stop_sequence": "stop_sequence",
+        "tool_use": "tool_use",
+        "refusal": "refusal",
+    }
+
+    def __init__(self, request_id: str | None) -> None:
+        super().__init__(request_id)
         self.counts: dict[str, int] = {}
 
     def add(self, event: RawMessageStreamEvent) -> str | None:
-        """Takes an event in and returns the text it brings."""
+        """Takes an event in and returns the text it brings.
+
+        Raises:
+            RefusalError: Claude declined.
+        """
         if event.type == "message_start":
             self.model = event.message.model
             self._count(event.message.usage)
@@ -215,42 +214,14 @@ class MessageAnswer:
         elif event.type == "content_block_delta" and event.delta.type == "thinking_delta":
             self.thoughts.append(event.delta.thinking)
         elif event.type == "message_delta":
-            # llama.cpp's Messages API calls a stop sequence `end_turn`, and names it all the same.
-            self.stop_reason = "stop_sequence" if event.delta.stop_sequence else event.delta.stop_reason
-            details = event.delta.stop_details
-            self.explanation = (details.explanation or details.category or "") if details else ""
             self._count(event.usage)
-        elif event.type == "message_stop":
-            self.finished = True
+            # llama.cpp's Messages API calls a stop sequence `end_turn`, and names it all the same.
+            self.native_stop_reason = "stop_sequence" if event.delta.stop_sequence else event.delta.stop_reason or ""
+            if self.native_stop_reason == "refusal":
+                details = event.delta.stop_details
+                why = (details.explanation or details.category or "") if details else ""
+                raise errors.RefusalError(f"the model declined to answer. {why}", request_id=self.request_id)
         return None
-
-    def completion(self, request_id: str | None) -> Completion:
-        """The whole answer.
-
-        Raises:
-            RefusalError: Claude declined.
-            UnreachableError: The stream ended in the answer's middle.
-        """
-        if self.stop_reason == "refusal":
-            raise errors.RefusalError(f"the model declined to answer. {self.explanation}", request_id=request_id)
-        if not self.finished:
-            raise errors.UnreachableError("the answer broke off in its middle.", request_id=request_id)
-        read, written = self.counts.get("cache_read_input_tokens", 0), self.counts.get("cache_creation_input_tokens", 0)
-        return core.completion.Completion(
-            text="".join(self.texts),
-            model=self.model,
-            stop_reason=_STOP_REASONS.get(self.stop_reason, "other"),
-            native_stop_reason=self.stop_reason,
-            usage=core.completion.Usage(
-                input_tokens=self.counts.get("input_tokens", 0) + read + written,  # Anthropic counts cached ones apart
-                output_tokens=self.counts.get("output_tokens", 0),
-                cache_read_tokens=read,
-                cache_write_tokens=written,
-                reasoning_tokens=self.counts.get("thinking_tokens", 0),
-            ),
-            request_id=request_id,
-            reasoning="".join(self.thoughts) or None,
-        )
 
     def _count(self, usage: Any) -> None:
         """Takes the counts of an event in: the last word on each is the true one."""
@@ -260,6 +231,14 @@ class MessageAnswer:
         details = getattr(usage, "output_tokens_details", None)
         if details is not None and getattr(details, "thinking_tokens", None) is not None:
             self.counts["thinking_tokens"] = details.thinking_tokens
+        read, written = self.counts.get("cache_read_input_tokens", 0), self.counts.get("cache_creation_input_tokens", 0)
+        self.usage = core.completion.Usage(
+            input_tokens=self.counts.get("input_tokens", 0) + read + written,  # Anthropic counts cached ones apart
+            output_tokens=self.counts.get("output_tokens", 0),
+            cache_read_tokens=read,
+            cache_write_tokens=written,
+            reasoning_tokens=self.counts.get("thinking_tokens", 0),
+        )
 
 
 def _model_info(model: ListedModel) -> ModelInfo:

@@ -7,18 +7,20 @@ Sources: https://github.com/ggml-org/llama.cpp/blob/master/tools/server/README.m
 from __future__ import annotations
 
 from mcp_models.servers import core
-from mcp_models.servers.core import environment, errors
+from mcp_models.servers.core import chat, environment, errors
+from mcp_models.servers.core.answer import Answer
 from mcp_models.servers.core.provider import Provider
 from mcp_models.servers.core.stdio import serve
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from collections.abc import Mapping
+    from typing import Any, ClassVar
 
     import httpx2
 
     from mcp_models.servers.core.catalogue import ModelInfo
-    from mcp_models.servers.core.completion import Completion, CompletionRequest, Message, StopReason
+    from mcp_models.servers.core.completion import Completion, CompletionRequest, StopReason, Usage
     from mcp_models.servers.core.provider import OnText
 
 ENDPOINT = "http://127.0.0.1:8080"
@@ -26,8 +28,6 @@ CURE = (
     "llama.cpp server not responding: start it with `bash devstral_server.sh MODEL.gguf`, or set DEVSTRAL_ENDPOINT "
     "(newer `llama-server`s listen on http://127.0.0.1:9931 by default)."
 )
-
-_STOP_REASONS: dict[str, StopReason] = {"stop": "end_turn", "length": "max_tokens", "tool_calls": "tool_use"}
 
 
 class DevstralLocal(Provider):
@@ -66,9 +66,7 @@ class DevstralLocal(Provider):
                 async for event in core.http.events(response):
                     if text := answer.add(event):
                         on_text(text)
-            completion = answer.completion()
-        completion.auth_mode = "api_key" if self.env.get("DEVSTRAL_API_KEY") else "none"
-        return completion
+            return answer.completion("api_key" if self.env.get("DEVSTRAL_API_KEY") else "none")
 
     async def list_models(self) -> list[ModelInfo]:
         """The model that is loaded."""
@@ -87,11 +85,10 @@ class DevstralLocal(Provider):
 
 def payload(request: CompletionRequest) -> dict[str, Any]:
     """A request in the terms of llama.cpp's chat completions."""
-    system = [{"role": "system", "content": request.system}] if request.system is not None else []
     schema = {"name": "answer", "schema": request.response_schema, "strict": True}
     payload = {
         "model": request.model,
-        "messages": [*system, *({"role": turn.role, "content": _content(turn)} for turn in request.turns)],
+        "messages": chat.messages(request),
         "stream": True,
         "stream_options": {"include_usage": True},
         "max_tokens": request.max_tokens,
@@ -104,25 +101,10 @@ def payload(request: CompletionRequest) -> dict[str, Any]:
     return {name: value for name, value in payload.items() if value is not None}
 
 
-def _content(turn: Message) -> str | list[dict[str, Any]]:
-    if isinstance(turn.content, str):
-        return turn.content
-    return [
-        {"type": "image_url", "image_url": {"url": part.url}}
-        if isinstance(part, core.completion.ImagePart)
-        else {"type": "text", "text": part.text}
-        for part in turn.content
-    ]
-
-
-class ChatAnswer:
+class ChatAnswer(Answer):
     """Gathers the events of a streamed chat completion."""
 
-    def __init__(self) -> None:
-        self.model, self.finish_reason, self.id = "", "", ""
-        self.texts: list[str] = []
-        self.thoughts: list[str] = []
-        self.usage: dict[str, Any] = {}
+    stop_reasons: ClassVar[Mapping[str, StopReason]] = chat.STOP_REASONS
 
     def add(self, event: dict[str, Any]) -> str:
         """Takes an event in and returns the text it brings.
@@ -132,36 +114,22 @@ class ChatAnswer:
         """
         if "error" in event:
             raise errors.ProviderError(f"the model failed while it answered: {core.http.quote(event)}.", retryable=True)
-        self.model, self.id = event.get("model") or self.model, event.get("id") or self.id
-        self.usage = event.get("usage") or self.usage
+        self.model, self.request_id = event.get("model") or self.model, event.get("id") or self.request_id
+        self.usage = _usage(event["usage"]) if event.get("usage") else self.usage
         for choice in event["choices"][:1]:
-            self.finish_reason = choice.get("finish_reason") or self.finish_reason
+            self.native_stop_reason = choice.get("finish_reason") or self.native_stop_reason
             self.thoughts.append(choice["delta"].get("reasoning_content") or "")
             self.texts.append(choice["delta"].get("content") or "")  # the first event's is null
             return self.texts[-1]
         return ""
 
-    def completion(self) -> Completion:
-        """The whole answer.
 
-        Raises:
-            UnreachableError: The stream ended without a reason, so in the answer's middle.
-        """
-        if not self.finish_reason:
-            raise errors.UnreachableError("the answer broke off in its middle.")
-        return core.completion.Completion(
-            text="".join(self.texts),
-            model=self.model,
-            stop_reason=_STOP_REASONS.get(self.finish_reason, "other"),
-            native_stop_reason=self.finish_reason,
-            usage=core.completion.Usage(
-                input_tokens=self.usage.get("prompt_tokens", 0),
-                output_tokens=self.usage.get("completion_tokens", 0),
-                cache_read_tokens=(self.usage.get("prompt_tokens_details") or {}).get("cached_tokens", 0),
-            ),
-            request_id=self.id or None,
-            reasoning="".join(self.thoughts) or None,
-        )
+def _usage(usage: dict[str, Any]) -> Usage:
+    return core.completion.Usage(
+        input_tokens=usage.get("prompt_tokens", 0),
+        output_tokens=usage.get("completion_tokens", 0),
+        cache_read_tokens=(usage.get("prompt_tokens_details") or {}).get("cached_tokens", 0),
+    )
 
 
 def _failure(response: httpx2.Response, body: bytes) -> errors.CompletionError:

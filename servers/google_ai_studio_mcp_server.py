@@ -10,34 +10,24 @@ import re
 
 from mcp_models.servers import core
 from mcp_models.servers.core import environment, errors
+from mcp_models.servers.core.answer import Answer
 from mcp_models.servers.core.provider import Provider
 from mcp_models.servers.core.stdio import serve
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from collections.abc import Mapping
+    from typing import Any, ClassVar
 
     import httpx2
 
     from mcp_models.servers.core.catalogue import ModelInfo
-    from mcp_models.servers.core.completion import Completion, CompletionRequest, Message, StopReason
+    from mcp_models.servers.core.completion import Completion, CompletionRequest, Message, StopReason, Usage
     from mcp_models.servers.core.provider import OnText
 
 BASE_URL = "https://generativelanguage.googleapis.com"
 CURE = "Check GOOGLE_GEMINI_BASE_URL and the network."
 
-_STOP_REASONS: dict[str, StopReason] = {
-    "STOP": "end_turn",
-    "MAX_TOKENS": "max_tokens",
-    "UNEXPECTED_TOOL_CALL": "tool_use",
-    "SAFETY": "content_filter",
-    "RECITATION": "content_filter",
-    "BLOCKLIST": "content_filter",
-    "PROHIBITED_CONTENT": "content_filter",
-    "SPII": "content_filter",
-    "MODEL_ARMOR": "content_filter",
-    "IMAGE_SAFETY": "content_filter",
-}
 _THINKING_LEVELS = {
     "none": "MINIMAL",
     "minimal": "MINIMAL",
@@ -97,7 +87,8 @@ class GoogleAIStudio(Provider):
                 async for event in core.http.events(response):
                     if text := answer.add(event):
                         on_text(text)
-            return answer.completion(request.model or "")
+            answer.model = answer.model or model
+            return answer.completion("api_key")
 
     async def list_models(self) -> list[ModelInfo]:
         """What `/v1beta/models` lists and can generate content."""
@@ -163,14 +154,21 @@ def _inline_data(url: str) -> dict[str, str]:
     return {"mimeType": media_type, "data": data}
 
 
-class ContentAnswer:
+class ContentAnswer(Answer):
     """Gathers the events of a streamed answer."""
 
-    def __init__(self) -> None:
-        self.model, self.response_id, self.finish_reason = "", "", ""
-        self.texts: list[str] = []
-        self.thoughts: list[str] = []
-        self.usage: dict[str, int] = {}
+    stop_reasons: ClassVar[Mapping[str, StopReason]] = {
+        "STOP": "end_turn",
+        "MAX_TOKENS": "max_tokens",
+        "UNEXPECTED_TOOL_CALL": "tool_use",
+        "SAFETY": "content_filter",
+        "RECITATION": "content_filter",
+        "BLOCKLIST": "content_filter",
+        "PROHIBITED_CONTENT": "content_filter",
+        "SPII": "content_filter",
+        "MODEL_ARMOR": "content_filter",
+        "IMAGE_SAFETY": "content_filter",
+    }
 
     def add(self, event: dict[str, Any]) -> str:
         """Takes an event in and returns the text it brings.
@@ -179,47 +177,27 @@ class ContentAnswer:
             ContentFilterError: The prompt was blocked; then there is no candidate.
         """
         self.model = event.get("modelVersion") or self.model
-        self.response_id = event.get("responseId") or self.response_id
-        self.usage = event.get("usageMetadata") or self.usage
+        self.request_id = event.get("responseId") or self.request_id
+        self.usage = _usage(event["usageMetadata"]) if event.get("usageMetadata") else self.usage
         if reason := (event.get("promptFeedback") or {}).get("blockReason"):
-            raise errors.ContentFilterError(f"the prompt was blocked ({reason}).", request_id=self.response_id or None)
+            raise errors.ContentFilterError(f"the prompt was blocked ({reason}).", request_id=self.request_id)
         texts: list[str] = []
         for candidate in (event.get("candidates") or [])[:1]:
-            self.finish_reason = candidate.get("finishReason") or self.finish_reason
+            self.native_stop_reason = candidate.get("finishReason") or self.native_stop_reason
             for part in (candidate.get("content") or {}).get("parts", ()):
                 (self.thoughts if part.get("thought") else texts).append(part.get("text", ""))
         self.texts += texts
         return "".join(texts)
 
-    def completion(self, asked: str) -> Completion:
-        """The whole answer.
 
-        Raises:
-            ContentFilterError: It was stopped for what it says.
-            UnreachableError: The stream ended without a reason, so in the answer's middle.
-        """
-        request_id = self.response_id or None
-        if not self.finish_reason:
-            raise errors.UnreachableError("the answer broke off in its middle.", request_id=request_id)
-        stop_reason = _STOP_REASONS.get(self.finish_reason, "other")
-        if stop_reason == "content_filter":
-            raise errors.ContentFilterError(f"the answer was stopped ({self.finish_reason}).", request_id=request_id)
-        thoughts = self.usage.get("thoughtsTokenCount", 0)
-        return core.completion.Completion(
-            text="".join(self.texts),
-            model=self.model or asked,
-            stop_reason=stop_reason,
-            native_stop_reason=self.finish_reason,
-            usage=core.completion.Usage(
-                input_tokens=self.usage.get("promptTokenCount", 0),
-                output_tokens=self.usage.get("candidatesTokenCount", 0) + thoughts,  # Gemini counts thinking apart
-                cache_read_tokens=self.usage.get("cachedContentTokenCount", 0),
-                reasoning_tokens=thoughts,
-            ),
-            request_id=request_id,
-            auth_mode="api_key",
-            reasoning="".join(self.thoughts) or None,
-        )
+def _usage(usage: dict[str, int]) -> Usage:
+    thoughts = usage.get("thoughtsTokenCount", 0)
+    return core.completion.Usage(
+        input_tokens=usage.get("promptTokenCount", 0),
+        output_tokens=usage.get("candidatesTokenCount", 0) + thoughts,  # Gemini counts thinking apart
+        cache_read_tokens=usage.get("cachedContentTokenCount", 0),
+        reasoning_tokens=thoughts,
+    )
 
 
 def _failure(response: httpx2.Response, body: bytes) -> errors.CompletionError:

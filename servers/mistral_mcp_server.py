@@ -9,14 +9,15 @@ import json
 from contextlib import contextmanager
 
 from mcp_models.servers import core
-from mcp_models.servers.core import environment, errors
+from mcp_models.servers.core import chat, environment, errors
+from mcp_models.servers.core.answer import Answer
 from mcp_models.servers.core.provider import Provider
 from mcp_models.servers.core.stdio import serve
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from typing import Any
+    from collections.abc import Iterator, Mapping
+    from typing import Any, ClassVar
 
     import httpx2
     from mistralai.client import Mistral as Client
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from mistralai.client.models import CompletionChunk, UsageInfo
 
     from mcp_models.servers.core.catalogue import ModelInfo
-    from mcp_models.servers.core.completion import Completion, CompletionRequest, Message, StopReason, Usage
+    from mcp_models.servers.core.completion import Completion, CompletionRequest, StopReason, Usage
     from mcp_models.servers.core.provider import OnText, Price
 
 BASE_URL = "https://api.mistral.ai"
@@ -53,13 +54,6 @@ PRICE_CORRECTIONS: dict[str, Price | None] = {
 }
 
 DEPRECATION_HEADER = "x-model-deprecation-timestamp"
-
-_STOP_REASONS: dict[str, StopReason] = {
-    "stop": "end_turn",
-    "length": "max_tokens",
-    "model_length": "max_tokens",
-    "tool_calls": "tool_use",
-}
 
 
 class Mistral(Provider):
@@ -97,13 +91,13 @@ class Mistral(Provider):
     async def complete(self, request: CompletionRequest, on_text: OnText) -> Completion:
         """One streamed chat completion."""
         client: Client = await self.client()
-        answer = ChatAnswer()
         with self._map_errors():
             async with await client.chat.stream_async(**payload(request)) as stream:
+                answer = ChatAnswer(_request_id(stream.response.headers))
                 async for event in stream:
                     if text := answer.add(event.data):
                         on_text(text)
-                completion = answer.completion(_request_id(stream.response.headers))
+                completion = answer.completion("api_key")
                 if date := stream.response.extensions.get(DEPRECATION_HEADER):
                     completion.warnings.append(f"{completion.model} is deprecated; Mistral retires it at {date}")
         return completion
@@ -139,11 +133,10 @@ class Mistral(Provider):
 
 def payload(request: CompletionRequest) -> dict[str, Any]:
     """A request in the terms of the SDK."""
-    system = [{"role": "system", "content": request.system}] if request.system is not None else []
     schema = {"name": "answer", "schema_definition": request.response_schema, "strict": True}
     payload = {
         "model": request.model,
-        "messages": [*system, *({"role": turn.role, "content": _content(turn)} for turn in request.turns)],
+        "messages": chat.messages(request),
         "max_tokens": request.max_tokens,
         "temperature": request.temperature,
         "top_p": request.top_p,
@@ -155,60 +148,30 @@ def payload(request: CompletionRequest) -> dict[str, Any]:
     return {name: value for name, value in payload.items() if value is not None}
 
 
-def _content(turn: Message) -> str | list[dict[str, Any]]:
-    if isinstance(turn.content, str):
-        return turn.content
-    return [
-        {"type": "image_url", "image_url": part.url}
-        if isinstance(part, core.completion.ImagePart)
-        else {"type": "text", "text": part.text}
-        for part in turn.content
-    ]
-
-
-class ChatAnswer:
+class ChatAnswer(Answer):
     """Gathers the chunks of a streamed chat completion."""
 
-    def __init__(self) -> None:
-        self.model, self.finish_reason = "", ""
-        self.texts: list[str] = []
-        self.thoughts: list[str] = []
-        self.usage: UsageInfo | None = None
+    stop_reasons: ClassVar[Mapping[str, StopReason]] = {**chat.STOP_REASONS, "model_length": "max_tokens"}
 
     def add(self, chunk: CompletionChunk) -> str:
-        """Takes a chunk in and returns the text it brings."""
-        self.model = chunk.model or self.model
-        self.usage = chunk.usage or self.usage
-        text = ""
-        for choice in chunk.choices[:1]:
-            self.finish_reason = str(choice.finish_reason or self.finish_reason)  # a new word comes as a type of its own
-            content = choice.delta.content
-            text = content if isinstance(content, str) else "".join(map(self._chunk_text, content or ()))
-        if text:
-            self.texts.append(text)
-        return text
-
-    def completion(self, request_id: str | None) -> Completion:
-        """The whole answer.
+        """Takes a chunk in and returns the text it brings.
 
         Raises:
             ProviderError: The model failed.
-            UnreachableError: The stream ended without a reason, so in the answer's middle.
         """
-        if self.finish_reason == "error":
-            raise errors.ProviderError("the model failed while it answered.", retryable=True, request_id=request_id)
-        if not self.finish_reason:
-            raise errors.UnreachableError("the answer broke off in its middle.", request_id=request_id)
-        return core.completion.Completion(
-            text="".join(self.texts),
-            model=self.model,
-            stop_reason=_STOP_REASONS.get(self.finish_reason, "other"),
-            native_stop_reason=self.finish_reason,
-            usage=_usage(self.usage),
-            request_id=request_id,
-            auth_mode="api_key",
-            reasoning="".join(self.thoughts) or None,
-        )
+        self.model = chunk.model or self.model
+        self.usage = _usage(chunk.usage) if chunk.usage else self.usage
+        text = ""
+        for choice in chunk.choices[:1]:
+            # A new word for the end comes as a type of the SDK's own.
+            self.native_stop_reason = str(choice.finish_reason or self.native_stop_reason)
+            content = choice.delta.content
+            text = content if isinstance(content, str) else "".join(map(self._chunk_text, content or ()))
+        if self.native_stop_reason == "error":
+            raise errors.ProviderError("the model failed while it answered.", retryable=True, request_id=self.request_id)
+        if text:
+            self.texts.append(text)
+        return text
 
     def _chunk_text(self, chunk: Any) -> str:
         """The text of a piece of content; what is thinking goes elsewhere."""
@@ -218,9 +181,7 @@ class ChatAnswer:
         return chunk.text if chunk.type == "text" else ""
 
 
-def _usage(usage: UsageInfo | None) -> Usage:
-    if usage is None:
-        return core.completion.Usage()
+def _usage(usage: UsageInfo) -> Usage:
     details = (usage.additional_properties or {}).get("prompt_tokens_details") or {}
     return core.completion.Usage(
         input_tokens=usage.prompt_tokens or 0,

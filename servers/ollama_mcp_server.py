@@ -10,12 +10,14 @@ import json
 
 from mcp_models.servers import core
 from mcp_models.servers.core import environment, errors
+from mcp_models.servers.core.answer import Answer
 from mcp_models.servers.core.provider import Provider
 from mcp_models.servers.core.stdio import serve
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from collections.abc import Mapping
+    from typing import Any, ClassVar
 
     import httpx2
 
@@ -27,7 +29,6 @@ DEFAULT_HOST = "http://localhost:11434"
 DEFAULT_PORT = 11434
 CURE = "Start Ollama (`ollama serve`), or set OLLAMA_HOST to its address."
 
-_STOP_REASONS: dict[str, StopReason] = {"stop": "end_turn", "length": "max_tokens"}
 _THINK: dict[str, bool | str] = {
     "none": False,
     "minimal": "low",
@@ -80,9 +81,16 @@ class Ollama(Provider):
             async with client.stream("POST", f"{base}/api/chat", json=payload(request)) as response:
                 if response.status_code != 200:
                     raise _failure(response, await response.aread(), request)
-                completion = await _read(response, request, on_text)
-        completion.auth_mode = "api_key" if self.env.get("OLLAMA_API_KEY") else "none"
-        return completion
+                answer = ChatAnswer()
+                async for line in response.aiter_lines():
+                    if not line.strip():
+                        continue
+                    event = json.loads(line)
+                    if "error" in event:  # a failure in mid-stream is a line of its own, under HTTP 200
+                        raise _failure(response, line, request)
+                    if text := answer.add(event):
+                        on_text(text)
+            return answer.completion("api_key" if self.env.get("OLLAMA_API_KEY") else "none")
 
     async def list_models(self) -> list[ModelInfo]:
         """The models in Ollama's `/api/tags`: those that are pulled."""
@@ -124,24 +132,23 @@ def tags(body: dict[str, Any]) -> list[ModelInfo]:
     ]
 
 
-async def _read(response: httpx2.Response, request: CompletionRequest, on_text: OnText) -> Completion:
-    """The stream's lines as a `Completion`; an error in mid-stream is a line of its own, under HTTP 200."""
-    texts: list[str] = []
-    thoughts: list[str] = []
-    async for line in response.aiter_lines():
-        if not line.strip():
-            continue
-        event = json.loads(line)
-        if "error" in event:
-            raise _failure(response, line, request)
-        if thought := event["message"].get("thinking"):
-            thoughts.append(thought)
-        if text := event["message"].get("content"):
-            texts.append(text)
-            on_text(text)
+class ChatAnswer(Answer):
+    """Gathers the lines of a streamed chat."""
+
+    stop_reasons: ClassVar[Mapping[str, StopReason]] = {"stop": "end_turn", "length": "max_tokens"}
+
+    def add(self, event: dict[str, Any]) -> str:
+        """Takes a line in and returns the text it brings."""
+        message = event["message"]
+        self.model = event["model"]
+        self.thoughts.append(message.get("thinking") or "")
+        self.texts.append(message.get("content") or "")
         if event["done"]:
-            return completion(event, "".join(texts), "".join(thoughts))
-    raise errors.UnreachableError("Ollama ended the answer in its middle.")
+            self.native_stop_reason = event.get("done_reason") or "unknown"
+            self.usage = core.completion.Usage(
+                input_tokens=event.get("prompt_eval_count", 0), output_tokens=event.get("eval_count", 0)
+            )
+        return self.texts[-1]
 
 
 def payload(request: CompletionRequest) -> dict[str, Any]:
@@ -169,18 +176,6 @@ def payload(request: CompletionRequest) -> dict[str, Any]:
     if request.response_schema is not None:
         body["format"] = request.response_schema
     return body
-
-
-def completion(event: dict[str, Any], text: str, thinking: str) -> Completion:
-    """The last line of a stream, and what had been gathered before it, as a `Completion`."""
-    return core.completion.Completion(
-        text=text,
-        model=event["model"],
-        stop_reason=_STOP_REASONS.get(event.get("done_reason", ""), "other"),
-        native_stop_reason=event.get("done_reason"),
-        usage=core.completion.Usage(input_tokens=event.get("prompt_eval_count", 0), output_tokens=event.get("eval_count", 0)),
-        reasoning=thinking or None,
-    )
 
 
 def _message(turn: Message) -> dict[str, Any]:

@@ -10,14 +10,15 @@ from __future__ import annotations
 from contextlib import contextmanager
 
 from mcp_models.servers import core
-from mcp_models.servers.core import environment, errors
+from mcp_models.servers.core import chat, environment, errors
+from mcp_models.servers.core.answer import Answer
 from mcp_models.servers.core.provider import Provider
 from mcp_models.servers.core.stdio import serve
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from typing import Any
+    from collections.abc import Iterator, Mapping
+    from typing import Any, ClassVar
 
     from openai import APIError, AsyncOpenAI
     from openai.types.chat import ChatCompletionChunk
@@ -34,14 +35,6 @@ BASE_URL = "https://api.openai.com/v1"
 _TAKES_TEMPERATURE = ("gpt-3.5", "gpt-4", "chatgpt-4o")
 
 _RESPONSES_STOP_REASONS: dict[str | None, StopReason] = {"max_output_tokens": "max_tokens", "content_filter": "content_filter"}
-_CHAT_STOP_REASONS: dict[str, StopReason] = {
-    "stop": "end_turn",
-    "length": "max_tokens",
-    "tool_calls": "tool_use",
-    "function_call": "tool_use",
-    "content_filter": "content_filter",
-}
-
 # Codes that say more than their HTTP status does, or stand in a stream that has none.
 _BY_CODE: dict[str, type[errors.CompletionError]] = {
     "insufficient_quota": errors.BillingError,
@@ -206,14 +199,15 @@ def _responses_usage(usage: ResponseUsage | None) -> Usage:
 
 
 async def _chat(client: AsyncOpenAI, request: CompletionRequest, on_text: OnText, limit: str) -> Completion:
-    answer = ChatAnswer()
+    payload = chat_payload(request, limit)
     async with await client.chat.completions.create(
-        **chat_payload(request, limit), stream=True, stream_options={"include_usage": True}, timeout=None
+        **payload, stream=True, stream_options={"include_usage": True}, timeout=None
     ) as stream:
+        answer = ChatAnswer(stream.response.headers.get("x-request-id"))
         async for chunk in stream:
             if text := answer.add(chunk):
                 on_text(text)
-    return answer.completion(stream.response.headers.get("x-request-id"))
+    return answer.completion("api_key")
 
 
 def chat_payload(request: CompletionRequest, limit: str) -> dict[str, Any]:
@@ -223,10 +217,9 @@ def chat_payload(request: CompletionRequest, limit: str) -> dict[str, Any]:
         request: The request.
         limit: The name of the field for `max_tokens`, which compatible servers still know by its old name.
     """
-    system = [{"role": "system", "content": request.system}] if request.system is not None else []
     payload = {
         "model": request.model,
-        "messages": [*system, *({"role": turn.role, "content": _chat_content(turn)} for turn in request.turns)],
+        "messages": chat.messages(request),
         limit: request.max_tokens,
         "temperature": request.temperature,
         "top_p": request.top_p,
@@ -240,33 +233,25 @@ def chat_payload(request: CompletionRequest, limit: str) -> dict[str, Any]:
     return {name: value for name, value in payload.items() if value is not None}
 
 
-def _chat_content(turn: Message) -> str | list[dict[str, Any]]:
-    if isinstance(turn.content, str):
-        return turn.content
-    return [
-        {"type": "image_url", "image_url": {"url": part.url}}
-        if isinstance(part, core.completion.ImagePart)
-        else {"type": "text", "text": part.text}
-        for part in turn.content
-    ]
-
-
-class ChatAnswer:
+class ChatAnswer(Answer):
     """Gathers the chunks of a streamed chat completion."""
 
-    def __init__(self) -> None:
-        self.model, self.finish_reason = "", ""
-        self.texts: list[str] = []
-        self.thoughts: list[str] = []
+    stop_reasons: ClassVar[Mapping[str, StopReason]] = {
+        **chat.STOP_REASONS,
+        "function_call": "tool_use",
+        "content_filter": "content_filter",
+    }
+
+    def __init__(self, request_id: str | None) -> None:
+        super().__init__(request_id)
         self.refusals: list[str] = []
-        self.usage: CompletionUsage | None = None
 
     def add(self, chunk: ChatCompletionChunk) -> str | None:
         """Takes a chunk in and returns the text it brings."""
         self.model = chunk.model or self.model
-        self.usage = chunk.usage or self.usage
+        self.usage = _chat_usage(chunk.usage) if chunk.usage else self.usage
         for choice in chunk.choices[:1]:
-            self.finish_reason = choice.finish_reason or self.finish_reason
+            self.native_stop_reason = choice.finish_reason or self.native_stop_reason
             self.refusals += [choice.delta.refusal] if choice.delta.refusal else []
             thought = getattr(choice.delta, "reasoning_content", None)  # not OpenAI's, but llama.cpp's and others'
             self.thoughts += [thought] if thought else []
@@ -274,32 +259,18 @@ class ChatAnswer:
             return choice.delta.content
         return None
 
-    def completion(self, request_id: str | None) -> Completion:
+    def completion(self, auth_mode: str) -> Completion:
         """The whole answer.
 
         Raises:
             RefusalError: The model declined.
-            UnreachableError: The stream ended without a reason, so in the answer's middle.
         """
         if self.refusals:
-            raise errors.RefusalError(f"the model declined: {''.join(self.refusals)}", request_id=request_id)
-        if not self.finish_reason:
-            raise errors.UnreachableError("the answer broke off in its middle.", request_id=request_id)
-        return core.completion.Completion(
-            text="".join(self.texts),
-            model=self.model,
-            stop_reason=_CHAT_STOP_REASONS.get(self.finish_reason, "other"),
-            native_stop_reason=self.finish_reason,
-            usage=_chat_usage(self.usage),
-            request_id=request_id,
-            auth_mode="api_key",
-            reasoning="".join(self.thoughts) or None,
-        )
+            raise errors.RefusalError(f"the model declined: {''.join(self.refusals)}", request_id=self.request_id)
+        return super().completion(auth_mode)
 
 
-def _chat_usage(usage: CompletionUsage | None) -> Usage:
-    if usage is None:
-        return core.completion.Usage()
+def _chat_usage(usage: CompletionUsage) -> Usage:
     return core.completion.Usage(
         input_tokens=usage.prompt_tokens,
         output_tokens=usage.completion_tokens,

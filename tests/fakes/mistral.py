@@ -107,7 +107,7 @@ class FakeMistral(FakeProvider):
             content = message["content"]
             parts: list[dict[str, Any]] = [{"type": "text", "text": content}] if isinstance(content, str) else content
             turns.append((message["role"], "".join(part["text"] for part in parts if part["type"] == "text")))
-            images += [part["image_url"].split(",")[1] for part in parts if part["type"] == "image_url"]
+            images += [part["image_url"]["url"].split(",")[1] for part in parts if part["type"] == "image_url"]
         system = turns.pop(0)[1] if turns[0][0] == "system" else None
         schema = (body.get("response_format") or {}).get("json_schema", {}).get("schema")
         return Seen(
