@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from mcp_models.servers import server_modules
+from mcp_models.servers import load_provider, server_modules
 from tests.checkout import ROOT
+from tests.fakes import FAKES
 
 FILES = sorted([*(ROOT / "servers").rglob("*.py"), *(ROOT / "client").rglob("*.py")])
 SDKS = {"openai": "openai", "anthropic": "anthropic", "mistralai": "mistral"}
@@ -62,9 +63,14 @@ def test_the_core_knows_no_provider_by_name() -> None:
 @pytest.mark.parametrize("name", sorted(server_modules()))
 def test_a_provider_is_complete(name: str) -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert load_provider(name).extra in {"", *project["optional-dependencies"]}
     assert f"{name.replace('_', '-')}-mcp-server" in project["scripts"]
     assert (ROOT / "client" / f"{name}_mcp_model.py").exists()
     assert f"{name}-mcp-server".replace("_", "-") in (ROOT / "README.md").read_text()
+
+
+def test_every_provider_that_speaks_over_a_network_is_under_the_contract() -> None:
+    assert {fake.provider for fake in FAKES} == set(server_modules()) - {"echo"}
 
 
 def test_importing_the_client_costs_little() -> None:

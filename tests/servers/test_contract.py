@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from mcp_models.client.model import result_dict
-from mcp_models.servers import load_provider, server_modules
+from mcp_models.servers import load_provider
 from mcp_models.servers.core.call import Caller
 from tests.fakes import FAKES
 from tests.fakes.endpoint import Reply
@@ -57,10 +57,6 @@ def server(fake: FakeProvider) -> Iterator[Peer]:
 def ask(fake: FakeProvider, server: Peer, *replies: Reply, **arguments: Any) -> dict[str, Any]:
     fake.script(*replies)
     return ask_again(server, **{"model": fake.model, **arguments})
-
-
-def test_every_provider_is_under_the_contract() -> None:
-    assert {fake.provider for fake in FAKES} == set(server_modules()) - {"echo"}
 
 
 def test_success(fake: FakeProvider, server: Peer) -> None:
