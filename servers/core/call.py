@@ -103,13 +103,9 @@ class Caller:
         completion.dropped_params = sorted({*completion.dropped_params, *dropped})
         completion.warnings = [*warnings, *_another_model(completion.model, model), *completion.warnings]
         if self.provider.price_list is not None:
-            completion.cost_usd = await asyncio.to_thread(
-                pricing.cost_usd,
-                self.provider.price_list,
-                self.provider.price_corrections,
-                completion.model,
-                completion.usage,
-            )
+            await pricing.ready()
+            prices = self.provider.price_list, self.provider.price_corrections
+            completion.cost_usd = pricing.cost_usd(*prices, completion.model, completion.usage)
         if request.response_schema is not None and "response_schema" not in dropped:
             _parse_structured(completion)
         return completion
@@ -118,9 +114,9 @@ class Caller:
         self, request: CompletionRequest, on_text: OnText, deadline: float, dropped: set[str]
     ) -> Completion:
         """Adds close names to the error for a model that does not exist, and loads the prices while the model is at work."""
-        if self.provider.price_list is not None:
-            asyncio.get_running_loop().run_in_executor(None, pricing.load)
         try:
+            if self.provider.price_list is not None:
+                pricing.begin_loading()
             return await self._complete_adapting(request, on_text, deadline, dropped)
         except errors.ModelNotFoundError as error:
             names = await catalogue.close_names(self.provider, request.model or "")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import sys
 from typing import TYPE_CHECKING
 
 from mcp_models.servers.core.completion import Usage
@@ -12,12 +15,21 @@ if TYPE_CHECKING:
     from mcp_models.servers.core.provider import Price
 
 
-def load() -> None:
-    """Imports the price list, which takes a while; for a thread, while the provider is at work."""
-    try:
+def begin_loading() -> None:
+    """Imports the price list, which takes a while, in a thread: the model is at work meanwhile."""
+    if "genai_prices" not in sys.modules:
+        asyncio.get_running_loop().run_in_executor(None, _load)
+
+
+async def ready() -> None:
+    """Waits until the price list is imported, or is known not to be installed."""
+    if not hasattr(sys.modules.get("genai_prices"), "calc_price"):  # else it is there; a module half imported lacks it
+        await asyncio.to_thread(_load)
+
+
+def _load() -> None:
+    with contextlib.suppress(ImportError):  # without it no cost is known, and nothing else is lost
         import genai_prices  # noqa: F401
-    except ImportError:
-        return  # without it no cost is known, and nothing else is lost
 
 
 def cost_usd(price_list: str, corrections: Mapping[str, Price | None], model: str, usage: Usage) -> float | None:
