@@ -27,7 +27,8 @@ class DevstralLocalModel(DirectModel):
     server = "devstral_local"
 
     def __init__(self, model_name: str = "devstral", endpoint: str = ENDPOINT) -> None:
-        super().__init__(model_name, {"DEVSTRAL_ENDPOINT": endpoint if endpoint != ENDPOINT else None})
+        # The very same string was not given: then DEVSTRAL_ENDPOINT counts.
+        super().__init__(model_name, {"DEVSTRAL_ENDPOINT": None if endpoint is ENDPOINT else endpoint})
 
     def call(
         self,

@@ -5,6 +5,8 @@ from __future__ import annotations
 from mcp_models.client.direct_model import DirectModel
 from mcp_models.servers.mistral_mcp_server import BASE_URL, MODEL_ALIASES
 
+DEFAULT_URL = f"{BASE_URL}/v1"
+
 __all__ = ["MODEL_ALIASES", "ComplianceError", "MistralAPIModel"]
 
 
@@ -29,7 +31,7 @@ class MistralAPIModel(DirectModel):
     missing_key = ComplianceError
     MODEL_ALIASES = MODEL_ALIASES
 
-    def __init__(self, model: str = "small", api_key: str | None = None, base_url: str = f"{BASE_URL}/v1") -> None:
-        super().__init__(
-            model, {"MISTRAL_API_KEY": api_key, "MISTRAL_BASE_URL": base_url if base_url != f"{BASE_URL}/v1" else None}
-        )
+    def __init__(self, model: str = "small", api_key: str | None = None, base_url: str = DEFAULT_URL) -> None:
+        # The very same string was not given: then MISTRAL_BASE_URL counts.
+        given = None if base_url is DEFAULT_URL else base_url
+        super().__init__(model, {"MISTRAL_API_KEY": api_key, "MISTRAL_BASE_URL": given})

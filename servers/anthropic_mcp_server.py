@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 BASE_URL = "https://api.anthropic.com"
 
+LOGIN_TOKENS = ("sk-ant-oat", "sk-ant-ort")
+
 MODEL_ALIASES = {
     "haiku": "claude-haiku-4-5-20251001",
     "sonnet": "claude-sonnet-4-6",
@@ -124,10 +126,10 @@ class Anthropic(Provider):
         """A request in the terms of the Messages API."""
         sampling = {"temperature": request.temperature, "top_p": request.top_p}
         sampling = {name: value for name, value in sampling.items() if value is not None}
-        effort = request.reasoning_effort
+        effort, schema = request.reasoning_effort, request.response_schema
         output = {
             "effort": None if effort == "none" else "low" if effort == "minimal" else effort,
-            "format": {"type": "json_schema", "schema": request.response_schema} if request.response_schema else None,
+            "format": None if schema is None else {"type": "json_schema", "schema": schema},
         }
         output = {name: value for name, value in output.items() if value is not None}
         payload: dict[str, Any] = {
@@ -136,7 +138,7 @@ class Anthropic(Provider):
             "messages": [{"role": turn.role, "content": self._content(turn)} for turn in request.turns],
             "system": _system(request.system) if request.system else None,
             "stop_sequences": request.stop,
-            "thinking": {"type": "disabled"} if effort == "none" else None,
+            "thinking": None if effort is None else {"type": "disabled" if effort == "none" else "adaptive"},
             "output_config": output or None,
             "extra_body": sampling or None,
             "extra_headers": {"anthropic-version": SAMPLING_VERSION} if sampling else None,
@@ -163,8 +165,14 @@ class Anthropic(Provider):
         media_type, data = core.http.data_uri(part.url, self.title)
         return {"type": "base64", "media_type": media_type, "data": data}
 
+    def has_list_prices(self) -> bool:
+        return self.price_list is not None and self._base_url() == BASE_URL
+
     def _key(self) -> str:
-        return environment.key(self.env, "ANTHROPIC_API_KEY", f"{self.setup}.")
+        key = environment.key(self.env, "ANTHROPIC_API_KEY", f"{self.setup}.")
+        if key.startswith(LOGIN_TOKENS):
+            raise errors.ConfigurationError(f"ANTHROPIC_API_KEY holds the token of a login, which is no API key: {self.setup}.")
+        return key
 
     def _base_url(self) -> str:
         return environment.base_url(self.env, "ANTHROPIC_BASE_URL", BASE_URL)
@@ -252,9 +260,9 @@ def _model_info(model: ListedModel) -> ModelInfo:
 
 def _deprecation(model: str) -> list[str]:
     """A warning, if the SDK knows that a model is to be retired."""
-    from anthropic.resources.messages import DEPRECATED_MODELS
+    from anthropic.resources import messages
 
-    date = DEPRECATED_MODELS.get(model)
+    date = getattr(messages, "DEPRECATED_MODELS", {}).get(model)
     return [f"{model} is deprecated; Anthropic retires it on {date}"] if date else []
 
 
@@ -277,7 +285,7 @@ def _map_api_errors(base: str) -> Iterator[None]:
 def _failure(error: APIStatusError) -> errors.CompletionError:
     said = core.http.quote(error.body if error.body is not None else error.response.text)
     cls = _BY_TYPE.get(error.type or "")
-    if "prompt is too long" in said or "exceed_context_size_error" in str(error.body):
+    if "prompt is too long" in said or "exceed context limit" in said or "exceed_context_size_error" in str(error.body):
         cls = errors.ContextLengthError
     elif "credit balance" in said:
         cls = errors.BillingError

@@ -9,6 +9,7 @@ from mcp_models.servers import core
 from mcp_models.servers.anthropic_mcp_server import Anthropic
 from mcp_models.servers.core import environment, errors
 from mcp_models.servers.core.stdio import serve
+from mcp_models.servers.ollama_mcp_server import tags
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -64,13 +65,15 @@ class AnthropicOllama(Anthropic):
         """One streamed message, if Ollama has read the whole prompt.
 
         Raises:
-            ContextLengthError: It read fewer tokens than the prompt has words, and so has cut it without a word.
+            ContextLengthError: It read fewer tokens than the prompt must have, and so has cut it without a word.
         """
         completion = await super().complete(request, on_text)
-        words = sum(len(turn.text.split()) for turn in request.turns) + len((request.system or "").split())
-        read = completion.usage.input_tokens
-        if 0 < read < words:
-            raise errors.ContextLengthError(f"Ollama read only {read} tokens of a prompt of {words} words.")
+        prompt = " ".join([request.system or "", *(turn.text for turn in request.turns)])
+        read, least = completion.usage.input_tokens, least_tokens(prompt)
+        if 0 < read < least:
+            raise errors.ContextLengthError(
+                f"Ollama read only {read} tokens of a prompt of at least {least}: raise OLLAMA_CONTEXT_LENGTH where it runs."
+            )
         return completion
 
     async def list_models(self) -> list[ModelInfo]:
@@ -78,16 +81,24 @@ class AnthropicOllama(Anthropic):
         base = self._base_url()
         client: AsyncAnthropic = await self.client()
         with core.http.map_transport_errors(base, self.setup):
-            body = await core.http.get_json(client._client, f"{base}/api/tags")
-            return [core.catalogue.ModelInfo(id=model["name"].removesuffix(":latest")) for model in body["models"]]
+            headers = {"Authorization": f"Bearer {self._key()}"}
+            return tags(await core.http.get_json(client._client, f"{base}/api/tags", headers))
 
     def _key(self) -> str:
-        if not self.env.get("ANTHROPIC_AUTH_TOKEN", "").strip():
+        base = self._base_url()
+        in_the_clear = not (base.startswith("https://") or environment.is_loopback(base))
+        if in_the_clear or not self.env.get("ANTHROPIC_AUTH_TOKEN", "").strip():
             return LOCAL_TOKEN
         return environment.key(self.env, "ANTHROPIC_AUTH_TOKEN", f"{self.setup}.")
 
     def _base_url(self) -> str:
         return environment.base_url(self.env, "ANTHROPIC_BASE_URL", BASE_URL)
+
+
+def least_tokens(text: str) -> int:
+    """Fewer tokens than this no tokenizer makes of a text: one a word, one for 24 letters, one for 4 of another script."""
+    ascii_letters = sum(character.isascii() for character in text)
+    return max(len(text.split()), ascii_letters // 24 + (len(text) - ascii_letters) // 4)
 
 
 def main() -> None:

@@ -85,7 +85,8 @@ class DevstralLocal(Provider):
 
 def payload(request: CompletionRequest) -> dict[str, Any]:
     """A request in the terms of llama.cpp's chat completions."""
-    schema = {"name": "answer", "schema": request.response_schema, "strict": True}
+    schema = request.response_schema
+    named = {"name": "answer", "schema": schema, "strict": True}
     payload = {
         "model": request.model,
         "messages": chat.messages(request),
@@ -96,7 +97,7 @@ def payload(request: CompletionRequest) -> dict[str, Any]:
         "top_p": request.top_p,
         "stop": request.stop,
         "seed": request.seed,
-        "response_format": {"type": "json_schema", "json_schema": schema} if request.response_schema else None,
+        "response_format": None if schema is None else {"type": "json_schema", "json_schema": named},
     }
     return {name: value for name, value in payload.items() if value is not None}
 

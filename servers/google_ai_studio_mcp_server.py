@@ -68,6 +68,15 @@ class GoogleAIStudio(Provider):
         """Gemini 3 loops at very low temperatures, and from 3.6 on ignores them (ai.google.dev/gemini-api/docs/gemini-3)."""
         return model.startswith(("gemini-1", "gemini-2"))
 
+    def ignores(self, model: str) -> set[str]:
+        """From 3.6 on, and in 3.5-flash-lite, Gemini disregards the sampling parameters without a word."""
+        version = re.match(r"(?:models/)?gemini-(\d+(?:\.\d+)?)", model)
+        newer = version is not None and float(version[1]) >= 3.6
+        return {"temperature", "top_p"} if newer or "3.5-flash-lite" in model else set()
+
+    def has_list_prices(self) -> bool:
+        return self._base_url() == BASE_URL
+
     def connect(self) -> httpx2.AsyncClient:
         """The key goes into a header: in the URL, it would stand in every log and error."""
         return core.http.new_client(self._base_url(), headers={"x-goog-api-key": self._key()})
@@ -109,7 +118,7 @@ class GoogleAIStudio(Provider):
     def _key(self) -> str:
         variable = "GOOGLE_API_KEY" if self.env.get("GOOGLE_API_KEY") else "GEMINI_API_KEY"
         if not self.env.get(variable, "").strip():
-            raise errors.ConfigurationError(f"neither GOOGLE_API_KEY nor GEMINI_API_KEY is set: {self.setup}.")
+            raise errors.MissingKeyError(f"neither GOOGLE_API_KEY nor GEMINI_API_KEY is set: {self.setup}.")
         return environment.key(self.env, variable, f"{self.setup}.")
 
     def _base_url(self) -> str:
@@ -125,9 +134,9 @@ def payload(request: CompletionRequest) -> dict[str, Any]:
         "topP": request.top_p,
         "stopSequences": request.stop,
         "seed": request.seed,
-        "thinkingConfig": {"thinkingLevel": _THINKING_LEVELS[effort]} if effort is not None else None,
-        "responseMimeType": "application/json" if request.response_schema else None,
-        "responseJsonSchema": request.response_schema or None,
+        "thinkingConfig": None if effort is None else {"thinkingLevel": _THINKING_LEVELS[effort], "includeThoughts": True},
+        "responseMimeType": None if request.response_schema is None else "application/json",
+        "responseJsonSchema": request.response_schema,
     }
     body: dict[str, Any] = {
         "contents": [
@@ -175,7 +184,11 @@ class ContentAnswer(Answer):
 
         Raises:
             ContentFilterError: The prompt was blocked; then there is no candidate.
+            CompletionError: The event is an error.
         """
+        if error := event.get("error"):
+            said = f"the model failed while it answered: {core.http.quote(event)}."
+            raise errors.from_status(int(error.get("code") or 500), said, request_id=self.request_id)
         self.model = event.get("modelVersion") or self.model
         self.request_id = event.get("responseId") or self.request_id
         self.usage = _usage(event["usageMetadata"]) if event.get("usageMetadata") else self.usage

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 BASE_URL = "https://api.mistral.ai"
 
+FOREVER_MS = 10**9
+
 MODEL_ALIASES = {
     "small": "mistral-medium-latest",
     "medium": "mistral-large-2411",
@@ -86,7 +88,9 @@ class Mistral(Provider):
         unused = httpx2.Client(transport=httpx2.MockTransport(lambda _: httpx2.Response(500)))
         http = core.http.new_client(base)
         http.event_hooks = {"response": [_keep_deprecation]}
-        return Client(api_key=key, server_url=base, client=unused, async_client=http)
+        # Without a number the SDK gives up after 300 s of silence; the deadline is the call's.
+        forever = FOREVER_MS
+        return Client(api_key=key, server_url=base, client=unused, async_client=http, timeout_ms=forever)
 
     async def complete(self, request: CompletionRequest, on_text: OnText) -> Completion:
         """One streamed chat completion."""
@@ -113,6 +117,9 @@ class Mistral(Provider):
         if self._client is not None:
             await self._client.sdk_configuration.async_client.aclose()
 
+    def has_list_prices(self) -> bool:
+        return self._base_url() == BASE_URL
+
     def _base_url(self) -> str:
         """The SDK adds `/v1` itself."""
         return environment.base_url(self.env, "MISTRAL_BASE_URL", BASE_URL).removesuffix("/v1")
@@ -133,7 +140,8 @@ class Mistral(Provider):
 
 def payload(request: CompletionRequest) -> dict[str, Any]:
     """A request in the terms of the SDK."""
-    schema = {"name": "answer", "schema_definition": request.response_schema, "strict": True}
+    schema = request.response_schema
+    named = {"name": "answer", "schema_definition": schema, "strict": True}
     payload = {
         "model": request.model,
         "messages": chat.messages(request),
@@ -143,7 +151,7 @@ def payload(request: CompletionRequest) -> dict[str, Any]:
         "stop": request.stop,
         "random_seed": request.seed,
         "reasoning_effort": request.reasoning_effort,
-        "response_format": {"type": "json_schema", "json_schema": schema} if request.response_schema else None,
+        "response_format": None if schema is None else {"type": "json_schema", "json_schema": named},
     }
     return {name: value for name, value in payload.items() if value is not None}
 

@@ -90,7 +90,7 @@ class Ollama(Provider):
                         raise _failure(response, line, request)
                     if text := answer.add(event):
                         on_text(text)
-            return answer.completion("api_key" if self.env.get("OLLAMA_API_KEY") else "none")
+            return answer.completion("api_key" if self._headers(base) else "none")
 
     async def list_models(self) -> list[ModelInfo]:
         """The models in Ollama's `/api/tags`: those that are pulled."""
@@ -189,8 +189,9 @@ def _failure(response: httpx2.Response, body: bytes | str, request: CompletionRe
     said = core.http.quote(body)
     status = response.status_code
     if "exceed" in said and "context" in said:
+        said = f"{said.rstrip('.')}; OLLAMA_CONTEXT_LENGTH sets the limit where Ollama runs"
         return core.http.from_response(response, said, errors.ContextLengthError)
-    if status == 404 and "not found" in said:
+    if status == 404 and said.startswith("model"):
         return core.http.from_response(response, f"{said}; `ollama pull {request.model}` fetches it", errors.ModelNotFoundError)
     if status == 200:
         return errors.ProviderError(f"the model failed while it answered: {said}.", status=status, retryable=True)

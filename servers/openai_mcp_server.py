@@ -27,9 +27,15 @@ if TYPE_CHECKING:
 
     from mcp_models.servers.core.catalogue import ModelInfo
     from mcp_models.servers.core.completion import Completion, CompletionRequest, Message, StopReason, Usage
+    from mcp_models.servers.core.environment import Environment
     from mcp_models.servers.core.provider import OnText
 
 BASE_URL = "https://api.openai.com/v1"
+
+OPENAI_HOSTS = ("api.openai.com", ".openai.azure.com")
+
+# Compatible servers know the limit of an answer by its old name, which OpenAI's reasoning models refuse.
+OLD_LIMIT, NEW_LIMIT = "max_tokens", "max_completion_tokens"
 
 # The families that take any temperature; newer ones refuse it, or allow it only without reasoning.
 _TAKES_TEMPERATURE = ("gpt-3.5", "gpt-4", "chatgpt-4o")
@@ -44,6 +50,9 @@ _BY_CODE: dict[str, type[errors.CompletionError]] = {
     "context_length_exceeded": errors.ContextLengthError,
     "content_policy_violation": errors.ContentFilterError,
     "invalid_prompt": errors.ContentFilterError,
+    "bio_policy": errors.ContentFilterError,
+    "cyber_policy": errors.ContentFilterError,
+    "misalignment_policy_violation": errors.ContentFilterError,
     "rate_limit_exceeded": errors.RateLimitError,
     "exceed_context_size_error": errors.ContextLengthError,
 }
@@ -67,12 +76,16 @@ class OpenAI(Provider):
     extra = "openai"
     setup = "set OPENAI_API_KEY (https://platform.openai.com/api-keys)"
 
+    def __init__(self, env: Environment | None = None) -> None:
+        super().__init__(env)
+        self._limit = OLD_LIMIT
+
     def check(self) -> None:
         environment.key(self.env, "OPENAI_API_KEY", f"{self.setup}.")
         self._base_url()
 
     def takes_temperature(self, model: str) -> bool:
-        return self._base_url() != BASE_URL or model.startswith(_TAKES_TEMPERATURE)
+        return not self._is_openais() or model.startswith(_TAKES_TEMPERATURE)
 
     def connect(self) -> AsyncOpenAI:
         key = environment.key(self.env, "OPENAI_API_KEY", f"{self.setup}.")
@@ -84,11 +97,19 @@ class OpenAI(Provider):
     async def complete(self, request: CompletionRequest, on_text: OnText) -> Completion:
         """One streamed response."""
         client: AsyncOpenAI = await self.client()
+        from openai import BadRequestError
+
         with self._map_errors():
             if self._wire_api(request) == "responses":
                 return await _respond(client, request, on_text)
-            official = self._base_url() == BASE_URL
-            return await _chat(client, request, on_text, "max_completion_tokens" if official else "max_tokens")
+            try:
+                limit = NEW_LIMIT if self._is_openais() else self._limit
+                return await _chat(client, request, on_text, limit)
+            except BadRequestError as error:
+                if limit == NEW_LIMIT or NEW_LIMIT not in error.message:
+                    raise
+                self._limit = NEW_LIMIT  # a gateway to OpenAI's own reasoning models
+                return await _chat(client, request, on_text, NEW_LIMIT)
 
     async def list_models(self) -> list[ModelInfo]:
         """What `/models` lists, with the date of the shutdown where one is set."""
@@ -100,14 +121,21 @@ class OpenAI(Provider):
         if self._client is not None:
             await self._client.close()
 
+    def has_list_prices(self) -> bool:
+        return self._is_openais()
+
     def _base_url(self) -> str:
         return environment.base_url(self.env, "OPENAI_BASE_URL", BASE_URL)
+
+    def _is_openais(self) -> bool:
+        """Whether OpenAI's own models answer: at its own hosts, or at Azure's."""
+        return f"{self._base_url()}/".split("/")[2].endswith(OPENAI_HOSTS)
 
     def _wire_api(self, request: CompletionRequest) -> str:
         """`responses` or `chat`: OPENAI_WIRE_API, if the request does not decide it."""
         if request.stop is not None or request.seed is not None:
             return "chat"
-        chosen = self.env.get("OPENAI_WIRE_API") or ("responses" if self._base_url() == BASE_URL else "chat")
+        chosen = self.env.get("OPENAI_WIRE_API") or ("responses" if self._is_openais() else "chat")
         if chosen not in ("responses", "chat"):
             raise errors.ConfigurationError(f"OPENAI_WIRE_API: expected `responses` or `chat`, got {chosen!r}.")
         return chosen
@@ -126,19 +154,23 @@ def _model_info(model: dict[str, Any]) -> ModelInfo:
 
 async def _respond(client: AsyncOpenAI, request: CompletionRequest, on_text: OnText) -> Completion:
     async with await client.responses.create(**responses_payload(request), stream=True, timeout=None) as stream:
+        request_id = stream.response.headers.get("x-request-id")
         async for event in stream:
             if event.type == "response.output_text.delta":
                 on_text(event.delta)
             elif event.type in ("response.completed", "response.incomplete"):
-                return responses_completion(event.response, stream.response.headers.get("x-request-id"))
+                return responses_completion(event.response, request_id)
             elif event.type == "response.failed":
                 failure = event.response.error
-                raise _failed(failure and failure.code, failure.message if failure else "it gave no reason.")
+                raise _failed(failure and failure.code, failure.message if failure else "it gave no reason.", request_id)
+            elif event.type == "error":
+                raise _failed(event.code, event.message, request_id)
     raise errors.UnreachableError("OpenAI ended the answer in its middle.")
 
 
 def responses_payload(request: CompletionRequest) -> dict[str, Any]:
     """A request in the terms of the Responses API; `store=False`, as the API otherwise keeps every answer for 30 days."""
+    schema = request.response_schema
     payload = {
         "model": request.model,
         "input": [{"role": turn.role, "content": _responses_content(turn)} for turn in request.turns],
@@ -148,7 +180,7 @@ def responses_payload(request: CompletionRequest) -> dict[str, Any]:
         "temperature": request.temperature,
         "top_p": request.top_p,
         "reasoning": {"effort": request.reasoning_effort} if request.reasoning_effort is not None else None,
-        "text": {"format": {"type": "json_schema", **_named(request.response_schema)}} if request.response_schema else None,
+        "text": None if schema is None else {"format": {"type": "json_schema", **_named(schema)}},
     }
     return {name: value for name, value in payload.items() if value is not None}
 
@@ -217,6 +249,7 @@ def chat_payload(request: CompletionRequest, limit: str) -> dict[str, Any]:
         request: The request.
         limit: The name of the field for `max_tokens`, which compatible servers still know by its old name.
     """
+    schema = request.response_schema
     payload = {
         "model": request.model,
         "messages": chat.messages(request),
@@ -226,9 +259,7 @@ def chat_payload(request: CompletionRequest, limit: str) -> dict[str, Any]:
         "stop": request.stop,
         "seed": request.seed,
         "reasoning_effort": request.reasoning_effort,
-        "response_format": {"type": "json_schema", "json_schema": _named(request.response_schema)}
-        if request.response_schema
-        else None,
+        "response_format": None if schema is None else {"type": "json_schema", "json_schema": _named(schema)},
     }
     return {name: value for name, value in payload.items() if value is not None}
 
@@ -283,7 +314,7 @@ def _count(details: object, name: str) -> int:
     return getattr(details, name, None) or 0
 
 
-def _named(schema: dict[str, Any] | None) -> dict[str, Any]:
+def _named(schema: dict[str, Any]) -> dict[str, Any]:
     return {"name": "answer", "schema": schema, "strict": True}
 
 
@@ -301,16 +332,17 @@ def _map_api_errors(base: str) -> Iterator[None]:
         said = core.http.quote(error.body if error.body is not None else error.response.text)
         raise core.http.from_response(error.response, said, _error_class(error), param=error.param) from error
     except APIError as error:  # an error event within a stream
-        raise _failed(error.code, core.http.quote(error.body or error.message)) from error
+        raise _failed(error.code, core.http.quote(error.body or error.message), None) from error
 
 
 def _error_class(error: APIError) -> type[errors.CompletionError] | None:
     return _BY_CODE.get(error.code or "") or _BY_CODE.get(error.type or "")
 
 
-def _failed(code: str | None, said: str) -> errors.CompletionError:
-    cls = _BY_CODE.get(code or "", errors.ProviderError)
-    return cls(f"the model failed while it answered: {said}", retryable=code in ("server_error", "rate_limit_exceeded"))
+def _failed(code: str | None, said: str, request_id: str | None) -> errors.CompletionError:
+    cls = _BY_CODE.get(code or "", errors.InvalidRequestError if "image" in (code or "") else errors.ProviderError)
+    retryable = code in ("server_error", "rate_limit_exceeded")
+    return cls(f"the model failed while it answered: {said}", retryable=retryable, request_id=request_id)
 
 
 def main() -> None:

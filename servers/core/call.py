@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 
 # How providers say that a model does not take a parameter at all, that two exclude each other, and that a value is wrong.
 _NOT_TAKEN = r"(?i)unsupported|not support|deprecated|not permitted|only the default|unrecognized|unknown name"
-_IN_CONFLICT = r"(?i)cannot both|must be 1 when"
-_WRONG_VALUE = r"(?i)supported values|invalid schema"
+_IN_CONFLICT = r"(?i)cannot both|must be 1 when|may only be set to 1 when"
+_WRONG_VALUE = r"(?i)supported (values|levels)|invalid schema|effort level '|level \S*(minimal|low|medium|high)\b"
 
 
 class Caller:
@@ -92,46 +92,38 @@ class Caller:
         model, warnings = self.provider.resolve(request.model)
         request = msgspec.structs.replace(request, model=model)
         dropped: set[str] = set()
+        if self.provider.has_list_prices():
+            pricing.begin_loading()
         try:
             async with asyncio.timeout(timeout):
-                completion = await self._complete_naming_models(request, on_text, started + timeout, dropped)
+                completion = await self._complete_adapting(request, on_text, started + timeout, dropped)
         except TimeoutError:
             raise errors.CallTimeoutError(f"no complete answer within {timeout:g} s.", retryable=True) from None
+        except errors.ModelNotFoundError as error:
+            if names := await catalogue.close_names(self.provider, model):
+                error.add(f"Close names: {', '.join(names)}.")
+            raise
         _check_answer(completion)
         completion.provider = self.provider.name
         completion.latency_ms = round((time.monotonic() - started) * 1000)
         completion.dropped_params = sorted({*completion.dropped_params, *dropped})
         completion.warnings = [*warnings, *_another_model(completion.model, model), *completion.warnings]
-        if self.provider.price_list is not None:
+        if self.provider.has_list_prices():
             await pricing.ready()
-            prices = self.provider.price_list, self.provider.price_corrections
-            completion.cost_usd = pricing.cost_usd(*prices, completion.model, completion.usage)
+            completion.cost_usd = pricing.cost_usd(self.provider, completion.model, completion.usage)
         if request.response_schema is not None and "response_schema" not in dropped:
             _parse_structured(completion)
         return completion
-
-    async def _complete_naming_models(
-        self, request: CompletionRequest, on_text: OnText, deadline: float, dropped: set[str]
-    ) -> Completion:
-        """Adds close names to the error for a model that does not exist, and loads the prices while the model is at work."""
-        try:
-            if self.provider.price_list is not None:
-                pricing.begin_loading()
-            return await self._complete_adapting(request, on_text, deadline, dropped)
-        except errors.ModelNotFoundError as error:
-            names = await catalogue.close_names(self.provider, request.model or "")
-            if names:
-                error.add(f"Close names: {', '.join(names)}.")
-            raise
 
     async def _complete_adapting(
         self, request: CompletionRequest, on_text: OnText, deadline: float, dropped: set[str]
     ) -> Completion:
         """Asks without each parameter that the provider lacks or the model refuses; fills `dropped` with what was asked for."""
         model = request.model or ""
-        refused = self._refused.setdefault(model, set(OPTIONAL_PARAMETERS) - self.provider.parameters)
+        lacking = set(OPTIONAL_PARAMETERS) - self.provider.parameters | self.provider.ignores(model)
+        refused = self._refused.setdefault(model, lacking)
         asked = {name for name in OPTIONAL_PARAMETERS if getattr(request, name) is not None}
-        if request.temperature is None and request.top_p is None and self.provider.takes_temperature(model):
+        if _is_free(request) and self.provider.takes_temperature(model):
             request = msgspec.structs.replace(request, temperature=TEMPERATURE_DEFAULT)
         retries = environment.max_retries(self.provider.env)
         texts = 0
@@ -184,9 +176,15 @@ def refused_parameter(error: errors.InvalidRequestError, sent: list[str], native
     return None
 
 
+def _is_free(request: CompletionRequest) -> bool:
+    """Whether the sampling is left to us: the caller neither set it nor asked for thinking, which a low temperature harms."""
+    return request.temperature is None and request.top_p is None and request.reasoning_effort in (None, "none")
+
+
 def _another_model(answered: str, asked: str) -> list[str]:
     """A warning, if another model answered than the one asked; a dated or tagged form of its name is the same model."""
-    same = answered.startswith(asked) or asked.endswith("latest")
+    asked = asked.removeprefix("models/")
+    same = re.fullmatch(re.escape(asked) + r"([-@]\d[\d-]*|:.+)?", answered) or asked.endswith("latest")
     return [] if same else [f"{answered} answered, not {asked}"]
 
 
@@ -212,5 +210,5 @@ def _check_answer(completion: Completion) -> None:
 def _parse_structured(completion: Completion) -> None:
     try:
         completion.structured = json.loads(completion.text)
-    except ValueError:
+    except (ValueError, RecursionError):
         completion.warnings.append("the answer is not the JSON that `response_schema` asked for")

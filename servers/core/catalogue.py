@@ -52,7 +52,7 @@ async def close_names(provider: Provider, model: str) -> list[str]:
     try:
         async with asyncio.timeout(CLOSE_NAMES_SECONDS):
             names = [info.id for info in await provider.list_models()]
-    except (errors.CompletionError, TimeoutError):
+    except Exception:  # whatever it is, the error that it would have been added to says more
         return []
     return difflib.get_close_matches(model, [*provider.aliases, *names], CLOSE_NAMES)
 

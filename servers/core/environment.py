@@ -31,7 +31,7 @@ def key(env: Environment, variable: str, cure: str) -> str:
     """
     value = env.get(variable, "").strip()
     if not value:
-        raise errors.ConfigurationError(f"{variable} is not set: {cure}")
+        raise errors.MissingKeyError(f"{variable} is not set: {cure}")
     if not (value.isascii() and value.isprintable()) or " " in value:
         raise errors.ConfigurationError(f"{variable} holds a space, a line break or another character no key has: set it anew.")
     redaction.protect(value)

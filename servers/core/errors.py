@@ -80,6 +80,10 @@ class ConfigurationError(CompletionError):
     type = "configuration"
 
 
+class MissingKeyError(ConfigurationError):
+    """A key is not set."""
+
+
 class AuthenticationError(CompletionError):
     type = "authentication"
     advice = "Check the key in the server's environment."

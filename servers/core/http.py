@@ -48,7 +48,7 @@ def map_transport_errors(address: str, cure: str = "") -> Iterator[None]:
         raise errors.ProviderError(f"{address} answered with something that is no event stream.") from error
     except httpx2.TransportError as error:
         raise errors.UnreachableError(f"the connection to {address} broke off ({type(error).__name__}).") from error
-    except (httpx2.StreamError, ValueError, TypeError, LookupError, AttributeError) as error:
+    except (httpx2.StreamError, ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
         traceback.print_exc(file=sys.stderr)
         raise errors.ProviderError(f"{address} answered with something it never should ({type(error).__name__}).") from error
 
@@ -104,6 +104,9 @@ def from_response(
     details.setdefault("retry_after", retry_after(response.headers))
     details.setdefault("request_id", response.headers.get("x-request-id") or response.headers.get("request-id"))
     message = f"{said.rstrip('.')} (HTTP {response.status_code})."
+    if cls is None and response.status_code == 404 and "model" not in said.lower():
+        cls = errors.ConfigurationError
+        message = f"{said.rstrip('.')} (HTTP 404): nothing at {response.url.path}; check the server's address."
     if cls is not None:
         return cls(message, status=response.status_code, **details)
     return errors.from_status(response.status_code, message, **details)

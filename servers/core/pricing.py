@@ -5,14 +5,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sys
+import traceback
 from typing import TYPE_CHECKING
 
 from mcp_models.servers.core.completion import Usage
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from mcp_models.servers.core.provider import Provider
 
-    from mcp_models.servers.core.provider import Price
+LOAD_SECONDS = 5.0
 
 
 def begin_loading() -> None:
@@ -22,9 +23,11 @@ def begin_loading() -> None:
 
 
 async def ready() -> None:
-    """Waits until the price list is imported, or is known not to be installed."""
-    if not hasattr(sys.modules.get("genai_prices"), "calc_price"):  # else it is there; a module half imported lacks it
-        await asyncio.to_thread(_load)
+    """Waits until the price list is imported, or is known not to be installed; never long, as the answer is there."""
+    if not hasattr(sys.modules.get("genai_prices"), "calc_price"):  # a module half imported lacks it
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LOAD_SECONDS):
+                await asyncio.to_thread(_load)
 
 
 def _load() -> None:
@@ -32,18 +35,19 @@ def _load() -> None:
         import genai_prices  # noqa: F401
 
 
-def cost_usd(price_list: str, corrections: Mapping[str, Price | None], model: str, usage: Usage) -> float | None:
+def cost_usd(provider: Provider, model: str, usage: Usage) -> float | None:
     """The list price of a call in dollars, None where it is not known: never a guess.
 
     Args:
-        price_list: The provider's name in `genai-prices`.
-        corrections: Prices that go before those of `genai-prices`; None for a model whose price is not known.
+        provider: For its price list and its corrections.
         model: The model as the provider named it.
         usage: What was used.
     """
-    if model in corrections:
-        price = corrections[model]
-        return None if price is None else (usage.input_tokens * price[0] + usage.output_tokens * price[1]) / 1e6
+    if model in provider.price_corrections:
+        price = provider.price_corrections[model]
+        if price is None or usage.cache_read_tokens or usage.cache_write_tokens:  # of which no price is known
+            return None
+        return (usage.input_tokens * price[0] + usage.output_tokens * price[1]) / 1e6
     try:
         from genai_prices import Usage as PricedUsage
         from genai_prices import calc_price
@@ -54,6 +58,9 @@ def cost_usd(price_list: str, corrections: Mapping[str, Price | None], model: st
             cache_write_tokens=usage.cache_write_tokens,
             output_tokens=usage.output_tokens,
         )
-        return float(calc_price(priced, model, provider_id=price_list).total_price)
-    except (ImportError, LookupError, ValueError):
+        return float(calc_price(priced, model, provider_id=provider.price_list).total_price)
+    except (ImportError, LookupError):
+        return None
+    except Exception:  # no fault of a price list may cost an answer
+        traceback.print_exc(file=sys.stderr)
         return None

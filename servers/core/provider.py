@@ -55,7 +55,7 @@ class Provider:
     """Short names of models."""
 
     successors: ClassVar[dict[str, str]] = {}
-    """Models that the provider has retired, to what it documents as their successors; only an alias is swapped for one."""
+    """Models that the provider does not offer any more, to what it documents in their place; only an alias is swapped."""
 
     parameters: ClassVar[frozenset[str]] = frozenset()
     """Those of `completion.OPTIONAL_PARAMETERS` that the provider has a field for."""
@@ -132,14 +132,18 @@ class Provider:
         """Whether a model is expected to take a temperature, so that the default one is sent to it unasked."""
         return True
 
+    def ignores(self, model: str) -> set[str]:  # noqa: ARG002
+        """Optional parameters that a model is known to take and disregard in silence: not sent, and reported as dropped."""
+        return set()
+
+    def has_list_prices(self) -> bool:
+        """Whether the calls cost what `price_list` says; not so where another server than the provider's own answers."""
+        return self.price_list is not None
+
     async def aclose(self) -> None:
         """Closes the client and whatever else the provider holds."""
         if self._client is not None:
             await self._client.aclose()
-
-    def forget_client(self) -> None:
-        """Lets the next call make a new client, after `aclose`: one belongs to the event loop that used it."""
-        self._client = None
 
     def warm(self) -> None:
         """Connects before the first call does; what is missing, that call will say."""
@@ -165,7 +169,7 @@ class Provider:
         if name not in self.aliases or target not in self.successors:
             return target, []
         successor = self.successors[target]
-        return successor, [f"{name} stood for {target}, which {self.title} has retired: {successor} answered instead"]
+        return successor, [f"{name} stands for {target}, which {self.title} does not offer: {successor} answered instead"]
 
     def _connect_once(self) -> Any:
         with self._connecting:

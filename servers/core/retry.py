@@ -50,7 +50,7 @@ def _wait(state: RetryCallState) -> float:
     """What the provider asked for; without its word exponentially longer, with jitter."""
     error = _error(state)
     if error.retry_after is not None:
-        return error.retry_after
+        return max(error.retry_after, FIRST_WAIT if error.patient else 0)
     longest: float = min(LONGEST_WAIT, FIRST_WAIT * 2 ** (state.attempt_number - 1))
     return random.uniform(longest / 2, longest)
 

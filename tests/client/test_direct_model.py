@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import inspect
 import json
+import os
 import threading
 from typing import Any
 
@@ -122,7 +124,6 @@ def test_an_alias_of_a_retired_model_leads_to_its_successor_and_says_so() -> Non
         result = model.call("x")
         assert fake.seen(fake.requests[0]).model == result["model"] == "mistral-large-latest"
         assert "mistral-large-2411" in result["warnings"][0]
-        assert result["cost_usd"] == pytest.approx((20 * 0.5 + 10 * 1.5) / 1e6)
 
 
 def test_a_full_name_is_never_swapped() -> None:
@@ -159,6 +160,69 @@ def test_many_threads_at_once_and_nothing_left() -> None:
             thread.join(20)
         assert results == ["Hello from the fake."] * 20
     wait_until(lambda: threading.active_count() <= before + 8)  # asyncio keeps its idle worker threads
+
+
+def test_closing_aborts_the_calls_of_other_threads() -> None:
+    with FakeAnthropicOllama() as fake:
+        fake.script(Reply(chunks=[b": \n\n"], pause=60, content_type="text/event-stream"))
+        model = AnthropicOllamaAPIModel("tiny", fake.url)
+        failures: list[BaseException] = []
+
+        def work() -> None:
+            try:
+                model.call("x")
+            except RuntimeError as error:
+                failures.append(error)
+
+        thread = threading.Thread(target=work)
+        thread.start()
+        assert fake.arrived.acquire(timeout=20)
+        model.close()
+        thread.join(10)
+        assert "closed" in str(failures)
+        assert fake.disconnected.wait(5)
+        assert model.call("again")["output"] == "Hello from the fake."
+        model.close()
+
+
+def test_a_model_that_nobody_closes_leaves_no_thread() -> None:
+    with FakeAnthropicOllama() as fake:
+        AnthropicOllamaAPIModel("tiny", fake.url).call("x")
+        gc.collect()
+        wait_until(lambda: not any(thread.name == "anthropic_ollama model" for thread in threading.enumerate()))
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_a_forked_process_starts_afresh() -> None:
+    with FakeAnthropicOllama() as fake, AnthropicOllamaAPIModel("tiny", fake.url) as model:
+        assert model.call("x")["output"] == "Hello from the fake."
+        pid = os.fork()
+        if pid == 0:
+            os._exit(0 if model.call("x", timeout=10)["output"] == "Hello from the fake." else 1)
+        wait_until(lambda: os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None)
+        assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "words"),
+    [
+        (lambda: MistralAPIModel(api_key="k" * 20, base_url="nonsense"), ValueError, "MISTRAL_BASE_URL"),
+        (lambda: AnthropicOllamaAPIModel(max_retries=-1), ValueError, "MAX_RETRIES"),
+        (lambda: AnthropicModel(api_key="two words"), ValueError, "ANTHROPIC_API_KEY"),
+    ],
+)
+def test_what_makes_no_sense_is_a_value_error(make: Any, error: type[Exception], words: str) -> None:
+    with pytest.raises(error, match=words) as caught:
+        make()
+    assert not isinstance(caught.value, ComplianceError)
+
+
+def test_an_address_that_is_given_goes_before_the_environments(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MISTRAL_BASE_URL", "http://127.0.0.1:9")
+    given = MistralAPIModel(api_key="k" * 20, base_url="https://" + "api.mistral.ai/v1")
+    assert given._env["MISTRAL_BASE_URL"] == "https://api.mistral.ai/v1"
+    assert MistralAPIModel(api_key="k" * 20)._env["MISTRAL_BASE_URL"] == "http://127.0.0.1:9"
 
 
 def test_a_timeout_is_a_result_and_closes_the_socket() -> None:

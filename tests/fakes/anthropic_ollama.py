@@ -13,7 +13,6 @@ class FakeAnthropicOllama(FakeAnthropic):
     model = "tiny"
     picky_model = None
     lacks = frozenset({"seed", "response_schema"})
-    lists_limits = False
 
     def environment(self) -> dict[str, str]:
         return {"ANTHROPIC_AUTH_TOKEN": "ollama", "ANTHROPIC_BASE_URL": self.url}

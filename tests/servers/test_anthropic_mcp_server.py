@@ -42,8 +42,34 @@ def test_cached_tokens_are_part_of_the_input(anthropic: FakeAnthropic) -> None:
         "cache_write_tokens": 0,
         "reasoning_tokens": 4,
     }
-    assert record["cost_usd"] == pytest.approx((15 * 3 + 5 * 0.3 + 10 * 15) / 1e6)
+    assert record["cost_usd"] is None  # the fake is not Anthropic's own address
     assert record["request_id"] == "req_fake"
+
+
+async def test_the_cost_is_in_the_record(anthropic: FakeAnthropic, monkeypatch: pytest.MonkeyPatch) -> None:
+    from mcp_models.servers.core.call import Caller
+
+    monkeypatch.setattr(Anthropic, "has_list_prices", lambda self: True)
+    provider = Anthropic()
+    result = await Caller(provider).call_tool("complete", {"prompt": "x"}, lambda text: None)
+    await provider.aclose()
+    cost = result["_meta"]["mcp-models/completion"]["cost_usd"]
+    assert cost == pytest.approx((15 * 3 + 5 * 0.3 + 10 * 15) / 1e6)
+
+
+@pytest.mark.parametrize("key", ["sk-ant-oat01-made-up", "sk-ant-ort01-made-up"])
+def test_the_token_of_a_login_is_no_key(anthropic: FakeAnthropic, monkeypatch: pytest.MonkeyPatch, key: str) -> None:
+    monkeypatch.setenv("ANTHROPIC_API_KEY", key)
+    record = ask("anthropic")
+    assert record["type"] == "configuration"
+    assert "the token of a login" in record["message"]
+    assert anthropic.requests == []
+
+
+def test_the_other_words_for_too_long_a_prompt(anthropic: FakeAnthropic) -> None:
+    text = "input length and `max_tokens` exceed context limit: 178959 + 64000 > 200000, decrease input length or `max_tokens`"
+    anthropic.script(anthropic.error(400, text))
+    assert ask("anthropic")["type"] == "context_length"
 
 
 @pytest.mark.parametrize(
@@ -78,6 +104,8 @@ def test_sampling_is_sent_under_the_version_that_takes_it(anthropic: FakeAnthrop
 def test_effort(anthropic: FakeAnthropic, effort: str, sent: str) -> None:
     ask("anthropic", reasoning_effort=effort)
     assert body(anthropic)["output_config"] == {"effort": sent}
+    assert body(anthropic)["thinking"] == {"type": "adaptive"}
+    assert "temperature" not in body(anthropic)
 
 
 def test_no_effort_turns_thinking_off(anthropic: FakeAnthropic) -> None:

@@ -21,8 +21,18 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeAnthropicOllama]:
 def test_a_prompt_that_ollama_cut_is_an_error(fake: FakeAnthropicOllama) -> None:
     record = ask("anthropic_ollama", model="tiny", prompt="word " * 500)
     assert record["type"] == "context_length"
-    assert "read only 20 tokens of a prompt of 500 words" in record["message"]
+    assert "read only 20 tokens of a prompt of at least 500" in record["message"]
     assert record["partial"] == "Hello from the fake."
+
+
+@pytest.mark.parametrize("prompt", ["漢" * 30_000, '{"a":1}' * 10_000], ids=["another script", "no spaces"])
+def test_a_cut_is_seen_in_text_without_spaces_too(fake: FakeAnthropicOllama, prompt: str) -> None:
+    assert ask("anthropic_ollama", model="tiny", prompt=prompt)["type"] == "context_length"
+
+
+@pytest.mark.parametrize("prompt", ["Hello?", "A sentence of nine words, and not one more."])
+def test_a_prompt_that_was_read_whole_is_none(fake: FakeAnthropicOllama, prompt: str) -> None:
+    assert not ask("anthropic_ollama", model="tiny", prompt=prompt)["is_error"]
 
 
 def test_an_ollama_of_this_machine_needs_no_token(fake: FakeAnthropicOllama, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -230,6 +230,8 @@ def test_cancelling_a_slow_stream_closes_the_socket(fake: FakeProvider, server: 
             b'data: 5\n\ndata: {"choices": 5, "candidates": 5, "message": 5, "type": 5}\n\n',
             content_type="text/event-stream",
         ),
+        Reply(200, b"data: " + b"[" * 100_000 + b"\n\n", content_type="text/event-stream"),
+        Reply(200, b"[" * 100_000 + b"\n", content_type="application/x-ndjson"),
         Reply(200, b"", content_type="application/json"),
         Reply(500, b"<html>Bad gateway</html>", content_type="text/html"),
         Reply(400, b'{"error": {"message": 5}}'),
@@ -237,7 +239,20 @@ def test_cancelling_a_slow_stream_closes_the_socket(fake: FakeProvider, server: 
         Reply(400, b'{"detail": "half'),
         Reply(400, b"x" * 50_000_000, content_type="text/plain"),
     ],
-    ids=["HTML", "cut JSON in SSE", "cut JSON", "wrong types", "nothing", "HTML error", "number", "text", "cut error", "50 MB"],
+    ids=[
+        "HTML",
+        "cut JSON in SSE",
+        "cut JSON",
+        "wrong types",
+        "deep SSE",
+        "deep JSON",
+        "nothing",
+        "HTML error",
+        "number",
+        "text",
+        "cut error",
+        "50 MB",
+    ],
 )
 def test_a_hostile_body_is_a_clear_error(fake: FakeProvider, server: Peer, reply: Reply) -> None:
     record = ask(fake, server, reply)

@@ -104,6 +104,40 @@ def test_a_level_of_thinking_that_a_model_lacks_is_dropped(google: FakeGoogleAIS
     assert (record["is_error"], record["dropped_params"]) == (False, ["reasoning_effort"])
 
 
+def test_an_error_in_mid_stream_is_known_by_its_code(google: FakeGoogleAIStudio) -> None:
+    google.script(google.failing_midway())
+    record = ask(GEMINI)
+    assert (record["type"], record["retryable"], record["partial"]) == ("overloaded", True, "Half an")
+    assert "The model is overloaded" in record["message"]
+
+
+@pytest.mark.parametrize(
+    ("model", "dropped"),
+    [
+        ("gemini-2.5-flash", []),
+        ("gemini-3.5-flash", []),
+        ("gemini-3.5-flash-lite", ["temperature"]),
+        ("gemini-3.8-flash", ["temperature"]),
+    ],
+)
+def test_a_temperature_that_a_model_would_disregard_is_reported(
+    google: FakeGoogleAIStudio, model: str, dropped: list[str]
+) -> None:
+    assert ask(GEMINI, model=model, temperature=0.2)["dropped_params"] == dropped
+
+
+def test_thinking_is_shown_when_it_was_asked_for(google: FakeGoogleAIStudio) -> None:
+    ask(GEMINI, reasoning_effort="high")
+    assert google.requests[0].body["generationConfig"]["thinkingConfig"] == {"thinkingLevel": "HIGH", "includeThoughts": True}
+
+
+def test_a_level_that_a_model_lacks_is_the_callers_to_know(google: FakeGoogleAIStudio) -> None:
+    google.script(
+        google.error(400, "Thinking level MINIMAL is not supported for this model. Please retry with other thinking level.")
+    )
+    assert ask(GEMINI, reasoning_effort="none")["type"] == "invalid_request"
+
+
 def test_an_https_image_is_refused(google: FakeGoogleAIStudio) -> None:
     messages = [{"role": "user", "content": [{"type": "image", "url": "https://example.com/a.png"}]}]
     assert ask(GEMINI, messages=messages)["type"] == "invalid_request"

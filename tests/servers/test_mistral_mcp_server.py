@@ -88,6 +88,13 @@ def test_a_service_accounts_token_does_not_beat_the_key(
     assert not ask("mistral")["is_error"]
 
 
+def test_the_sdk_puts_no_limit_of_its_own_on_silence(mistral: FakeMistral) -> None:
+    from mcp_models.servers.mistral_mcp_server import FOREVER_MS, Mistral
+
+    client = Mistral(mistral.environment()).connect()
+    assert client.sdk_configuration.timeout_ms == FOREVER_MS
+
+
 def test_many_calls_share_one_client(mistral: FakeMistral) -> None:
     with Peer("mistral") as server:
         assert all(not ask_again(server)["is_error"] for _ in range(3))

@@ -107,7 +107,7 @@ def test_a_prompt_past_the_context_is_an_error_not_a_cut(ollama: FakeOllama) -> 
         (json_reply({"error": "slow down"}, 429), "rate_limit", True),
         (json_reply({"error": "llama-server process has terminated: exit status 1"}, 500), "provider_error", True),
         (json_reply({"error": "overloaded"}, 529), "overloaded", True),
-        (Reply(404, b"404 page not found", content_type="text/plain"), "model_not_found", False),
+        (Reply(404, b"404 page not found", content_type="text/plain"), "configuration", False),
         (Reply(200, b"<html>"), "provider_error", False),
         (Reply(200, b"[]\n"), "provider_error", False),
         (Reply(200, b'{"message": 5, "done": false}\n'), "provider_error", False),

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from mcp_models.servers.openai_mcp_server import OpenAI
 from tests.fakes.endpoint import Reply, json_reply
 from tests.fakes.openai import TEXT, FakeOpenAI, chat_chunk, deltas, error, message, response, sse, stream
 from tests.peer import Peer, call
@@ -278,6 +279,54 @@ def test_a_failed_response(openai: FakeOpenAI, responses_api: None) -> None:
     record = ask("openai")
     assert (record["type"], record["retryable"]) == ("provider_error", True)
     assert "The model broke." in record["message"]
+
+
+def test_an_error_event_of_the_responses_api(openai: FakeOpenAI, responses_api: None) -> None:
+    event = {"type": "error", "code": "rate_limit_exceeded", "message": "Slow down.", "param": None, "sequence_number": 3}
+    openai.script(stream([*deltas("Half an"), *sse(event)]))
+    record = ask("openai")
+    assert (record["type"], record["partial"], record["request_id"]) == ("rate_limit", "Half an", "req_fake")
+    assert "Slow down." in record["message"]
+
+
+def test_a_gateway_to_a_reasoning_model_is_told_the_limit_by_its_new_name(openai: FakeOpenAI) -> None:
+    text = "Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead."
+    openai.script(error(400, text, param="max_tokens", code="unsupported_parameter"))
+    with Peer("openai") as server:
+        assert ask_again(server, max_tokens=9)["text"] == TEXT
+        assert ask_again(server, max_tokens=9)["text"] == TEXT
+    limits = [(request.body.get("max_tokens"), request.body.get("max_completion_tokens")) for request in openai.requests]
+    assert limits == [(9, None), (None, 9), (None, 9)]
+
+
+@pytest.mark.parametrize(
+    ("url", "openais"),
+    [
+        ("https://api.openai.com/v1", True),
+        ("https://eu.api.openai.com/v1", True),
+        ("https://me.openai.azure.com/openai/v1", True),
+        ("http://127.0.0.1:1/v1", False),
+        ("https://api.openai.com.example.org/v1", False),
+    ],
+)
+def test_openais_own_hosts(url: str, openais: bool) -> None:
+    assert OpenAI({"OPENAI_BASE_URL": url})._is_openais() is openais
+
+
+def test_another_model_than_the_one_asked_is_named(openai: FakeOpenAI, responses_api: None) -> None:
+    for answered, warnings in (("gpt-x-2026-01-01", 0), ("gpt-x", 0), ("gpt-x-mini", 1)):
+        body = {**_responses_object("text"), "model": answered}
+        openai.script(stream(sse({"type": "response.completed", "response": body})))
+        assert len(ask("openai", model="gpt-x")["warnings"]) == warnings
+
+
+def test_a_wrong_path_is_a_matter_of_the_address(openai: FakeOpenAI, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_BASE_URL", f"{openai.url}/nowhere")
+    openai.script(Reply(404, b"404 page not found", content_type="text/plain"))
+    monkeypatch.setattr(FakeOpenAI, "check", lambda self, request: None)
+    record = ask("openai")
+    assert record["type"] == "configuration"
+    assert "check the server's address" in record["message"]
 
 
 def test_a_stream_cut_in_its_middle_keeps_what_had_come(openai: FakeOpenAI, api: str) -> None:
