@@ -33,7 +33,7 @@ def test_decode(line: bytes, value: object) -> None:
         b"[Infinity]",
         b"\xff",
         b"[" * 50_000,
-        b"[" * 900 + b'"\\ud800"' + b"]" * 900,
+        b"[" * 50_000 + b'"\\ud800"' + b"]" * 50_000,
         b"9" * 5000,
         b'"\n"',
         b'"a" "b"',
