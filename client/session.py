@@ -6,6 +6,7 @@ The process starts on first use and again after it has gone. Any number of threa
 from __future__ import annotations
 
 import json
+import os
 import threading
 import weakref
 from concurrent.futures import Future
@@ -146,12 +147,13 @@ class Connection:
         self._ready = False
         self._modern = False
         self._end: SessionError | None = None
+        self._owner = os.getpid()
         self._process = ServerProcess(command, env, self._receive, self._fail)
 
     @property
     def alive(self) -> bool:
         """Whether an answer may still come."""
-        return self._process.alive and self._end is None
+        return self._process.alive and self._end is None and self._is_ours()
 
     def request(
         self,
@@ -191,11 +193,17 @@ class Connection:
 
     def close(self, grace: float = STOP_SECONDS) -> None:
         """Ends the server; what it still works on is cancelled, as it would finish that first."""
+        if not self._is_ours():
+            return
         pending = list(self._pending)
         self._fail(ServerExitedError("the session was closed", stderr=self._process.stderr_tail))
         if pending and self._process.alive:
             self._cancel(pending, "closed")
         self._process.stop(grace)
+
+    def _is_ours(self) -> bool:
+        """Not so after a fork: the server, and the threads that read from it, stay with the parent."""
+        return self._owner == os.getpid()
 
     def _send_request(
         self, method: str, params: dict[str, Any], on_progress: OnProgress | None, meta: dict[str, Any], timeout: float

@@ -41,6 +41,7 @@ OLD_LIMIT, NEW_LIMIT = "max_tokens", "max_completion_tokens"
 _TAKES_TEMPERATURE = ("gpt-3.5", "gpt-4", "chatgpt-4o")
 
 _RESPONSES_STOP_REASONS: dict[str | None, StopReason] = {"max_output_tokens": "max_tokens", "content_filter": "content_filter"}
+
 # Codes that say more than their HTTP status does, or stand in a stream that has none.
 _BY_CODE: dict[str, type[errors.CompletionError]] = {
     "insufficient_quota": errors.BillingError,
@@ -51,7 +52,7 @@ _BY_CODE: dict[str, type[errors.CompletionError]] = {
     "content_policy_violation": errors.ContentFilterError,
     "invalid_prompt": errors.ContentFilterError,
     "bio_policy": errors.ContentFilterError,
-    "cyber_policy": errors.ContentFilterError,
+    "image_content_policy_violation": errors.ContentFilterError,
     "misalignment_policy_violation": errors.ContentFilterError,
     "rate_limit_exceeded": errors.RateLimitError,
     "exceed_context_size_error": errors.ContextLengthError,

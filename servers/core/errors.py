@@ -1,7 +1,7 @@
 """Owns the errors a completion can end with.
 
     CompletionError
-    ├── ConfigurationError     configuration    a key, an SDK or a program is missing
+    ├── ConfigurationError     configuration    a key (`MissingKeyError`), an SDK or a program is missing
     ├── AuthenticationError    authentication   the provider refused the credentials
     ├── PermissionDeniedError  permission       the account may not use this model or feature
     ├── BillingError           billing          no credit, no plan, quota used up for good

@@ -102,11 +102,14 @@ class Provider:
     def connect(self) -> Any:
         """Imports what the provider needs and makes its client; blocking, and run in a thread of its own.
 
+        Returns:
+            The client; None from a provider that needs none.
+
         Raises:
             ConfigurationError: As `check`.
             ImportError: A package is not installed; the caller is told which extra brings it.
         """
-        raise NotImplementedError
+        return None
 
     async def complete(self, request: CompletionRequest, on_text: OnText) -> Completion:
         """Asks the provider once: no retries, no deadline; `call.py` adds both.

@@ -463,3 +463,17 @@ def group_exists(group: int) -> bool:
     except ProcessLookupError:
         return False
     return True
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_a_forked_process_starts_a_server_of_its_own_and_leaves_the_parents_alone() -> None:
+    with Session(ECHO) as session:
+        pid = os.fork()
+        if pid == 0:
+            answer = call(session)
+            session.close()
+            os._exit(0 if answer == "hi" else 1)
+        wait_until(lambda: os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None)
+        assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+        assert connection(session).alive
+        assert call(session) == "hi"

@@ -390,6 +390,14 @@ def test_warm_imports_the_sdk_after_the_handshake(openai: Any) -> None:
         assert server.ask(request(1, "ping"))["id"] == 1
 
 
+def test_warming_up_says_nothing_where_there_is_nothing_to_import_or_no_key() -> None:
+    for provider in ("echo", "openai"):
+        with Peer(provider, "--warm") as server:
+            server.initialize()
+            assert "result" in server.ask(call(1, {"prompt": "x"}))
+            assert server.stderr == b""
+
+
 @pytest.mark.parametrize(("argument", "expected"), [("--help", 0), ("--nope", 2)])
 def test_arguments_are_few(argument: str, expected: int) -> None:
     done = subprocess.run(
