@@ -16,7 +16,7 @@ from tests.fakes.openai import FakeOpenAI
 ROOT = Path(__file__).parent.parent
 _LOOPBACK_ONLY = ROOT / "tests" / "loopback_only"
 _OURS = re.compile(
-    r"(_API_KEY|_TOKEN|_BASE_URL|_HOST|_PROXY)$|^(MCP_MODELS_|MODEL_DEFAULT|OPENAI_|ANTHROPIC_|OLLAMA_|MISTRAL_|GOOGLE_|GEMINI_|DEVSTRAL_)",
+    r"(_API_KEY|_TOKEN|_BASE_URL|_HOST|_PROXY)$|^(MCP_MODELS_|MODEL_DEFAULT|OPENAI_|ANTHROPIC_|OLLAMA_|MISTRAL_|GOOGLE_|CODEX_|GEMINI_|DEVSTRAL_)",
     re.IGNORECASE,
 )
 

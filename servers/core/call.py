@@ -108,7 +108,7 @@ class Caller:
         completion.latency_ms = round((time.monotonic() - started) * 1000)
         completion.dropped_params = sorted({*completion.dropped_params, *dropped})
         completion.warnings = [*warnings, *_another_model(completion.model, model), *completion.warnings]
-        if self.provider.has_list_prices():
+        if self.provider.has_list_prices() and completion.auth_mode == "api_key":  # a subscription has no price per token
             await pricing.ready()
             completion.cost_usd = pricing.cost_usd(self.provider, completion.model, completion.usage)
         if request.response_schema is not None and "response_schema" not in dropped:

@@ -38,6 +38,20 @@ def key(env: Environment, variable: str, cure: str) -> str:
     return value
 
 
+def flag(env: Environment, variable: str) -> bool:
+    """Whether a switch is on: off if it is not set.
+
+    Raises:
+        ConfigurationError: The variable holds neither yes nor no.
+    """
+    text = env.get(variable, "").strip().lower()
+    if text in ("true", "1", "yes", "on"):
+        return True
+    if text in ("", "false", "0", "no", "off"):
+        return False
+    raise errors.ConfigurationError(f"{variable}: expected true or false, got {text!r}.")
+
+
 def base_url(env: Environment, variable: str, default: str) -> str:
     """A provider's address, without a trailing slash.
 

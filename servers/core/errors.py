@@ -41,6 +41,7 @@ class CompletionError(Exception):
         request_id: The provider's identifier for the failed request.
         param: The argument the provider refused, where it names one.
         patient: Whether to try again until the call's deadline, as for a model that is being loaded.
+        exhausted: Whether it was already tried again as often as makes sense.
     """
 
     type: ClassVar[str]
@@ -57,6 +58,7 @@ class CompletionError(Exception):
         request_id: str | None = None,
         param: str | None = None,
         patient: bool = False,
+        exhausted: bool = False,
     ) -> None:
         super().__init__(redact(message))
         self.status = status
@@ -65,6 +67,7 @@ class CompletionError(Exception):
         self.request_id = request_id
         self.param = param
         self.patient = patient
+        self.exhausted = exhausted
 
     def add(self, sentence: str) -> None:
         """Adds what was found out later."""

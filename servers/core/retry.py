@@ -29,7 +29,7 @@ async def with_retries(attempt: Callable[[], Awaitable[T]], retries: int, deadli
     """
 
     def retryable(error: BaseException) -> bool:
-        return isinstance(error, CompletionError) and error.retryable and may_retry()
+        return isinstance(error, CompletionError) and error.retryable and not error.exhausted and may_retry()
 
     def enough(state: RetryCallState) -> bool:
         return not _error(state).patient and stop_after_attempt(1 + retries)(state)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import select
 import socket
+import ssl
 import threading
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -79,17 +80,27 @@ class Endpoint:
             def log_message(self, format: str, *args: object) -> None:  # noqa: A002
                 pass
 
-        self._server = _Server(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True)
+        self._handler = Handler
+        self._servers: list[_Server] = []
+        self.url = f"http://127.0.0.1:{self.listen()}"
+
+    def listen(self, tls: ssl.SSLContext | None = None) -> int:
+        """Answers at one more port, from the entry of the context on; returns the port."""
+        server = _Server(("127.0.0.1", 0), self._handler)
+        if tls is not None:  # the handshake is left to the connection's own thread
+            server.socket = tls.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+        self._servers.append(server)
+        return int(server.server_address[1])
 
     def __enter__(self) -> Self:
-        self._thread.start()
+        for server in self._servers:
+            threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         return self
 
     def __exit__(self, *exc_info: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
+        for server in self._servers:
+            server.shutdown()
+            server.server_close()
 
     def forget(self) -> None:
         """Forgets all requests, scripts and events."""
@@ -113,18 +124,25 @@ class Endpoint:
         """The provider's answer to a good request."""
         raise NotImplementedError
 
+    def decode(self, raw: bytes, headers: dict[str, str]) -> bytes:
+        """The JSON in a request's body."""
+        return raw
+
     def _handle(self, handler: BaseHTTPRequestHandler) -> None:
         raw = handler.rfile.read(int(handler.headers.get("content-length", 0)))
         headers = {name.lower(): value for name, value in handler.headers.items()}
-        request = Request(handler.command, handler.path, headers, json.loads(raw) if raw else {})
+        request = Request(handler.command, handler.path, headers, json.loads(self.decode(raw, headers)) if raw else {})
         self.requests.append(request)
         self.arrived.release()
-        scripted = self._scripted.pop(0) if self._scripted else None
-        reply = self.check(request) or scripted or self.answer(request)
+        reply = self._reply(request)
         try:
             self._send(handler, reply)
         except OSError:
             self.disconnected.set()
+
+    def _reply(self, request: Request) -> Reply:
+        scripted = self._scripted.pop(0) if self._scripted else None
+        return self.check(request) or scripted or self.answer(request)
 
     def _send(self, handler: BaseHTTPRequestHandler, reply: Reply) -> None:
         handler.send_response(reply.status)
@@ -152,6 +170,8 @@ class Endpoint:
     def _hung_up(connection: socket.socket, seconds: float) -> bool:
         """Waits and says whether the client hung up meanwhile."""
         readable, _, _ = select.select([connection], [], [], seconds)
+        if isinstance(connection, ssl.SSLSocket):  # nothing can be peeked at, but a client has nothing else to say meanwhile
+            return bool(readable)
         return bool(readable) and connection.recv(1, socket.MSG_PEEK) == b""
 
 

@@ -1,0 +1,145 @@
+"""Owns `Codex`: completions by OpenAI's own program `codex`, on the ChatGPT login of the person who runs the server.
+
+request -> turn.py -> app_server.py (a kept process) or exec.py (one a turn) -> Outcome -> Completion
+              login.py  finds the login and keeps two runs from renewing it at once
+              program.py, home.py, child.py  the program, its private home, its process
+              failures.py  what its errors mean
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from typing import TYPE_CHECKING, Any
+
+from mcp_models.servers.codex import program
+from mcp_models.servers.codex.app_server import AppServerEngine
+from mcp_models.servers.codex.exec import ExecEngine
+from mcp_models.servers.codex.home import Home
+from mcp_models.servers.codex.login import Login, NoLoginError, Turnstile, check_writable
+from mcp_models.servers.codex.turn import turn_of
+from mcp_models.servers.core import errors
+from mcp_models.servers.core.catalogue import ModelInfo
+from mcp_models.servers.core.completion import Completion
+
+if TYPE_CHECKING:
+    from mcp_models.servers.codex.turn import Engine
+    from mcp_models.servers.core.completion import CompletionRequest
+    from mcp_models.servers.core.environment import Environment
+    from mcp_models.servers.core.provider import OnText
+
+ENGINE_VARIABLE = "OPENAI_CODEX_ENGINE"
+ENGINES = {"app-server": AppServerEngine, "exec": ExecEngine}
+DEFAULT_ENGINE = "app-server"
+
+# What codex has no setting for.
+LACKING = ("temperature", "top_p", "stop", "seed")
+
+
+class Codex:
+    """OpenAI's models through codex.
+
+    Args:
+        env: The server's environment.
+    """
+
+    def __init__(self, env: Environment) -> None:
+        self._env = env
+        self._preparing = threading.Lock()
+        self._home: Home | None = None
+        self._program = ""
+        self._models: list[dict[str, Any]] = []
+        self._checked: tuple[str, str] | None = None
+        self._engine: Engine | None = None
+        self._turnstile = Turnstile()
+
+    def prepare(self, login: Login) -> None:
+        """Makes ready for a login what needs no network: the program, its private home, its own view of the login; blocking.
+
+        Raises:
+            ConfigurationError: The program is missing, too old or misconfigured, or the login cannot be written.
+            NoLoginError: codex does not take it for a ChatGPT login.
+        """
+        with self._preparing:
+            check_writable(login)
+            if self._home is None:
+                self._program = program.find(self._env)
+                home = Home(self._env)
+                try:
+                    program.check_version(self._program, home.environment)
+                    self._models = program.catalogue(self._program, home.environment)
+                    home.configure(self._models)
+                except BaseException:
+                    home.close()
+                    raise
+                self._home = home
+            if self._checked != (login.path, login.account):
+                self._home.link(login)
+                self._check_status(self._home, login)
+                self._checked = (login.path, login.account)
+
+    async def complete(self, login: Login, request: CompletionRequest, on_text: OnText) -> Completion:
+        """One completion.
+
+        Raises:
+            NoLoginError: codex does not take the login for one of ChatGPT.
+            CompletionError: The completion failed.
+        """
+        await asyncio.to_thread(self.prepare, login)
+        self._check_effort(request)
+        async with self._turnstile.through(login) as accepted:
+            outcome = await self._the_engine().run(turn_of(request), login, on_text, accepted)
+        model = outcome.model or request.model or ""
+        return Completion(
+            text=outcome.text,
+            model=model,
+            stop_reason=outcome.stop_reason,
+            native_stop_reason=outcome.native_stop_reason,
+            usage=outcome.usage,
+            request_id=outcome.thread_id,
+            auth_mode="chatgpt",
+            reasoning="\n\n".join(outcome.reasoning) or None,
+            dropped_params=["max_tokens", *(name for name in LACKING if getattr(request, name) is not None)],
+            warnings=outcome.warnings,
+        )
+
+    async def list_models(self, login: Login) -> list[ModelInfo]:
+        """The models that codex offers.
+
+        Raises:
+            ConfigurationError: As `prepare`.
+        """
+        await asyncio.to_thread(self.prepare, login)
+        shown = [model for model in self._models if model.get("visibility") == "list"]
+        return [ModelInfo(id=model["slug"], context_tokens=model.get("context_window")) for model in shown]
+
+    async def aclose(self) -> None:
+        """Ends codex's processes and removes its home."""
+        if self._engine is not None:
+            await self._engine.aclose()
+        if self._home is not None:
+            self._home.close()
+
+    def _check_status(self, home: Home, login: Login) -> None:
+        said = program.login_status(self._program, home.environment)
+        if "Error loading config" in said:
+            raise errors.ConfigurationError(f"codex refuses OPENAI_CODEX_CONFIG: {said}")
+        if said != "Logged in using ChatGPT":
+            raise NoLoginError(f"codex does not take {login.path} for a ChatGPT login ({said}): run {login.cure()}.")
+
+    def _the_engine(self) -> Engine:
+        if self._engine is None:
+            name = self._env.get(ENGINE_VARIABLE, "").strip() or DEFAULT_ENGINE
+            if name not in ENGINES:
+                raise errors.ConfigurationError(f"{ENGINE_VARIABLE}: expected app-server or exec, got {name!r}.")
+            assert self._home is not None
+            self._engine = ENGINES[name](self._program, self._home)
+        return self._engine
+
+    def _check_effort(self, request: CompletionRequest) -> None:
+        """codex passes any word on; what its own catalogue does not list for a model, the service would refuse."""
+        effort = request.reasoning_effort
+        known = next((model for model in self._models if model["slug"] == request.model), {})
+        levels = [level["effort"] for level in known.get("supported_reasoning_levels") or []]
+        if effort is not None and levels and effort not in levels:
+            raise errors.InvalidRequestError(f"reasoning_effort: {request.model} takes {', '.join(levels)}; got {effort!r}")

@@ -1,0 +1,330 @@
+"""Owns `codex app-server`: one kept process for many turns, over JSON-RPC lines on its stdin and stdout.
+
+Its interface is the one that `codex app-server generate-json-schema` writes, of codex 0.169.0. A turn is
+thread/start -> turn/start -> item/agentMessage/delta … -> turn/completed -> thread/unsubscribe.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import json
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from mcp_models.servers.codex.child import Child
+from mcp_models.servers.codex.turn import Outcome, Turn
+from mcp_models.servers.core import __version__, errors
+from mcp_models.servers.core.completion import TextPart, Usage
+
+if TYPE_CHECKING:
+    from mcp_models.servers.codex.home import Home
+    from mcp_models.servers.codex.login import Login
+
+MAX_TURNS = 200
+"""Turns after which a process is replaced: it grows by about 1 MB a turn, measured."""
+
+MAX_AGE = 3600.0
+IDLE_SECONDS = 300.0
+"""Seconds without a turn after which its 160 MB are given back."""
+
+ANSWER_SECONDS = 30.0
+INTERRUPT_SECONDS = 2.0
+
+METHOD_NOT_FOUND = -32601
+
+
+class AppServerEngine:
+    """Keeps one `codex app-server` while there is work, and replaces it before it grows old or large.
+
+    Args:
+        program: The path of codex.
+        home: Its CODEX_HOME.
+    """
+
+    def __init__(self, program: str, home: Home) -> None:
+        self._program, self._home = program, home
+        self._current: AppServer | None = None
+        self._starting = asyncio.Lock()
+        self._idle: asyncio.TimerHandle | None = None
+
+    async def run(self, turn: Turn, login: Login, on_text: Callable[[str], None], on_accepted: Callable[[], None]) -> Outcome:
+        """As `Engine.run`."""
+        server = await self._server(login)
+        server.turns += 1
+        server.running += 1
+        try:
+            return await server.run(turn, login, on_text, on_accepted)
+        finally:
+            server.running -= 1
+            self._after(server)
+
+    async def aclose(self) -> None:
+        """As `Engine.aclose`."""
+        if self._idle:
+            self._idle.cancel()
+        if self._current:
+            await self._current.aclose()
+
+    async def _server(self, login: Login) -> AppServer:
+        """The process to use; a new one if there is none, or it should not be used any more."""
+        async with self._starting:
+            if self._idle:
+                self._idle.cancel()
+            if self._current is None or self._current.is_used_up(login):
+                self._retire(self._current)
+                self._current = await AppServer.start(self._program, self._home, login)
+            return self._current
+
+    def _after(self, server: AppServer) -> None:
+        if server is not self._current:
+            self._retire(server)
+        elif server.running == 0:
+            self._idle = asyncio.get_running_loop().call_later(IDLE_SECONDS, self._go_idle, server)
+
+    def _go_idle(self, server: AppServer) -> None:
+        if server is self._current and server.running == 0:
+            self._current = None
+            self._retire(server)
+
+    def _retire(self, server: AppServer | None) -> None:
+        if server is not None and server.running == 0:
+            server.close()
+
+
+class AppServer:
+    """One process.
+
+    Attributes:
+        turns: How many it was given.
+        running: How many of them have not ended.
+    """
+
+    def __init__(self, child: Child, login: Login) -> None:
+        self.turns = self.running = 0
+        self._child, self._account = child, (login.path, login.account)
+        self._started = time.monotonic()
+        self._ids = itertools.count(1)
+        self._answers: dict[int, asyncio.Future[dict[str, Any]]] = {}
+        self._threads: dict[str, _Running] = {}
+        self._gone: errors.CompletionError | None = None
+        self._reading = asyncio.get_running_loop().create_task(self._read())
+
+    @classmethod
+    async def start(cls, program: str, home: Home, login: Login) -> AppServer:
+        """Starts a process and shakes hands.
+
+        Raises:
+            CompletionError: It ends or does not answer.
+        """
+        server = cls(await Child.start([program, "app-server"], env=home.environment, cwd=home.work), login)
+        server._work = str(home.work)
+        try:
+            client = {"name": "mcp_models", "title": "mcp-models", "version": __version__}
+            await server._request("initialize", {"clientInfo": client})
+        except BaseException:
+            server._child.kill()
+            raise
+        server._send({"method": "initialized"})
+        return server
+
+    _work = ""
+
+    def is_used_up(self, login: Login) -> bool:
+        """Whether another process should take the next turn."""
+        old = self.turns >= MAX_TURNS or time.monotonic() - self._started > MAX_AGE
+        return old or self._gone is not None or self._account != (login.path, login.account)
+
+    async def run(self, turn: Turn, login: Login, on_text: Callable[[str], None], on_accepted: Callable[[], None]) -> Outcome:
+        """Carries out a turn in a thread of its own, of which codex keeps nothing."""
+        start: dict[str, Any] = {
+            "model": turn.model,
+            "cwd": self._work,
+            "ephemeral": True,
+            "sandbox": "read-only",
+            "approvalPolicy": "never",
+        }
+        if turn.effort is not None:  # turn/start has an `effort`, which the first turn of a thread was seen to ignore
+            start["config"] = {"model_reasoning_effort": turn.effort}
+        thread = (await self._request("thread/start", {**start, "baseInstructions": turn.system}))["thread"]["id"]
+        running = self._threads[thread] = _Running(thread, login, on_text, on_accepted)
+        try:
+            begun = await self._request("turn/start", _turn_start(thread, turn))
+            running.turn_id = begun["turn"]["id"]
+            return await asyncio.shield(running.outcome)
+        except BaseException:
+            self._interrupt(running)
+            raise
+        finally:
+            if running.outcome.done():
+                self._forget(running)
+
+    def close(self) -> None:
+        """Lets the process end by itself, and kills it if it does not."""
+        self._child.close_stdin()
+        self._ending = asyncio.get_running_loop().create_task(self._child.end())
+
+    async def aclose(self) -> None:
+        """Ends the process now."""
+        self._child.close_stdin()
+        self._child.kill()
+        await self._child.end()
+
+    async def _request(self, method: str, params: dict[str, Any]) -> dict[str, Any]:
+        if self._gone:
+            raise self._gone
+        number = next(self._ids)
+        answer = self._answers[number] = asyncio.get_running_loop().create_future()
+        self._send({"id": number, "method": method, "params": params})
+        try:
+            async with asyncio.timeout(ANSWER_SECONDS):
+                return await answer
+        except TimeoutError:
+            self._child.kill()
+            said = f"codex did not answer {method} within {ANSWER_SECONDS:g} s."
+            raise errors.ProviderError(said, retryable=True) from None
+        finally:
+            del self._answers[number]
+
+    def _send(self, message: dict[str, Any]) -> None:
+        self._child.write(json.dumps(message).encode() + b"\n")
+
+    async def _read(self) -> None:
+        async for line in self._child.lines():
+            try:
+                message = json.loads(line)
+            except ValueError:
+                continue
+            if isinstance(message, dict):
+                self._receive(message)
+        code = await self._child.end()
+        said = f"codex app-server ended in the middle (exit code {code}): {self._child.last_words()}"
+        self._gone = errors.ProviderError(said, retryable=True)
+        for waiting in [*self._answers.values(), *(running.outcome for running in self._threads.values())]:
+            if not waiting.done():
+                waiting.set_exception(self._gone)
+
+    def _receive(self, message: dict[str, Any]) -> None:
+        number, method = message.get("id"), message.get("method")
+        if method is None:
+            self._answer(number, message)
+        elif number is not None:  # it asks for an approval or the like: nothing is ever granted
+            error = {"code": METHOD_NOT_FOUND, "message": "not supported"}
+            self._send({"id": number, "error": error})
+        else:
+            params = message.get("params") or {}
+            running = self._threads.get(params.get("threadId") or "")
+            if running:
+                running.receive(method, params)
+                if running.cancelled:
+                    self._interrupt(running)
+
+    def _answer(self, number: Any, message: dict[str, Any]) -> None:
+        waiting = self._answers.get(number)
+        if waiting is None or waiting.done():
+            return
+        if "result" in message:
+            waiting.set_result(message["result"])
+            return
+        error = message.get("error") or {}
+        too_long = (error.get("data") or {}).get("input_error_code") == "input_too_large"
+        cls = errors.ContextLengthError if too_long else errors.InvalidRequestError
+        waiting.set_exception(cls(f"codex refuses it: {error.get('message')}"))
+
+    def _interrupt(self, running: _Running) -> None:
+        """Stops a turn whose caller has gone; if codex does not confirm it in time, the process is killed."""
+        if running.outcome.done():
+            self._forget(running)
+            return
+        if not running.cancelled:
+            running.cancelled = True
+            asyncio.get_running_loop().call_later(INTERRUPT_SECONDS, self._insist, running)
+        if running.turn_id and not running.interrupted:
+            running.interrupted = True
+            self._send({"id": 0, "method": "turn/interrupt", "params": {"threadId": running.thread, "turnId": running.turn_id}})
+
+    def _insist(self, running: _Running) -> None:
+        if not running.outcome.done():
+            self._child.kill()
+
+    def _forget(self, running: _Running) -> None:
+        if self._threads.pop(running.thread, None):
+            self._send({"id": 0, "method": "thread/unsubscribe", "params": {"threadId": running.thread}})
+            if not running.outcome.cancelled():
+                running.outcome.exception()  # looked at, so that nothing complains
+
+
+class _Running:
+    """A turn under way: what its notifications add up to."""
+
+    def __init__(self, thread: str, login: Login, on_text: Callable[[str], None], on_accepted: Callable[[], None]) -> None:
+        self.thread, self.turn_id = thread, ""
+        self.cancelled = self.interrupted = False
+        self.outcome: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        self._login, self._on_text, self._on_accepted = login, on_text, on_accepted
+        self._so_far = Outcome(thread_id=thread)
+        self._asides: set[str] = set()
+
+    def receive(self, method: str, params: dict[str, Any]) -> None:
+        """Takes a notification in; unknown ones are of no interest."""
+        if method == "turn/started":
+            self.turn_id = params["turn"]["id"]
+        elif method == "item/started":
+            self._item_started(params["item"])
+        elif method == "item/agentMessage/delta":
+            if params["itemId"] not in self._asides and not self.cancelled:
+                self._on_text(params["delta"])
+        elif method == "item/completed":
+            self._item_completed(params["item"])
+        elif method == "thread/tokenUsage/updated":
+            self._so_far.usage = usage_of(params["tokenUsage"]["total"])
+        elif method == "model/rerouted":
+            self._so_far.model = params.get("toModel")
+        elif method == "warning":
+            self._so_far.warnings.append(str(params.get("message")))
+        elif method == "turn/completed":
+            self._end(params["turn"])
+
+    def _item_started(self, item: dict[str, Any]) -> None:
+        if item["type"] in ("agentMessage", "reasoning"):
+            self._on_accepted()
+        if item.get("phase") == "commentary":
+            self._asides.add(item["id"])
+
+    def _item_completed(self, item: dict[str, Any]) -> None:
+        if item["type"] == "agentMessage" and item.get("phase") != "commentary":
+            self._so_far.text = item["text"]
+        elif item["type"] == "reasoning":
+            self._so_far.reasoning += [str(text) for text in item.get("summary") or []]
+
+    def _end(self, turn: dict[str, Any]) -> None:
+        if self.outcome.done():
+            return
+        try:
+            if turn["status"] != "completed":
+                error = turn.get("error") or {}
+                said = error.get("message") or f"the turn was {turn['status']}"
+                self._so_far.fail(said, self._login, error.get("codexErrorInfo"))
+            self.outcome.set_result(self._so_far)
+        except errors.CompletionError as error:
+            self.outcome.set_exception(error)
+
+
+def _turn_start(thread: str, turn: Turn) -> dict[str, Any]:
+    parts = [
+        {"type": "text", "text": part.text} if isinstance(part, TextPart) else {"type": "image", "url": part.url}
+        for part in turn.prompt
+    ]
+    return {"threadId": thread, "input": parts, "outputSchema": turn.schema}
+
+
+def usage_of(counts: dict[str, Any]) -> Usage:
+    """The tokens that codex counts, of which `inputTokens` includes the cached ones and `outputTokens` the thinking."""
+    return Usage(
+        input_tokens=counts.get("inputTokens") or 0,
+        output_tokens=counts.get("outputTokens") or 0,
+        cache_read_tokens=counts.get("cachedInputTokens") or 0,
+        cache_write_tokens=counts.get("cacheWriteInputTokens") or 0,
+        reasoning_tokens=counts.get("reasoningOutputTokens") or 0,
+    )

@@ -1,0 +1,117 @@
+"""Owns a codex process: its own process group, its pipes, the last of its stderr, and its sure end."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+from collections import deque
+from collections.abc import AsyncIterator, Mapping, Sequence
+from pathlib import Path
+
+from mcp_models.servers.core import errors
+
+LONGEST_LINE = 256 * 1024 * 1024
+LAST_LINES = 8
+END_SECONDS = 2.0
+
+
+class Child:
+    """A running codex.
+
+    Args:
+        process: The process, with pipes for all three streams, in a group of its own.
+    """
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self._process = process
+        self._last: deque[str] = deque(maxlen=LAST_LINES)
+        self._reading = asyncio.get_running_loop().create_task(self._read_stderr())
+
+    @classmethod
+    async def start(cls, command: Sequence[str], *, env: Mapping[str, str], cwd: Path, fds: Sequence[int] = ()) -> Child:
+        """Starts a process.
+
+        Raises:
+            ConfigurationError: It cannot be started.
+        """
+        pipe = asyncio.subprocess.PIPE
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *command,
+                stdin=pipe,
+                stdout=pipe,
+                stderr=pipe,
+                env=env,
+                cwd=cwd,
+                pass_fds=fds,
+                limit=LONGEST_LINE,
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise errors.ConfigurationError(f"{command[0]} cannot be run ({error.strerror}).") from error
+        return cls(process)
+
+    @property
+    def pid(self) -> int:
+        """The number of the process and of its group."""
+        return self._process.pid
+
+    def write(self, data: bytes) -> None:
+        """Queues data for its stdin; a process that is gone is noticed by whoever reads."""
+        if self._process.stdin and not self._process.stdin.is_closing():
+            self._process.stdin.write(data)
+
+    def close_stdin(self) -> None:
+        """Ends its stdin after what was written, at which app-server ends by itself."""
+        if self._process.stdin:
+            self._process.stdin.close()
+
+    async def lines(self) -> AsyncIterator[bytes]:
+        """The lines of its stdout, until it closes them."""
+        stdout = self._process.stdout
+        assert stdout is not None
+        with contextlib.suppress(ValueError, ConnectionError):  # a line beyond all measure ends the reading
+            while line := await stdout.readline():
+                yield line
+
+    def kill(self) -> None:
+        """Kills the whole group, at once."""
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            if hasattr(os, "killpg"):
+                os.killpg(self._process.pid, signal.SIGKILL)
+            else:
+                self._process.kill()
+
+    async def end(self) -> int | None:
+        """Waits for its end and kills what has not ended in time.
+
+        Returns:
+            The exit code; None if not even a kill ended it in time.
+        """
+        code = await self._wait()
+        if code is None:
+            self.kill()
+            code = await self._wait()
+        self._reading.cancel()
+        return code
+
+    def last_words(self) -> str:
+        """The end of its stderr."""
+        return " ".join(self._last)[-600:] or "it said nothing"
+
+    async def _wait(self) -> int | None:
+        try:
+            async with asyncio.timeout(END_SECONDS):
+                return await self._process.wait()
+        except TimeoutError:
+            return None
+
+    async def _read_stderr(self) -> None:
+        stderr = self._process.stderr
+        assert stderr is not None
+        with contextlib.suppress(ValueError, ConnectionError):
+            while line := await stderr.readline():
+                if text := line.decode("utf-8", "replace").strip():
+                    self._last.append(text[:300])

@@ -1,0 +1,179 @@
+"""Owns `codex exec`: a process a turn, the prompt by its stdin, its events as JSON lines on its stdout."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from mcp_models.servers.codex.child import Child
+from mcp_models.servers.codex.turn import Outcome, Turn
+from mcp_models.servers.core import errors
+from mcp_models.servers.core.completion import Usage
+
+if TYPE_CHECKING:
+    from mcp_models.servers.codex.home import Home
+    from mcp_models.servers.codex.login import Login
+
+# A shell that kills its whole group when this process, which alone holds the other end of the pipe $1, is gone, however it
+# went. codex itself would go on: its stdin has already ended.
+GUARD = """exec 3<&0 4<"/dev/fd/$1"; shift
+{ read -r _ <&4; kill -KILL 0; } >/dev/null 2>&1 3<&- &
+guard=$!
+"$@" <&3 3<&- 4<&- &
+exec 3<&- 4<&-
+wait $!; code=$?
+kill $guard 2>/dev/null
+exit $code
+"""
+
+FLAGS = ["--json", "--skip-git-repo-check", "--ephemeral", "--ignore-rules", "--sandbox", "read-only"]
+
+
+class ExecEngine:
+    """Starts `codex exec` for every turn.
+
+    Args:
+        program: The path of codex.
+        home: Its CODEX_HOME.
+    """
+
+    def __init__(self, program: str, home: Home) -> None:
+        self._program, self._home = program, home
+
+    async def run(self, turn: Turn, login: Login, on_text: Callable[[str], None], on_accepted: Callable[[], None]) -> Outcome:
+        """As `Engine.run`; the text comes in one piece."""
+        if turn.images:
+            raise errors.InvalidRequestError(
+                "codex exec takes images from files only, and no prompt is put on disk: set OPENAI_CODEX_ENGINE=app-server."
+            )
+        with contextlib.ExitStack() as open_files:
+            child = await self._start(turn, open_files)
+            try:
+                child.write(turn.text.encode("utf-8", "replace"))
+                child.close_stdin()
+                events = _Events(on_text, on_accepted)
+                async for line in child.lines():
+                    events.receive(line)
+                code = await child.end()
+            except BaseException:
+                child.kill()
+                raise
+        return events.outcome(code, child, login)
+
+    async def aclose(self) -> None:
+        """As `Engine.aclose`: nothing is kept."""
+
+    async def _start(self, turn: Turn, open_files: contextlib.ExitStack) -> Child:
+        arguments = ["exec", *FLAGS, "-C", str(self._home.work), "-m", turn.model]
+        fds = []
+        if turn.system:
+            path, fd = open_files.enter_context(self._private_file(turn.system))
+            arguments += ["-c", f"model_instructions_file={json.dumps(path, ensure_ascii=False)}"]
+            fds += fd
+        if turn.effort is not None:
+            arguments += ["-c", f'model_reasoning_effort="{turn.effort}"']
+        if turn.schema is not None:
+            path, fd = open_files.enter_context(self._private_file(json.dumps(turn.schema)))
+            arguments += ["--output-schema", path]
+            fds += fd
+        command = [self._program, *arguments, "-"]
+        if os.name == "posix":
+            lifeline, ours = os.pipe()
+            open_files.callback(os.close, ours)
+            open_files.callback(os.close, lifeline)
+            command = ["/bin/sh", "-c", GUARD, "codex", str(lifeline), *command]
+            fds.append(lifeline)
+        return await Child.start(command, env=self._home.environment, cwd=self._home.work, fds=fds)
+
+    @contextlib.contextmanager
+    def _private_file(self, text: str) -> Iterator[tuple[str, list[int]]]:
+        """A path that holds a text: in memory where the system has such files, as a prompt has no business on a disk.
+
+        Yields:
+            The path, and the descriptor that the child needs for it, if any.
+        """
+        data = text.encode("utf-8", "replace")
+        if hasattr(os, "memfd_create"):
+            fd = os.memfd_create("codex")
+            try:
+                os.write(fd, data)
+                os.lseek(fd, 0, os.SEEK_SET)
+                yield f"/dev/fd/{fd}", [fd]
+            finally:
+                os.close(fd)
+            return
+        with tempfile.NamedTemporaryFile(dir=self._home.path) as file:
+            file.write(data)
+            file.flush()
+            yield file.name, []
+
+
+class _Events:
+    """What the lines of `codex exec --json` add up to."""
+
+    def __init__(self, on_text: Callable[[str], None], on_accepted: Callable[[], None]) -> None:
+        self._on_text, self._on_accepted = on_text, on_accepted
+        self._so_far = Outcome()
+        self._completed = False
+        self._failure = ""
+
+    def receive(self, line: bytes) -> None:
+        """Takes a line in; what is no event is of no interest."""
+        try:
+            event = json.loads(line)
+        except ValueError:
+            return
+        kind = event.get("type") if isinstance(event, dict) else None
+        if kind == "thread.started":
+            self._so_far.thread_id = event["thread_id"]
+        elif kind == "item.completed":
+            self._item(event["item"])
+        elif kind == "turn.completed":
+            self._completed = True
+            self._so_far.usage = _usage(event["usage"])
+        elif kind == "turn.failed":
+            self._failure = event["error"]["message"]
+        elif kind == "error":
+            self._failure = self._failure or event["message"]
+
+    def outcome(self, code: int | None, child: Child, login: Login) -> Outcome:
+        """The outcome, once the process has ended.
+
+        Raises:
+            CompletionError: The turn failed.
+        """
+        if self._completed and code == 0:
+            if self._so_far.text:
+                self._on_text(self._so_far.text)
+            return self._so_far
+        if self._failure:
+            self._so_far.fail(self._failure, login)
+            return self._so_far
+        said = f"codex exec ended in the middle (exit code {code}): {child.last_words()}"
+        if "input_too_large" in said or "maximum length" in said:
+            raise errors.ContextLengthError(said)
+        raise errors.ProviderError(said, retryable=True)
+
+    def _item(self, item: dict[str, Any]) -> None:
+        if item["type"] == "agent_message":
+            self._on_accepted()
+            self._so_far.text = item["text"]
+        elif item["type"] == "reasoning":
+            self._on_accepted()
+            self._so_far.reasoning.append(item["text"])
+        elif item["type"] == "error":
+            self._so_far.warnings.append(item["message"])
+
+
+def _usage(counts: dict[str, Any]) -> Usage:
+    return Usage(
+        input_tokens=counts.get("input_tokens") or 0,
+        output_tokens=counts.get("output_tokens") or 0,
+        cache_read_tokens=counts.get("cached_input_tokens") or 0,
+        cache_write_tokens=counts.get("cache_write_input_tokens") or 0,
+        reasoning_tokens=counts.get("reasoning_output_tokens") or 0,
+    )

@@ -1,0 +1,175 @@
+"""Owns the private CODEX_HOME of a server process: the login linked in, our settings, an empty folder to work in.
+
+Nothing of the user's own home reaches codex through it: no AGENTS.md, no config.toml, no plugins, no MCP servers.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+import tomllib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from filelock import FileLock, Timeout
+
+from mcp_models.servers.core import errors
+
+if TYPE_CHECKING:
+    from mcp_models.servers.codex.login import Login
+    from mcp_models.servers.core.environment import Environment
+
+CONFIG_VARIABLE = "OPENAI_CODEX_CONFIG"
+PREFIX = "mcp-models-codex-"
+
+# All that codex needs of the environment. A key that it saw would be billed in silence: CODEX_API_KEY beats a login.
+PASSED_ON = frozenset(
+    [
+        "PATH",
+        "LANG",
+        "LC_ALL",
+        "LC_CTYPE",
+        "TZ",
+        "TMPDIR",
+        "TEMP",
+        "TMP",
+        "SYSTEMROOT",
+        "WINDIR",
+        "COMSPEC",
+        "PATHEXT",
+        "HTTP_PROXY",
+        "HTTPS_PROXY",
+        "ALL_PROXY",
+        "NO_PROXY",
+        "SSL_CERT_FILE",
+        "SSL_CERT_DIR",
+        "CODEX_CA_CERTIFICATE",
+        "CODEX_REFRESH_TOKEN_URL_OVERRIDE",
+    ]
+)
+
+SETTINGS = {
+    "cli_auth_credentials_store": '"file"',
+    "web_search": '"disabled"',
+    "project_doc_max_bytes": "0",
+    "project_root_markers": "[]",
+    "analytics.enabled": "false",
+    "check_for_update_on_startup": "false",
+    "history.persistence": '"none"',
+    "include_permissions_instructions": "false",
+    "include_environment_context": "false",
+    "include_apps_instructions": "false",
+    "include_collaboration_mode_instructions": "false",
+    "skills.include_instructions": "false",
+    "skills.bundled.enabled": "false",
+    "agents.enabled": "false",
+    "tools.experimental_request_user_input.enabled": "false",
+    # Without a network codex would otherwise wait for one for ever.
+    "features.unbounded_connection_retries": "false",
+    "features.shell_tool": "false",
+    "features.unified_exec": "false",
+    "features.shell_snapshot": "false",
+    "features.apps": "false",
+    "features.plugins": "false",
+    "features.remote_plugin": "false",
+    "features.goals": "false",
+    "features.image_generation": "false",
+    "features.view_image": "false",
+}
+
+
+class Home:
+    """A private CODEX_HOME, removed by `close`; what a killed server left behind, the next one removes.
+
+    Args:
+        env: The server's environment.
+    """
+
+    def __init__(self, env: Environment) -> None:
+        _sweep()
+        self.path = Path(tempfile.mkdtemp(prefix=PREFIX))
+        self._in_use = FileLock(_in_use(self.path), thread_local=False)
+        self._in_use.acquire(blocking=False)
+        self.work = self.path / "work"
+        self.work.mkdir()
+        self._env = env
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The whole environment of a codex process."""
+        passed = {name: value for name, value in self._env.items() if name.upper() in PASSED_ON}
+        return {**passed, "HOME": str(self.path), "USERPROFILE": str(self.path), "CODEX_HOME": str(self.path)}
+
+    def link(self, login: Login) -> None:
+        """Makes a login that of this home; codex writes a renewed one through the link."""
+        link = self.path / "auth.json"
+        link.unlink(missing_ok=True)
+        link.symlink_to(login.path)
+
+    def configure(self, models: list[dict[str, Any]]) -> None:
+        """Writes the settings, in a file as a gateway's may be secret.
+
+        Raises:
+            ConfigurationError: OPENAI_CODEX_CONFIG has a line that cannot be a setting.
+        """
+        catalogue = self.path / "catalog.json"
+        catalogue.write_text(json.dumps({"models": models}), encoding="utf-8")
+        chosen = settings(self._env.get(CONFIG_VARIABLE, ""))
+        lines = {"model_catalog_json": _quoted(str(catalogue)), **SETTINGS, **chosen}
+        text = "".join(f"{key} = {value}\n" for key, value in lines.items())
+        (self.path / "config.toml").write_text(text, encoding="utf-8")
+
+    def close(self) -> None:
+        """Removes the folder."""
+        shutil.rmtree(self.path, ignore_errors=True)
+        self._in_use.release()
+
+
+def settings(text: str) -> dict[str, str]:
+    """The settings in OPENAI_CODEX_CONFIG, one `key=value` a line as codex's own `-c` takes them: TOML, else a plain string.
+
+    Raises:
+        ConfigurationError: A line is no setting, or one that would delete the login.
+    """
+    found = {}
+    for number, line in enumerate(text.splitlines(), 1):
+        key, equals, value = (part.strip() for part in line.partition("="))
+        if not key or key.startswith("#"):
+            continue
+        if not equals or not value:  # the line is not shown, as it may hold a secret
+            raise errors.ConfigurationError(f"{CONFIG_VARIABLE}, line {number}: expected key=value.")
+        if key.endswith("forced_login_method"):
+            raise errors.ConfigurationError(f"{CONFIG_VARIABLE}: codex would delete the login for {key}; remove the line.")
+        found[key] = value if _is_toml(value) else _quoted(value)
+    return found
+
+
+def _is_toml(value: str) -> bool:
+    try:
+        return bool(tomllib.loads(f"value = {value}"))
+    except tomllib.TOMLDecodeError:
+        return False
+
+
+def _quoted(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)  # a JSON string is a TOML string
+
+
+def _sweep() -> None:
+    """Removes the homes of servers that were killed."""
+    for path in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
+        if hasattr(os, "getuid") and path.lstat().st_uid != os.getuid():
+            continue
+        lock = FileLock(_in_use(path), thread_local=False)
+        try:
+            lock.acquire(blocking=False)
+        except (Timeout, OSError):
+            continue
+        shutil.rmtree(path, ignore_errors=True)
+        lock.release()
+
+
+def _in_use(path: Path) -> Path:
+    return path / ".in-use"

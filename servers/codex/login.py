@@ -1,0 +1,229 @@
+"""Owns a ChatGPT login: where it lies, whether it is one, and that no two runs renew it at once.
+
+The tokens stay codex's business: they are read here to tell a login from what is none, and go nowhere.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hashlib
+import json
+import os
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import ExitStack, asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from filelock import FileLock, Timeout
+from msgspec import Struct
+
+from mcp_models.servers.core import errors, redaction
+
+if TYPE_CHECKING:
+    from mcp_models.servers.core.environment import Environment
+
+FILE = "auth.json"
+LOCK_FILE = ".mcp-models.lock"
+
+REFRESH_SECONDS = 300 + 30
+"""codex 0.169 renews an access token that has less than 300 s to live; measured."""
+
+LOCK_SECONDS = 60.0
+LOCK_INTERVAL = 0.05
+
+
+class NoLoginError(errors.ConfigurationError):
+    """There is no ChatGPT login."""
+
+
+class Login(Struct, frozen=True):
+    """A ChatGPT login of codex's.
+
+    Attributes:
+        path: Its `auth.json`, links followed.
+        account: Its identifier.
+        token: A fingerprint of the access token, which changes when codex renews it.
+        expires: When the access token ends, in seconds since the epoch; 0 if it does not tell.
+    """
+
+    path: str
+    account: str
+    token: str
+    expires: float
+
+    @property
+    def home(self) -> str:
+        """The folder that `codex login` wrote it to."""
+        return os.path.dirname(self.path)
+
+    def expires_soon(self) -> bool:
+        """Whether codex would renew the access token before it uses it."""
+        return self.expires - time.time() < REFRESH_SECONDS
+
+    def cure(self) -> str:
+        """The command that logs in anew."""
+        return f"`CODEX_HOME={self.home} codex login`"
+
+
+def homes(env: Environment) -> list[Path]:
+    """Where a login may lie: CODEX_HOME alone if it is set, else the two usual places."""
+    if chosen := env.get("CODEX_HOME", "").strip():
+        return [Path(chosen).expanduser()]
+    user = Path(env.get("HOME") or Path.home())
+    return [user / ".config" / "openai" / "codex-home", user / ".codex"]
+
+
+def find(env: Environment) -> Login:
+    """The first ChatGPT login in `homes`.
+
+    Raises:
+        NoLoginError: There is none; the message says where was looked, what was there, and what to do.
+        ConfigurationError: A file is there but cannot be read.
+    """
+    found = []
+    for home in homes(env):
+        login = read(home / FILE)
+        if isinstance(login, Login):
+            return login
+        found.append(f"{home / FILE} {login}")
+    raise NoLoginError(f"no ChatGPT login was found ({'; '.join(found)}): run `codex login`.")
+
+
+def read(path: Path) -> Login | str:
+    """The login in a file, or what the file is instead.
+
+    Raises:
+        ConfigurationError: It cannot be read.
+    """
+    try:
+        record = json.loads(path.read_bytes())
+    except (FileNotFoundError, NotADirectoryError):
+        return "does not exist"
+    except OSError as error:
+        raise errors.ConfigurationError(f"{path} cannot be read ({error.strerror}): run `chmod u+rw {path}`.") from error
+    except (ValueError, RecursionError):
+        return "is not JSON"
+    tokens = record.get("tokens") if isinstance(record, dict) else None
+    if isinstance(record, dict) and record.get("OPENAI_API_KEY"):
+        redaction.protect(str(record["OPENAI_API_KEY"]))
+        return "holds an API key"
+    if not isinstance(tokens, dict) or record.get("auth_mode", "chatgpt") != "chatgpt":
+        return "holds no tokens"
+    secrets = [tokens.get(name) for name in ("access_token", "refresh_token", "id_token")]
+    if not all(isinstance(secret, str) and secret.strip() for secret in secrets):
+        return "holds no tokens"
+    for secret in secrets:
+        redaction.protect(str(secret))
+    return Login(
+        path=os.path.realpath(path),
+        account=str(tokens.get("account_id") or ""),
+        token=hashlib.sha256(str(secrets[0]).encode()).hexdigest(),
+        expires=_expires(str(secrets[0])),
+    )
+
+
+def _expires(token: str) -> float:
+    """The `exp` claim of a JWT (RFC 7519, section 4.1.4), unverified: it only decides whether to wait for the lock."""
+    try:
+        payload = token.split(".")[1]
+        claims: dict[str, Any] = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+        return float(claims["exp"])
+    except (LookupError, ValueError, TypeError):
+        return 0.0
+
+
+class Turnstile:
+    """Lets runs of one login through together, but one at a time while codex may renew its tokens.
+
+    A refresh token is good for one use, so two renewals at once end the login. One may happen when the access token is
+    about to expire, and whenever the service has not yet accepted it. The lock holds across all processes of the machine.
+    """
+
+    def __init__(self) -> None:
+        self._accepted = ""
+        self._first = asyncio.Lock()
+
+    @asynccontextmanager
+    async def through(self, login: Login) -> AsyncIterator[Callable[[], None]]:
+        """One run.
+
+        Args:
+            login: As it was found.
+
+        Yields:
+            What to call when the service has accepted the login, so that others need not wait for the end of the run.
+
+        Raises:
+            ConfigurationError: The folder of the login cannot be written.
+            CallTimeoutError: Another run is renewing the login for too long.
+        """
+        with await self._enter(login) as held:
+
+            def accepted() -> None:
+                self._accepted = _token(login.path)
+                held.close()
+
+            yield accepted
+
+    async def _enter(self, login: Login) -> ExitStack:
+        """Waits for its turn where that is needed, `LOCK_SECONDS` at the most; what is held is to be closed."""
+        held = ExitStack()
+        if not self._may_renew(login):
+            return held
+        try:
+            async with asyncio.timeout(LOCK_SECONDS):
+                await self._first.acquire()
+                held.callback(self._first.release)
+                held.callback((await _locked(login)).release)
+        except TimeoutError:
+            held.close()
+            if login.expires_soon():
+                said = f"another run has been renewing the ChatGPT login for {LOCK_SECONDS:g} s; try again."
+                raise errors.CallTimeoutError(said) from None
+        except BaseException:
+            held.close()
+            raise
+        now = read(Path(login.path))
+        if isinstance(now, Login) and not self._may_renew(now):
+            held.close()
+        return held
+
+    def _may_renew(self, login: Login) -> bool:
+        return login.token != self._accepted or login.expires_soon()
+
+
+async def _locked(login: Login) -> FileLock:
+    """The lock that all processes share, held; asked for in turns, as a thread that waits cannot be cancelled."""
+    lock = FileLock(os.path.join(login.home, LOCK_FILE), thread_local=False)
+    while True:
+        try:
+            lock.acquire(blocking=False)
+            return lock
+        except Timeout:
+            await asyncio.sleep(LOCK_INTERVAL)
+        except OSError as error:
+            raise unwritable(login, error.strerror) from error
+
+
+def check_writable(login: Login) -> None:
+    """Checks that codex can save a renewed login: a renewal that cannot be saved ends the login.
+
+    Raises:
+        ConfigurationError: It cannot.
+    """
+    for path in (login.home, login.path):
+        if not os.access(path, os.W_OK):
+            raise unwritable(login, f"{path} is read-only")
+
+
+def unwritable(login: Login, why: str | None) -> errors.ConfigurationError:
+    """The error for a login that cannot be saved."""
+    cure = f"run `chmod u+w {login.home} {login.path}`, or point CODEX_HOME at a folder that can be written."
+    return errors.ConfigurationError(f"codex could not save the ChatGPT login when it renews it ({why}): {cure}")
+
+
+def _token(path: str) -> str:
+    now = read(Path(path))
+    return now.token if isinstance(now, Login) else ""

@@ -1,0 +1,138 @@
+"""Owns the `codex` program: where it lies, whether it will do, what it says of its models and of a login.
+
+Facts are those of codex 0.169.0, measured.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mcp_models.servers.core import errors
+
+if TYPE_CHECKING:
+    from mcp_models.servers.core.environment import Environment
+
+BIN_VARIABLE = "OPENAI_CODEX_BIN"
+INSTALL = "`npm install -g @openai/codex`"
+OLDEST = (0, 169, 0)
+"""The oldest version that the tests were run with."""
+
+RUN_SECONDS = 15.0
+
+NEUTRAL = "Answer the user."
+"""The instructions of a call that brings none; codex's own are of an agent that edits code."""
+
+# What turns each of codex's models from an agent into one that only writes. Without these a model of the generation gpt-6 is
+# given a JavaScript tool whatever features are off.
+PURE = {
+    "tool_mode": "direct",
+    "shell_type": "disabled",
+    "apply_patch_tool_type": None,
+    "multi_agent_version": None,
+    "multi_agent_reasoning_effort": None,
+    "supports_search_tool": False,
+    "experimental_supported_tools": [],
+    "use_responses_lite": False,
+    "model_messages": None,
+    "base_instructions": NEUTRAL,
+}
+
+
+def find(env: Environment) -> str:
+    """The path of the program, of the native one where npm's launcher lies before it.
+
+    Raises:
+        ConfigurationError: It is not installed, or OPENAI_CODEX_BIN names nothing that can be run.
+    """
+    chosen = env.get(BIN_VARIABLE, "").strip()
+    path = shutil.which(os.path.expanduser(chosen) or "codex", path=env.get("PATH"))
+    if path is None and chosen:
+        raise errors.ConfigurationError(f"{BIN_VARIABLE} names {chosen}, which is no program: correct it, or run {INSTALL}.")
+    if path is None:
+        raise errors.ConfigurationError(
+            f"the program `codex`, which the ChatGPT login needs, is not on PATH: run {INSTALL}, or set {BIN_VARIABLE}."
+        )
+    return native(os.path.realpath(path))
+
+
+def native(path: str) -> str:
+    """The native program beside npm's launcher, which costs a process of 43 MB and 0.1 s a run; else the path itself."""
+    package = Path(path).parent.parent
+    if Path(path).name != "codex.js":
+        return path
+    for modules in (package / "node_modules", package.parent.parent):
+        for found in sorted(modules.glob("@openai/codex-*/vendor/*/bin/codex*")):
+            if found.name in ("codex", "codex.exe") and os.access(found, os.X_OK):
+                return str(found)
+    return path
+
+
+def run(path: str, *arguments: str, env: Environment) -> subprocess.CompletedProcess[str]:
+    """Runs the program to its end.
+
+    Args:
+        path: As `find` returned it.
+        arguments: What to ask of it.
+        env: The child's whole environment.
+
+    Raises:
+        ConfigurationError: It cannot be run, or does not end.
+    """
+    try:
+        return subprocess.run(
+            [path, *arguments],
+            env=env,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            timeout=RUN_SECONDS,
+            start_new_session=True,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise errors.ConfigurationError(f"`{path} {' '.join(arguments)}` did not end within {RUN_SECONDS:g} s.") from None
+    except OSError as error:
+        raise errors.ConfigurationError(f"{path} cannot be run ({error.strerror}): run {INSTALL}.") from error
+
+
+def check_version(path: str, env: Environment) -> None:
+    """Checks that the program is codex, and new enough.
+
+    Raises:
+        ConfigurationError: It is not.
+    """
+    said = run(path, "--version", env=env).stdout.strip()
+    found = re.search(r"(\d+)\.(\d+)\.(\d+)", said)
+    wanted = ".".join(map(str, OLDEST))
+    if not found:
+        raise errors.ConfigurationError(f"{path} is no codex, as it does not tell its version: run {INSTALL}.")
+    if tuple(map(int, found.groups())) < OLDEST:
+        raise errors.ConfigurationError(f"codex {found[0]} is too old, {wanted} or newer is needed: run {INSTALL}@latest.")
+
+
+def catalogue(path: str, env: Environment) -> list[dict[str, Any]]:
+    """The models that this version of codex knows, each made to only write.
+
+    Raises:
+        ConfigurationError: The program does not tell.
+    """
+    listed = run(path, "debug", "models", "--bundled", env=env)
+    try:
+        models = json.loads(listed.stdout)["models"]
+        return [{**model, **PURE} for model in models]
+    except (ValueError, LookupError, TypeError) as error:
+        raise errors.ConfigurationError(f"{path} does not list its models: run {INSTALL}@latest.") from error
+
+
+def login_status(path: str, env: Environment) -> str:
+    """What `codex login status` says; its text alone tells, as its exit code is 0 for an empty login too."""
+    status = run(path, "login", "status", env=env)
+    lines = [line for line in (status.stdout + status.stderr).splitlines() if line.strip() and not line.startswith("WARNING")]
+    return lines[0] if lines else f"exit code {status.returncode}"
