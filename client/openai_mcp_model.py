@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 class OpenAIMCPModel(MCPModel):
-    """OpenAI with OPENAI_API_KEY, through its MCP server.
+    """OpenAI with OPENAI_API_KEY or a ChatGPT login, through its MCP server.
 
     Args:
         model_name: The provider's name of a model; None means its default.

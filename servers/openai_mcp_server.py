@@ -33,6 +33,8 @@ _REFUSALS = (errors.AuthenticationError, errors.BillingError, errors.RateLimitEr
 class OpenAI(OpenAIAPI):
     """OpenAI on a ChatGPT login, which costs nothing per token, or on OPENAI_API_KEY, which does."""
 
+    setup = f"{OpenAIAPI.setup}; or {MODE_VARIABLE}=true after `codex login`"
+
     def __init__(self, env: Environment | None = None) -> None:
         super().__init__(env)
         self._codex: Codex | None = None
@@ -136,9 +138,8 @@ class OpenAI(OpenAIAPI):
             super().check()
         except errors.MissingKeyError as error:
             if why_not:
-                raise errors.MissingKeyError(f"{why_not} Or {self.setup}.") from None
-            cure = f"{self.setup}; or, to use a ChatGPT subscription, run `codex login` and set {MODE_VARIABLE}=true."
-            raise errors.MissingKeyError(f"OPENAI_API_KEY is not set: {cure}") from error
+                raise errors.MissingKeyError(f"{why_not} Or {OpenAIAPI.setup}.") from error
+            raise
 
     def _may_fall_back(self, error: errors.CompletionError, texts: int) -> bool:
         """Whether the key may answer for a refused login: only if asked for, as it spends money, and before any text."""

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from mcp_models.servers.core.provider import OnText
 
 ENGINE_VARIABLE = "OPENAI_CODEX_ENGINE"
-ENGINES = {"app-server": AppServerEngine, "exec": ExecEngine}
+ENGINES: dict[str, type[AppServerEngine] | type[ExecEngine]] = {"app-server": AppServerEngine, "exec": ExecEngine}
 DEFAULT_ENGINE = "app-server"
 
 # What codex has no setting for.

@@ -101,8 +101,9 @@ class AppServer:
         running: How many of them have not ended.
     """
 
-    def __init__(self, child: Child, login: Login) -> None:
+    def __init__(self, child: Child, work: str, login: Login) -> None:
         self.turns = self.running = 0
+        self._work = work
         self._child, self._account = child, (login.path, login.account)
         self._started = time.monotonic()
         self._ids = itertools.count(1)
@@ -118,8 +119,8 @@ class AppServer:
         Raises:
             CompletionError: It ends or does not answer.
         """
-        server = cls(await Child.start([program, "app-server"], env=home.environment, cwd=home.work), login)
-        server._work = str(home.work)
+        child = await Child.start([program, "app-server"], env=home.environment, cwd=home.work)
+        server = cls(child, str(home.work), login)
         try:
             client = {"name": "mcp_models", "title": "mcp-models", "version": __version__}
             await server._request("initialize", {"clientInfo": client})
@@ -128,8 +129,6 @@ class AppServer:
             raise
         server._send({"method": "initialized"})
         return server
-
-    _work = ""
 
     def is_used_up(self, login: Login) -> bool:
         """Whether another process should take the next turn."""
@@ -179,7 +178,8 @@ class AppServer:
         self._send({"id": number, "method": method, "params": params})
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
-                return await answer
+                result: dict[str, Any] = await answer
+                return result
         except TimeoutError:
             self._child.kill()
             said = f"codex did not answer {method} within {ANSWER_SECONDS:g} s."
@@ -201,9 +201,10 @@ class AppServer:
         code = await self._child.end()
         said = f"codex app-server ended in the middle (exit code {code}): {self._child.last_words()}"
         self._gone = errors.ProviderError(said, retryable=True)
-        for waiting in [*self._answers.values(), *(running.outcome for running in self._threads.values())]:
-            if not waiting.done():
-                waiting.set_exception(self._gone)
+        waiting: list[asyncio.Future[Any]] = [*self._answers.values(), *(running.outcome for running in self._threads.values())]
+        for future in waiting:
+            if not future.done():
+                future.set_exception(self._gone)
 
     def _receive(self, message: dict[str, Any]) -> None:
         number, method = message.get("id"), message.get("method")

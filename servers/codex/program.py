@@ -30,7 +30,7 @@ NEUTRAL = "Answer the user."
 
 # What turns each of codex's models from an agent into one that only writes. Without these a model of the generation gpt-6 is
 # given a JavaScript tool whatever features are off.
-PURE = {
+PURE: dict[str, Any] = {
     "tool_mode": "direct",
     "shell_type": "disabled",
     "apply_patch_tool_type": None,

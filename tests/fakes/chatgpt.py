@@ -42,6 +42,7 @@ class FakeChatGPT(Endpoint):
         refreshes: The refresh token of each renewal that was asked for, good or bad.
         refuses_refresh: Whether the login has ended: no renewal succeeds.
         refuses_tokens: Whether access tokens are refused although they are good.
+        origin: Where completions are asked for.
         accounts_status: The status of the answer to the routing of workspaces.
         refresh_seconds: How long a renewal takes.
         of_model: What each model answers, again and again, if it is not a greeting.
@@ -59,7 +60,7 @@ class FakeChatGPT(Endpoint):
         self._numbers = itertools.count(1)
         self._folder = folder
         self._ca = folder / "ca.pem"
-        self._port = self.listen(self._tls())
+        self.origin = f"https://127.0.0.1:{self.listen(self._tls())}"
         self.issue()
 
     def _tls(self) -> ssl.SSLContext:
@@ -191,8 +192,7 @@ class FakeChatGPT(Endpoint):
             return json_reply(self.issue())
 
     def _accounts(self) -> Reply:
-        origin = f"https://127.0.0.1:{self._port}"
-        account = {"id": ACCOUNT, "workspace_backend_origin": origin, "account_routing_override": "NO_CONSTRAINT"}
+        account = {"id": ACCOUNT, "workspace_backend_origin": self.origin, "account_routing_override": "NO_CONSTRAINT"}
         more = {"name": None, "structure": "personal", "plan_type": "plus"}
         body = {"accounts": [{**account, **more}], "account_ordering": [ACCOUNT], "default_account_id": ACCOUNT}
         return json_reply(body if self.accounts_status == 200 else {"detail": "no"}, self.accounts_status)

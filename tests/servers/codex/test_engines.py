@@ -8,8 +8,8 @@ import os
 import signal
 import struct
 import subprocess
-import time
 import zlib
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -228,7 +228,7 @@ def test_a_codex_that_is_killed_is_an_error_and_the_next_call_has_a_new_one(serv
 def test_many_calls_at_once(server: Peer, chatgpt: FakeChatGPT) -> None:
     ask_again(server)
     for number in range(20):
-        chatgpt.of_model[f"m{number}"] = lambda number=number: fakes.stream(f"I am {number}.")
+        chatgpt.of_model[f"m{number}"] = partial(fakes.stream, f"I am {number}.")
     server.send(*(call(number, {"prompt": "Who?", "model": f"m{number}"}) for number in range(20)))
     answers = {answer["id"]: answer["result"]["content"][0]["text"] for answer in (server.read(LONG) for _ in range(20))}
     assert answers == {number: f"I am {number}." for number in range(20)}

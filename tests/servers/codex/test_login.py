@@ -1,0 +1,100 @@
+"""Who may go through while a login may be renewed, and what a login is that cannot be saved."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from filelock import FileLock
+
+from mcp_models.servers.codex import login as logins
+from mcp_models.servers.codex.login import LOCK_FILE, Login, Turnstile
+from mcp_models.servers.core import errors
+from tests.fakes.chatgpt import FakeChatGPT
+
+
+@pytest.fixture
+def fake(tmp_path: Path) -> Iterator[FakeChatGPT]:
+    with FakeChatGPT(tmp_path) as fake:
+        yield fake
+
+
+def the_login(fake: FakeChatGPT, home: Path, seconds: float = 3600) -> Login:
+    found = logins.read(fake.log_in(home, seconds))
+    assert isinstance(found, Login)
+    return found
+
+
+async def test_until_the_service_has_accepted_it_one_run_goes_alone(fake: FakeChatGPT, tmp_path: Path) -> None:
+    login, turnstile, order = the_login(fake, tmp_path), Turnstile(), []
+    first_is_in, go_on = asyncio.Event(), asyncio.Event()
+
+    async def first() -> None:
+        async with turnstile.through(login) as accepted:
+            order.append("first")
+            first_is_in.set()
+            await go_on.wait()
+            order.append("accepted")
+            accepted()
+            await second_is_in.wait()
+
+    second_is_in = asyncio.Event()
+
+    async def second() -> None:
+        await first_is_in.wait()
+        async with turnstile.through(login):
+            order.append("second")
+            second_is_in.set()
+
+    async with asyncio.timeout(5), asyncio.TaskGroup() as tasks:
+        tasks.create_task(first())
+        tasks.create_task(second())
+        await first_is_in.wait()
+        go_on.set()
+    assert order == ["first", "accepted", "second"]
+
+
+async def test_a_run_that_failed_lets_the_next_one_try(fake: FakeChatGPT, tmp_path: Path) -> None:
+    login, turnstile = the_login(fake, tmp_path), Turnstile()
+    for _ in range(2):
+        with pytest.raises(ZeroDivisionError):
+            async with asyncio.timeout(5), turnstile.through(login):
+                raise ZeroDivisionError
+
+
+async def test_the_wait_for_another_process_is_bounded(
+    fake: FakeChatGPT, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logins, "LOCK_SECONDS", 0.2)
+    with FileLock(tmp_path / LOCK_FILE):
+        async with asyncio.timeout(5), Turnstile().through(the_login(fake, tmp_path)):
+            pass  # it is good for an hour: the lock was but caution
+        with pytest.raises(errors.CallTimeoutError, match="renewing the ChatGPT login"):
+            async with Turnstile().through(the_login(fake, tmp_path, seconds=-60)):
+                pass
+
+
+async def test_a_cancelled_wait_holds_nothing(fake: FakeChatGPT, tmp_path: Path) -> None:
+    login, turnstile = the_login(fake, tmp_path), Turnstile()
+    with FileLock(tmp_path / LOCK_FILE), pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.2), turnstile.through(login):
+            pass
+    async with asyncio.timeout(5), turnstile.through(login):
+        pass
+
+
+def test_a_login_that_cannot_be_saved_is_not_used(fake: FakeChatGPT, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    login = the_login(fake, tmp_path)
+    logins.check_writable(login)
+    monkeypatch.setattr(os, "access", lambda path, mode: path != login.path)  # as the user who runs the tests may be root
+    with pytest.raises(errors.ConfigurationError, match=r"read-only.*chmod u\+w"):
+        logins.check_writable(login)
+
+
+def test_a_login_does_not_hold_its_tokens(fake: FakeChatGPT, tmp_path: Path) -> None:
+    shown = repr(the_login(fake, tmp_path))
+    assert fake.access_token not in shown
+    assert fake.refresh_token not in shown
