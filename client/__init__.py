@@ -29,6 +29,10 @@ from mcp_models.client.openai_model import OpenAIModel
 from mcp_models.client.session import Session
 from mcp_models.servers.core import MAX_TOKENS_DEFAULT, TEMPERATURE_DEFAULT
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from mcp_models.client.completion_result import CompletionResult, ErrorType, UsageResult
+
 __all__ = [
     "MAX_TOKENS_DEFAULT",
     "TEMPERATURE_DEFAULT",
@@ -36,11 +40,13 @@ __all__ = [
     "AnthropicModel",
     "AnthropicOllamaAPIModel",
     "AnthropicOllamaMCPModel",
+    "CompletionResult",
     "ComplianceError",
     "DevstralLocalMCPModel",
     "DevstralLocalModel",
     "DirectModel",
     "EchoMCPModel",
+    "ErrorType",
     "GoogleAIStudioMCPModel",
     "GoogleAIStudioModel",
     "MCPModel",
@@ -58,4 +64,14 @@ __all__ = [
     "ServerTimeoutError",
     "Session",
     "SessionError",
+    "UsageResult",
 ]
+
+
+def __getattr__(name: str) -> object:
+    """The types of results, imported when asked for: only type checkers and annotations need them."""
+    if name in ("CompletionResult", "ErrorType", "UsageResult"):
+        from mcp_models.client import completion_result
+
+        return getattr(completion_result, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

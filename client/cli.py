@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import stat
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
@@ -13,7 +13,11 @@ from mcp_models.client.errors import SessionError
 from mcp_models.client.mcp_model import MCPModel
 from mcp_models.servers import load_provider, server_modules
 from mcp_models.servers.core import MAX_TOKENS_DEFAULT, __version__
-from mcp_models.servers.core.protocol import META_DELTA
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mcp_models.client.completion_result import CompletionResult
 
 FALLBACK = "echo"
 
@@ -65,29 +69,28 @@ def complete(words: tuple[str, ...], model: str | None, as_json: bool, stream: b
     if stream and as_json:
         raise click.UsageError("--stream prints text and --json the whole result: choose one.")
     provider, prompt = _provider_and_prompt(words)
-    printed = False
-
-    def print_delta(params: dict[str, Any]) -> None:
-        nonlocal printed
-        if delta := params.get("_meta", {}).get(META_DELTA):
-            printed = True
-            click.echo(delta, nl=False)
-
     try:
         with MCPModel(provider, model, server_modules()[provider]) as server:
-            result = server.call(prompt, on_progress=print_delta if stream else None, stream=stream, **options)
+            result = _printed(server.stream(prompt, **options)) if stream else server.call(prompt, **options)
     except SessionError as error:
         _fail(str(error), EXIT_BRIDGE)
     if as_json:
         click.echo(json.dumps(result, indent=2, ensure_ascii=False))
-    elif printed:
-        click.echo()
     elif result["output"] is not None:
-        click.echo(result["output"])
+        click.echo("" if stream else result["output"])
     for warning in result.get("warnings", ()):
         click.echo(f"mcp-models: {warning}", err=True)
     if result["output"] is None:
-        _fail(result["error"], EXIT_CODES.get(result["error_type"], EXIT_OTHER))
+        _fail(str(result.get("error")), EXIT_CODES.get(str(result.get("error_type")), EXIT_OTHER))
+
+
+def _printed(pieces: Iterator[str | CompletionResult]) -> CompletionResult:
+    """Prints the text as it comes and returns the result."""
+    for piece in pieces:
+        if not isinstance(piece, str):
+            return piece
+        click.echo(piece, nl=False)
+    raise AssertionError("a stream ends with its result")
 
 
 def _provider_and_prompt(words: tuple[str, ...]) -> tuple[str, str]:

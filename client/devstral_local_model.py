@@ -9,6 +9,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from mcp_models.client.completion_result import CompletionResult
+    from mcp_models.client.connection import OnProgress
+
 MAX_TOKENS_DEFAULT = 2048
 
 
@@ -36,7 +39,9 @@ class DevstralLocalModel(DirectModel):
         max_tokens: int = MAX_TOKENS_DEFAULT,
         temperature: float | None = None,
         system: str | None = None,
+        *,
+        on_progress: OnProgress | None = None,
         **options: Any,
-    ) -> dict[str, Any]:
+    ) -> CompletionResult:
         """As `Model.call`, with a smaller default: a local model is slow."""
-        return super().call(prompt, max_tokens, temperature, system, **options)
+        return super().call(prompt, max_tokens, temperature, system, on_progress=on_progress, **options)

@@ -5,22 +5,28 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
+import time
 import weakref
 from importlib.util import find_spec
 
-from mcp_models.client.model import Model, call_arguments, result_dict
+from mcp_models.client import forks
+from mcp_models.client.environment import Environment
+from mcp_models.client.model import Model
+from mcp_models.client.pending import Pending
 from mcp_models.servers import load_provider
-from mcp_models.servers.core import MAX_TOKENS_DEFAULT
 from mcp_models.servers.core.environment import default_timeout, max_retries
 from mcp_models.servers.core.errors import ConfigurationError, MissingKeyError
+from mcp_models.servers.core.protocol import META_DELTA
 from mcp_models.servers.core.provider import missing_package
 from mcp_models.servers.core.redaction import protect, protect_environment
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
+    from concurrent.futures import Future
     from typing import Any, ClassVar
 
+    from mcp_models.client.connection import OnProgress
     from mcp_models.servers.core.provider import Provider
 
 CLOSE_SECONDS = 5.0
@@ -50,7 +56,7 @@ class DirectModel(Model):
         for name, value in given.items():
             if name.endswith(("_KEY", "_TOKEN")):
                 protect(value)
-        self._env = {**os.environ, **given}
+        self._env = Environment({**os.environ, **given})
         provider = load_provider(self.server, self._env)
         super().__init__(provider.name, model_name or "")
         try:
@@ -66,35 +72,38 @@ class DirectModel(Model):
         self._worker: list[Worker] = []  # at most one
         self._lock = threading.Lock()
         weakref.finalize(self, _close_all, self._worker)
-
-    def call(
-        self,
-        prompt: str,
-        max_tokens: int = MAX_TOKENS_DEFAULT,
-        temperature: float | None = None,
-        system: str | None = None,
-        **options: Any,
-    ) -> dict[str, Any]:
-        """As `Model.call`; any number of threads may call at once."""
-        if self.model_name:
-            options.setdefault("model", self.model_name)
-        arguments = call_arguments(prompt, max_tokens, temperature, system, options)
-        return result_dict(self._started_worker().call_tool("complete", arguments), self.provider, self.model_name)
+        forks.remember(self)
 
     def close(self) -> None:
         """Closes the connections and aborts the calls of other threads; the next call opens new ones."""
         _close_all(self._worker)
 
-    def __enter__(self) -> DirectModel:
-        return self
+    def after_fork(self) -> None:
+        """Leaves the thread and its connections to the parent; the next call has its own."""
+        self._lock = threading.Lock()
+        self._worker.clear()
 
-    def __exit__(self, *exc_info: object) -> None:
-        self.close()
+    def _begin(
+        self,
+        arguments: dict[str, Any],
+        seconds: float,  # noqa: ARG002
+        on_progress: OnProgress | None,
+        on_text: Callable[[str], None] | None,
+    ) -> Pending:
+        started = time.monotonic()
+
+        def take(text: str) -> None:
+            if on_text is not None:
+                on_text(text)
+            if on_progress is not None:
+                on_progress({"progress": time.monotonic() - started, "_meta": {META_DELTA: text}})
+
+        return self._started_worker().begin("complete", arguments, take)
 
     def _started_worker(self) -> Worker:
         with self._lock:
-            if not self._worker or self._worker[0].pid != os.getpid():  # a fork has the memory, but not the thread
-                self._worker[:] = [Worker(load_provider(self.server, self._env))]
+            if not self._worker:
+                self._worker.append(Worker(load_provider(self.server, self._env)))
             return self._worker[0]
 
 
@@ -110,35 +119,35 @@ class Worker:
 
         from mcp_models.servers.core.call import Caller
 
-        self.pid = os.getpid()
         self._provider, self._caller = provider, Caller(provider)
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name=f"{provider.name} model", daemon=True)
         self._thread.start()
 
-    def call_tool(self, name: str, arguments: dict[str, Any]) -> dict[str, Any]:
-        """A tool's result.
+    def begin(self, name: str, arguments: dict[str, Any], on_text: Callable[[str], None]) -> Pending:
+        """Begins the call of a tool.
 
-        Raises:
-            RuntimeError: The model was closed meanwhile.
+        Args:
+            name: The tool.
+            arguments: Its arguments.
+            on_text: Takes each piece of text, in the loop's thread.
         """
         import asyncio
-        from concurrent.futures import CancelledError
 
-        future = asyncio.run_coroutine_threadsafe(self._caller.call_tool(name, arguments, lambda _: None), self._loop)
-        try:
-            return future.result()
-        except CancelledError:
-            raise RuntimeError("the model was closed while it was asked") from None
-        except BaseException:
-            future.cancel()  # a KeyboardInterrupt: the provider is not to go on
-            raise
+        work = asyncio.run_coroutine_threadsafe(self._caller.call_tool(name, arguments, on_text), self._loop)
+
+        def abandon(_reason: str) -> None:
+            work.cancel()
+
+        pending = Pending(abandon, lambda seconds: RuntimeError(f"no answer within {seconds:g} s"))
+        work.add_done_callback(lambda done: _pass_on(done, pending))
+        return pending
 
     def close(self) -> None:
         """Aborts what is in flight and ends the thread, in bounded time."""
         import asyncio
 
-        if self.pid != os.getpid() or not self._thread.is_alive():
+        if not self._thread.is_alive():
             return
         closing = asyncio.run_coroutine_threadsafe(self._close(), self._loop)
         try:
@@ -160,6 +169,15 @@ class Worker:
         await asyncio.gather(*tasks, return_exceptions=True)
         await self._provider.aclose()
         await self._loop.shutdown_default_executor()
+
+
+def _pass_on(work: Future[dict[str, Any]], pending: Pending) -> None:
+    if work.cancelled():
+        pending.fail(RuntimeError("the model was closed while it was asked"))
+    elif error := work.exception():
+        pending.fail(error)
+    else:
+        pending.succeed(work.result())
 
 
 def _close_all(workers: list[Worker]) -> None:

@@ -5,36 +5,43 @@ from __future__ import annotations
 import os
 import sys
 import threading
+import weakref
+from contextlib import suppress
 from importlib import util
 
-from mcp_models.client.errors import ServerStartError
-from mcp_models.client.model import Model, call_arguments, result_dict
-from mcp_models.client.session import START_SECONDS, Session
-from mcp_models.servers.core import MAX_TOKENS_DEFAULT, TIMEOUT_DEFAULT
+from mcp_models.client import forks
+from mcp_models.client.environment import server_environment
+from mcp_models.client.errors import ServerExitedError, ServerStartError
+from mcp_models.client.model import Model
+from mcp_models.client.session import SHARING, START_SECONDS
+from mcp_models.servers.core.protocol import META_DELTA
 from mcp_models.servers.core.redaction import protect, protect_environment
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from typing import Any
 
-    from mcp_models.client.session import OnProgress
+    from mcp_models.client.connection import OnProgress
+    from mcp_models.client.pending import Pending
+    from mcp_models.client.session import Seat, Session
 
 TOOL_NAME = "complete"
-GRACE_SECONDS = 10.0
-"""How much longer than the server's own deadline the bridge waits for its answer."""
 
 
 class MCPModel(Model):
-    """A model behind an MCP server that runs as a child process.
+    """A model behind an MCP server that runs as a child process, shared with every model of the same command and environment.
 
     Args:
-        provider: The provider's name, for results.
+        provider: The provider's name, for results and for the environment: its own variables reach the server, and those of
+            other providers do not.
         model_name: The model to ask; None means the server's default.
         server_script: The server: a path to a `.py` file (absolute, or relative to the current folder, then to the
             installed servers), a module's name, or a whole command as a sequence of words.
         api_key: A key for the provider; it reaches the server by its environment only.
         tool_name: The server's tool.
+        prompt_argument: What the tool calls the prompt. Of the others, somebody else's tool is sent those that it lists.
+        env: Variables for the server beside those that it gets anyway, or instead of them.
         timeout: Seconds a call may take, unless it says otherwise; None means MCP_MODELS_TIMEOUT or 600.
         start_timeout: Seconds the server may take to start.
     """
@@ -50,66 +57,107 @@ class MCPModel(Model):
         api_key: str | None = None,
         *,
         tool_name: str = TOOL_NAME,
+        prompt_argument: str = "prompt",
+        env: Mapping[str, str] | None = None,
         timeout: float | None = None,
         start_timeout: float = START_SECONDS,
     ) -> None:
-        super().__init__(provider, model_name or "")
-        self._tool_name, self._timeout = tool_name, timeout
+        super().__init__(provider, model_name or "", timeout)
+        self._tool_name, self._prompt_argument, self._start_timeout = tool_name, prompt_argument, start_timeout
         protect_environment()
-        env = None
+        given = dict(env or {})
         if api_key is not None:
-            protect(api_key)
-            env = {**os.environ, self.api_key_variable or f"{provider.upper().replace('-', '_')}_API_KEY": api_key}
-        command = server_command(server_script)
-        if command[-1].startswith("mcp_models.servers."):
-            command.append("--warm")  # a server of ours: its SDK is imported while the first call is on its way
-        self.session = Session(command, env=env, start_timeout=start_timeout)
+            given[self.api_key_variable or f"{provider.upper().replace('-', '_')}_API_KEY"] = api_key
+        for name, value in given.items():
+            if name.upper().endswith(("_KEY", "_TOKEN", "_SECRET", "_PASSWORD")):
+                protect(value)
+        self._command = server_command(server_script)
+        self._is_ours = self._command[-1].startswith("mcp_models.servers.")
+        if self._is_ours:
+            self._command.append("--warm")  # its SDK is imported while the first call is on its way
+        self._env = server_environment(provider, given)
+        self._in_flight: set[Pending] = set()
+        self._seats: list[Seat] = []  # at most one
+        self._lock = threading.Lock()
+        weakref.finalize(self, _leave_all, self._seats)
+        forks.remember(self)
+
+    @property
+    def session(self) -> Session:
+        """The session with the server; asking for it makes this model one of its users."""
+        with self._lock:
+            if not self._seats:
+                self._seats.append(SHARING.join(self._command, self._env, self._start_timeout))
+            return self._seats[0].session
 
     def start(self) -> None:
         """Starts the server now rather than with the first call."""
         self.session.start()
 
     def close(self) -> None:
-        """Ends the server; the next call starts it again."""
-        self.session.close()
+        """Ends this model's calls, and the server if no other model uses it; the next call starts it again."""
+        for pending in list(self._in_flight):
+            pending.stop(ServerExitedError("the model was closed"))
+        _leave_all(self._seats)
 
-    def __enter__(self) -> MCPModel:
-        self.start()
-        return self
+    def after_fork(self) -> None:
+        """Frees the lock, which a thread of the parent may have held, and forgets the parent's calls."""
+        self._lock = threading.Lock()
+        self._in_flight = set()
 
-    def __exit__(self, *exc_info: object) -> None:
-        self.close()
+    def __getstate__(self) -> dict[str, Any]:
+        """What a copy in another process needs: all but the server of this one."""
+        state = dict(self.__dict__)
+        for name in ("_in_flight", "_seats", "_lock"):
+            del state[name]
+        return state
 
-    def call(
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._in_flight, self._seats, self._lock = set(), [], threading.Lock()
+        weakref.finalize(self, _leave_all, self._seats)
+        forks.remember(self)
+
+    def _begin(
         self,
-        prompt: str,
-        max_tokens: int = MAX_TOKENS_DEFAULT,
-        temperature: float | None = None,
-        system: str | None = None,
-        *,
-        on_progress: OnProgress | None = None,
-        stream: bool = False,
-        **options: Any,
-    ) -> dict[str, Any]:
-        """As `Model.call`.
+        arguments: dict[str, Any],
+        seconds: float,
+        on_progress: OnProgress | None,
+        on_text: Callable[[str], None] | None,
+    ) -> Pending:
+        session = self.session
+        sent, dropped = self._named(arguments, session)
+        if on_text is not None:
+            on_progress = _text_of(on_text)
+        pending = session.begin(self._tool_name, sent, timeout=seconds, on_progress=on_progress, stream=on_text is not None)
+        pending.dropped = dropped
+        self._in_flight.add(pending)
+        pending.future.add_done_callback(lambda _: self._in_flight.discard(pending))
+        return pending
 
-        Args:
-            prompt: What to ask.
-            max_tokens: The most tokens the answer may have.
-            temperature: Sampling temperature.
-            system: Instructions that precede the prompt.
-            on_progress: Takes the `params` of each MCP progress notification, in another thread.
-            stream: Whether those carry the text as it comes, in `_meta["mcp-models/delta"]`.
-            options: Any other argument of the tool.
-        """
-        if self.model_name:
-            options.setdefault("model", self.model_name)
-        if self._timeout is not None:
-            options.setdefault("timeout", self._timeout)
-        arguments = call_arguments(prompt, max_tokens, temperature, system, options)
-        timeout = _seconds(options.get("timeout")) + GRACE_SECONDS
-        result = self.session.call_tool(self._tool_name, arguments, timeout=timeout, on_progress=on_progress, stream=stream)
-        return result_dict(result, self.provider, self.model_name)
+    def _named(self, arguments: dict[str, Any], session: Session) -> tuple[dict[str, Any], list[str]]:
+        """The arguments as the tool knows them, and those that it does not know."""
+        known = None if self._is_ours else session.parameters(self._tool_name)
+        named = {self._prompt_argument if name == "prompt" else name: value for name, value in arguments.items()}
+        if known is None:
+            return named, []
+        return {name: value for name, value in named.items() if name in known}, [name for name in named if name not in known]
+
+
+def _leave_all(seats: list[Seat]) -> None:
+    with suppress(IndexError):
+        while True:
+            SHARING.leave(seats.pop())
+
+
+def _text_of(on_text: Callable[[str], None]) -> OnProgress:
+    def take(params: dict[str, Any]) -> None:
+        meta = params.get("_meta")
+        text = meta.get(META_DELTA) if isinstance(meta, dict) else None
+        if isinstance(text, str):
+            on_text(text)
+
+    return take
 
 
 def server_command(server_script: str | os.PathLike[str] | Sequence[str]) -> list[str]:
@@ -138,15 +186,3 @@ def _installed_folders() -> list[str]:
     spec = util.find_spec("mcp_models.servers")
     folders = list(spec.submodule_search_locations or ()) if spec else []
     return [candidate for folder in folders for candidate in (folder, os.path.dirname(folder))]
-
-
-def _seconds(timeout: object) -> float:
-    """A call's own deadline; the server will say what is wrong with one that makes no sense."""
-    for candidate in (timeout, os.environ.get("MCP_MODELS_TIMEOUT")):
-        try:
-            seconds = float(candidate)  # type: ignore[arg-type]
-        except (TypeError, ValueError, OverflowError):
-            continue
-        if 0 < seconds < threading.TIMEOUT_MAX - GRACE_SECONDS:
-            return seconds
-    return TIMEOUT_DEFAULT

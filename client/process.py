@@ -135,6 +135,13 @@ class ServerProcess:
             if thread is not threading.current_thread():
                 thread.join(SETTLE_SECONDS)
 
+    def disown(self) -> None:
+        """Closes this process's copies of the pipes after a fork, and does nothing else to the server."""
+        for pipe in (self._stdin, self._stdout, self._stderr):
+            with contextlib.suppress(OSError):
+                pipe.close()
+        self._process.returncode = 0  # so that nothing here waits for the child of another process
+
     def _close_stdin(self, timeout: float) -> None:
         if self._write_lock.acquire(timeout=timeout):  # else a writer is stuck, and killing the process frees it
             with contextlib.suppress(OSError):

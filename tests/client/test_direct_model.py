@@ -144,9 +144,9 @@ def test_a_server_that_is_not_there_is_a_result() -> None:
     with DevstralLocalModel(endpoint="http://127.0.0.1:9") as model:
         result = model.call("x")
     assert (result["output"], result["error_type"]) == (None, "connection")
-    assert "llama.cpp server not responding" in result["error"]
+    assert "llama.cpp server not responding" in str(result["error"])
     with OllamaModel("m", host="127.0.0.1:9") as ollama:
-        assert "ollama serve" in ollama.call("x")["error"]
+        assert "ollama serve" in str(ollama.call("x")["error"])
 
 
 def test_many_threads_at_once_and_nothing_left() -> None:

@@ -22,7 +22,7 @@ from mcp_models.client import (
     ServerStartError,
 )
 from mcp_models.client.mcp_model import server_command
-from mcp_models.client.model import result_dict
+from mcp_models.client.result import result_dict
 from tests.fakes.ollama import FakeOllama
 from tests.fakes.openai import TEXT, FakeOpenAI
 
@@ -58,7 +58,7 @@ def test_a_providers_failure_is_a_result() -> None:
         result = model.call("x")
     assert set(result) == FAILURE_KEYS
     assert (result["output"], result["error_type"], result["retryable"]) == (None, "rate_limit", True)
-    assert result["error"].startswith("Echo: ")
+    assert str(result["error"]).startswith("Echo: ")
     json.dumps(result)
 
 
@@ -80,7 +80,7 @@ def test_an_unknown_option_is_an_error_that_names_it() -> None:
     with EchoMCPModel() as model:
         result = model.call("x", top_k=5)
     assert result["error_type"] == "invalid_request"
-    assert "top_k" in result["error"]
+    assert "top_k" in str(result["error"])
 
 
 def test_a_key_reaches_the_server_by_its_environment_only(openai: FakeOpenAI, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from mcp_models.client.model import result_dict
+from mcp_models.client.result import result_dict
 from mcp_models.servers import load_provider
 from mcp_models.servers.core.call import Caller
 from tests.fakes import FAKES

@@ -1,0 +1,49 @@
+"""Owns what a server process gets of this one's environment: what it needs, and no other provider's keys."""
+
+from __future__ import annotations
+
+import os
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+# Where a provider's variables do not simply begin with its name.
+_PREFIXES = {
+    "anthropic_ollama": ("ANTHROPIC_BASE_URL", "ANTHROPIC_AUTH_TOKEN"),
+    "devstral_local": ("DEVSTRAL_",),
+    "google_ai_studio": ("GOOGLE_", "GEMINI_"),
+    "openai": ("OPENAI_", "CODEX_"),
+}
+
+# Of every program: where things lie, the language, the network, and what Python, Node and Windows need to start.
+_COMMON = """
+    PATH HOME USER LOGNAME SHELL LANG LANGUAGE TZ TERM TMPDIR TEMP TMP NO_COLOR
+    HTTP_PROXY HTTPS_PROXY ALL_PROXY NO_PROXY
+    SSL_CERT_FILE SSL_CERT_DIR REQUESTS_CA_BUNDLE CURL_CA_BUNDLE NODE_EXTRA_CA_CERTS SSLKEYLOGFILE
+    VIRTUAL_ENV LD_LIBRARY_PATH DYLD_LIBRARY_PATH NODE_PATH MODEL_DEFAULT
+    SYSTEMROOT SYSTEMDRIVE WINDIR COMSPEC PATHEXT USERNAME USERPROFILE HOMEDRIVE HOMEPATH APPDATA LOCALAPPDATA
+    PROGRAMDATA PROGRAMFILES PROGRAMFILES(X86) PROGRAMW6432 NUMBER_OF_PROCESSORS PROCESSOR_ARCHITECTURE
+"""
+_COMMON_PREFIXES = ("LC_", "XDG_", "PYTHON", "MCP_MODELS_")
+
+
+class Environment(dict[str, str]):
+    """Variables, whose values no `repr` shows."""
+
+    def __repr__(self) -> str:
+        return f"Environment({', '.join(self)})"
+
+
+def server_environment(provider: str, env: Mapping[str, str] | None = None) -> Environment:
+    """The environment of a provider's server.
+
+    Args:
+        provider: The provider's name, whose own variables are passed on: for `mistral`, those that begin with `MISTRAL_`.
+        env: Variables beside these, or instead of them.
+    """
+    name = provider.replace("-", "_")
+    prefixes = _COMMON_PREFIXES + _PREFIXES.get(name.lower(), (f"{name.upper()}_",))
+    common = _COMMON.split()
+    passed = {key: value for key, value in os.environ.items() if key.upper() in common or key.upper().startswith(prefixes)}
+    return Environment({**passed, **(env or {})})
