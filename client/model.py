@@ -102,7 +102,7 @@ class Model:
         try:
             stream.feed.end_with(pending.future)
             while not stream.ended:
-                item = pending.wait_for(stream.feed.next(), stream.remaining())
+                item = pending.wait_for(stream.feed.next(), stream.remaining(), question.seconds)
                 yield from stream.shown(item, lambda result: self._result(result, pending))
         finally:
             pending.leave()
@@ -122,7 +122,7 @@ class Model:
         try:
             stream.feed.end_with(pending.future)
             while not stream.ended:
-                item = await pending.await_for(stream.feed.next(), stream.remaining())
+                item = await pending.await_for(stream.feed.next(), stream.remaining(), question.seconds)
                 for shown in stream.shown(item, lambda result: self._result(result, pending)):
                     yield shown
         finally:

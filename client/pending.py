@@ -41,24 +41,30 @@ class Pending:
         Raises:
             BaseException: What it failed with; the error of `late`; whatever interrupted the wait. The work has stopped then.
         """
-        return self.wait_for(self.future, timeout)
+        return self.wait_for(self.future, timeout, timeout)
 
     async def await_(self, timeout: float) -> dict[str, Any]:
         """As `wait`, in a coroutine."""
-        return await self.await_for(self.future, timeout)
+        return await self.await_for(self.future, timeout, timeout)
 
-    def wait_for(self, future: Future[T], timeout: float) -> T:
-        """As `wait`, for a future that depends on the same work."""
+    def wait_for(self, future: Future[T], timeout: float, allowed: float) -> T:
+        """As `wait`, for a future that depends on the same work.
+
+        Args:
+            future: What to wait for.
+            timeout: The seconds that are left.
+            allowed: The seconds that there were, for the words of the error.
+        """
         try:
             return future.result(_bounded(timeout))
         except BaseException as error:
             if future.done():  # that was its own outcome
                 raise
-            late, reason = self._interrupted(error, timeout)
+            late, reason = self._interrupted(error, allowed)
             self._abandon(reason)
             raise late from None
 
-    async def await_for(self, future: Future[T], timeout: float) -> T:
+    async def await_for(self, future: Future[T], timeout: float, allowed: float) -> T:
         """As `wait_for`, in a coroutine."""
         import asyncio
 
@@ -68,7 +74,7 @@ class Pending:
         except BaseException as error:
             if future.done() and not isinstance(error, asyncio.CancelledError):
                 raise
-            late, reason = self._interrupted(error, timeout)
+            late, reason = self._interrupted(error, allowed)
             asyncio.get_running_loop().run_in_executor(None, self._abandon, reason)  # it may have to wait for a full pipe
             raise late from None
 
@@ -92,8 +98,8 @@ class Pending:
         if not self.future.done():
             self.stop(RuntimeError("nobody waits for it any more"), "abandoned")
 
-    def _interrupted(self, error: BaseException, timeout: float) -> tuple[BaseException, str]:
-        late = self._late(timeout) if isinstance(error, TimeoutError) else error
+    def _interrupted(self, error: BaseException, allowed: float) -> tuple[BaseException, str]:
+        late = self._late(allowed) if isinstance(error, TimeoutError) else error
         self.fail(late)
         return late, "timeout" if late is not error else "abandoned"
 

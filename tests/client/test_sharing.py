@@ -1,0 +1,98 @@
+"""Models of the same command and environment share one server process, which goes with its last user."""
+
+from __future__ import annotations
+
+import gc
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mcp_models.client import EchoMCPModel, MCPModel, ServerExitedError
+from mcp_models.client.session import SHARING
+from tests.peer import wait_until
+
+
+def pid(model: MCPModel) -> int:
+    return model.session._current[0]._process.pid
+
+
+def gone(number: int) -> bool:
+    return not Path(f"/proc/{number}").exists()
+
+
+def test_two_models_share_a_server_until_both_have_left() -> None:
+    one, other = EchoMCPModel("echo"), EchoMCPModel("echo-slow-0.1")
+    assert (one.call("a")["output"], other.call("b")["output"]) == ("a", "b")
+    server = pid(one)
+    assert pid(other) == server
+    one.close()
+    assert not gone(server)
+    assert other.call("c")["output"] == "c"
+    other.close()
+    wait_until(lambda: gone(server), 3)
+    assert SHARING._sessions == {}
+
+
+def test_a_model_that_was_closed_can_be_used_again() -> None:
+    with EchoMCPModel() as model:
+        model.call("a")
+        model.close()
+        assert model.call("b")["output"] == "b"
+
+
+def test_another_environment_has_another_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    with EchoMCPModel() as one, EchoMCPModel(env={"MODEL_DEFAULT": "echo-empty"}) as other:
+        assert pid(one) != pid(other)
+        assert other.call("x")["error_type"] == "empty_output"
+        monkeypatch.setenv("MODEL_DEFAULT", "echo")
+        with EchoMCPModel() as third:
+            assert pid(third) not in (pid(one), pid(other))
+
+
+def test_a_server_that_crashed_is_started_again_for_all_its_users() -> None:
+    with EchoMCPModel() as one, EchoMCPModel() as other:
+        before = pid(one)
+        os.kill(before, signal.SIGKILL)
+        wait_until(lambda: gone(before), 3)
+        assert other.call("x")["output"] == one.call("x")["output"] == "x"
+        assert pid(one) == pid(other) != before
+
+
+def test_a_model_that_nobody_closes_gives_its_seat_up() -> None:
+    model = EchoMCPModel()
+    model.call("x")
+    server = pid(model)
+    del model
+    gc.collect()
+    wait_until(lambda: gone(server), 3)
+    assert SHARING._sessions == {}
+
+
+def test_closing_one_model_ends_its_own_calls_and_not_the_others() -> None:
+    import threading
+
+    one, other = EchoMCPModel("echo-slow-30"), EchoMCPModel("echo-slow-0.5")
+    failures: list[Any] = []
+
+    def wait() -> None:
+        try:
+            one.call("x")
+        except ServerExitedError as error:
+            failures.append(error)
+
+    thread = threading.Thread(target=wait)
+    thread.start()
+    wait_until(lambda: one._in_flight)
+    answer: list[Any] = []
+    asking = threading.Thread(target=lambda: answer.append(other.call("y")))
+    asking.start()
+    wait_until(lambda: other._in_flight)
+    one.close()
+    thread.join(2)
+    asking.join(3)
+    assert "the model was closed" in str(failures[0])
+    assert answer[0]["output"] == "y"
+    other.close()

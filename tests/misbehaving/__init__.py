@@ -1,0 +1,1 @@
+"""One server a file, each with one fault. They are started as programs: `python tests/misbehaving/exits_at_once.py`."""

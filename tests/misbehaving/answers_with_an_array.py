@@ -1,0 +1,7 @@
+"""Answers with JSON that is no message."""
+
+from speaking import asked, serve, write
+
+asked()
+write("[]")
+serve()

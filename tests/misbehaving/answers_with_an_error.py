@@ -1,0 +1,8 @@
+"""Answers with an error of the protocol."""
+
+from speaking import asked, read, refuse
+
+request = asked()
+while True:
+    refuse(request, -32602, "no such tool")
+    request = read()

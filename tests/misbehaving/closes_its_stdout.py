@@ -1,0 +1,10 @@
+"""Closes its stdout and lives on."""
+
+import os
+import time
+
+from speaking import asked
+
+asked()
+os.close(1)
+time.sleep(60)

@@ -1,0 +1,9 @@
+"""Has a segmentation fault in the middle of a call."""
+
+import os
+import signal
+
+from speaking import asked
+
+asked()
+os.kill(os.getpid(), signal.SIGSEGV)

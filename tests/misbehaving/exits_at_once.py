@@ -1,0 +1,5 @@
+"""Exits without a word."""
+
+import sys
+
+sys.exit(3)

@@ -1,0 +1,8 @@
+"""Exits in the middle of a call."""
+
+import sys
+
+from speaking import asked
+
+asked()
+sys.exit(5)

@@ -1,0 +1,16 @@
+"""Writes to stderr without end, and answers."""
+
+import sys
+import threading
+
+from speaking import serve, shake_hands
+
+
+def fill():
+    while True:
+        sys.stderr.write("noise " * 1000)
+
+
+threading.Thread(target=fill, daemon=True).start()
+shake_hands()
+serve()

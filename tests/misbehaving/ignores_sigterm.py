@@ -1,0 +1,11 @@
+"""Answers, and lives on whatever it is told but SIGKILL."""
+
+import signal
+import time
+
+from speaking import answer, asked
+
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+answer(asked())
+while True:
+    time.sleep(60)

@@ -1,0 +1,7 @@
+"""Never answers a call."""
+
+from speaking import asked, read
+
+asked()
+while True:
+    read()

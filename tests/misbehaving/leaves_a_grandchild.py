@@ -1,0 +1,11 @@
+"""Exits while a grandchild holds its stdout open."""
+
+import os
+import time
+
+from speaking import asked
+
+asked()
+if os.fork() == 0:
+    time.sleep(60)
+os._exit(6)

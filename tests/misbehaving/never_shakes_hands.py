@@ -1,0 +1,6 @@
+"""Reads, and never answers."""
+
+from speaking import read
+
+while True:
+    read()

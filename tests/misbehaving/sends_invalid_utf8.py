@@ -1,0 +1,7 @@
+"""Answers with a byte that is no UTF-8."""
+
+from speaking import asked, raw, serve
+
+request = asked()
+raw(b"""{"jsonrpc":"2.0","id":%d,"result":{"content":[{"type":"text","text":"a\xffb"}]}}\n""" % request["id"])
+serve()
