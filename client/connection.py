@@ -111,8 +111,10 @@ class Connection:
             params = {**params, "_meta": meta}
         try:
             self._send({"jsonrpc": "2.0", "id": request_id, "method": method, "params": params}, min(timeout, WRITE_SECONDS))
-        except BaseException:
+        except BaseException as error:
             self._forget(request_id)
+            if isinstance(error, ServerExitedError):
+                self._fail(error)
             raise
         return pending
 

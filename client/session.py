@@ -12,7 +12,7 @@ from contextlib import suppress
 
 from mcp_models.client import forks
 from mcp_models.client.connection import Connection
-from mcp_models.client.errors import SessionError
+from mcp_models.client.errors import ServerExitedError, SessionError
 from mcp_models.client.pending import begun
 from mcp_models.servers.core.protocol import META_STREAM
 
@@ -112,7 +112,11 @@ class Session:
         params: dict[str, Any] = {"name": name, "arguments": dict(arguments)}
         if stream:
             params["_meta"] = {META_STREAM: True}
-        return self._connect().request("tools/call", params, timeout, on_progress)
+        connection = self._connect()
+        try:
+            return connection.request("tools/call", params, timeout, on_progress)
+        except ServerExitedError:  # it went since the last call and has not seen this one
+            return self._connect().request("tools/call", params, timeout, on_progress)
 
     def list_tools(self, timeout: float = START_SECONDS) -> list[dict[str, Any]]:
         """The server's tools."""

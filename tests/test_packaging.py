@@ -43,6 +43,54 @@ def test_the_wheels_only_top_level_name_is_mcp_models(wheel: Path) -> None:
         assert f"mcp_models/{needed}" in names
 
 
+USER = """
+import asyncio
+from mcp_models.client import CompletionResult, EchoMCPModel, MCPModel, Model, SessionError
+
+
+def ask(model: Model, prompt: str) -> str:
+    result: CompletionResult = model.call(prompt, temperature=0, timeout=5)
+    if result["output"] is None:
+        return f"{result.get('error_type')}: {result.get('error')}"
+    return f"{result['output']} ({result['tokens_used']} tokens, {result['usage']['output_tokens']} out)"
+
+
+async def main() -> None:
+    async with EchoMCPModel("echo") as model:
+        print(ask(model, "a"), (await model.acall("b"))["output"])
+        async for item in model.astream("c"):
+            print(item if isinstance(item, str) else item["model"])
+    with MCPModel("other", None, ["server"], api_key="k", env={"A": "b"}) as other:
+        try:
+            other.start()
+        except SessionError as error:
+            print(error.exit_code, error.stderr)
+    reveal_type(model.call("x")["stop_reason"])
+
+
+asyncio.run(main())
+"""
+
+
+def test_a_users_code_passes_a_strict_type_check(wheel: Path, tmp_path: Path) -> None:
+    """With `py.typed`, and no part of the package seen as `Any`."""
+    zipfile.ZipFile(wheel).extractall(tmp_path / "installed")
+    (tmp_path / "user.py").write_text(USER)
+    command = [
+        sys.executable,
+        "-m",
+        "mypy",
+        "--strict",
+        "--cache-dir",
+        str(tmp_path / "cache"),
+        "user.py",
+    ]
+    environment = network_environment(MYPYPATH=str(tmp_path / "installed"))
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=100)
+    assert "Literal['end_turn']" in done.stdout
+    assert "Success" in done.stdout, done.stdout
+
+
 def test_every_server_has_its_console_script() -> None:
     scripts = PROJECT["project"]["scripts"]
     for name in SERVERS:

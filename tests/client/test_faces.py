@@ -22,6 +22,8 @@ from tests.client.left_over import Counts, counts
 from tests.fakes.openai import FakeOpenAI
 from tests.peer import wait_until
 
+BOTH_WAYS: list[Any] = [OpenAIMCPModel, OpenAIModel]
+
 
 @pytest.fixture(autouse=True)
 def nothing_left() -> Iterator[Counts]:
@@ -37,7 +39,7 @@ def slow(fake: FakeOpenAI, pause: float = 0.05) -> None:
     fake.script(stream(fake.ticks(), pause=pause))
 
 
-@pytest.fixture(params=[OpenAIMCPModel, OpenAIModel])
+@pytest.fixture(params=BOTH_WAYS)
 def model(request: pytest.FixtureRequest, openai: FakeOpenAI) -> Iterator[Model]:
     """The same provider behind MCP and in this process."""
     with request.param("gpt-x") as model:
@@ -132,11 +134,11 @@ def test_progress_of_a_call() -> None:
 
 def test_the_timeout_of_a_model_and_of_a_call(openai: FakeOpenAI) -> None:
     with OpenAIMCPModel("gpt-x", timeout=0.3) as model:
-        for options in ({}, {"timeout": 0.4}):
+        for own in (None, 0.4):
             slow(openai)
-            result = model.call("Hello?", **options)
+            result = model.call("Hello?") if own is None else model.call("Hello?", timeout=own)
             assert (result["output"], result["error_type"]) == (None, "timeout")
-            assert f"{options.get('timeout', 0.3)} s" in str(result["error"])
+            assert f"{own or 0.3} s" in str(result["error"])
 
 
 WORKERS = """

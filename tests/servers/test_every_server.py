@@ -18,6 +18,7 @@ from mcp_models.servers import load_provider, server_modules
 from mcp_models.servers.core.completion import Completion
 from mcp_models.servers.core.tools import tools
 from tests.fakes import FAKES
+from tests.peer import Peer, request
 
 SNAPSHOTS = Path(__file__).parent.parent / "snapshots"
 
@@ -41,6 +42,20 @@ def provider(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) ->
         for name, value in {**fake.environment(), "MODEL_DEFAULT": fake.model}.items():
             monkeypatch.setenv(name, value)
         yield str(request.param)
+
+
+def test_a_plain_client_of_2024_reads_one_line_a_request(provider: str) -> None:
+    """As Hillstar's: no `initialized`, the tool's other name, and whatever is on the next line is the answer."""
+    with Peer(provider) as server:
+        offer = {"protocolVersion": "2024-11-05", "capabilities": {}, "clientInfo": {"name": "plain", "version": "1"}}
+        assert server.ask(request(1, "initialize", offer))["result"]["protocolVersion"] == "2024-11-05"
+        model = os.environ.get("MODEL_DEFAULT", "echo")
+        for number in (2, 3):
+            arguments = {"prompt": "Hello?", "model": model}
+            answer = server.ask(request(number, "tools/call", {"name": "execute_task", "arguments": arguments}))
+            assert answer["id"] == number
+            assert answer["result"]["content"][0]["text"].strip()
+            assert answer["result"]["isError"] is False
 
 
 @pytest.mark.parametrize("mode", ["auto", "legacy", "2026-07-28"])

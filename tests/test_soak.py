@@ -1,0 +1,17 @@
+"""The soak of the bridge, short: its own answer or the documented exception, and nothing left."""
+
+from __future__ import annotations
+
+from tests.client.left_over import counts
+from tests.peer import wait_until
+from tests.soak import soak
+
+
+def test_calls_from_many_threads_while_the_server_is_killed_again_and_again() -> None:
+    before = counts()
+    outcomes, kills = soak(3000, 8, 0.1)
+    assert set(outcomes) <= {"its own answer", "ServerExitedError"}
+    assert outcomes["its own answer"] > 2000
+    assert kills > 0
+    assert outcomes["ServerExitedError"] <= kills * 8  # those in flight, and no other
+    wait_until(lambda: counts() == before, 5)
