@@ -37,7 +37,7 @@ class OpenAI(OpenAIAPI):
 
     def __init__(self, env: Environment | None = None) -> None:
         super().__init__(env)
-        self._codex: Codex | None = None
+        self._codex: dict[tuple[str, str], Codex] = {}
 
     def check(self) -> None:
         """Checks that there is a login or a key.
@@ -62,7 +62,7 @@ class OpenAI(OpenAIAPI):
             super().warm()
         else:
             with contextlib.suppress(errors.ConfigurationError):
-                self._through_codex().prepare(login)
+                self._through_codex(login).prepare(login)
 
     async def complete(self, request: CompletionRequest, on_text: OnText) -> Completion:
         """One streamed response, on the login if there is one and it may be used."""
@@ -79,13 +79,13 @@ class OpenAI(OpenAIAPI):
             on_text(text)
 
         try:
-            return await self._through_codex().complete(login, request, count)
+            return await self._through_codex(login).complete(login, request, count)
         except NoLoginError as error:
             return await self._complete_on_key(request, on_text, error.message)
         except _REFUSALS as error:
             if not self._may_fall_back(error, texts):
                 raise
-            completion = await super().complete(request, on_text)
+            completion = await super().complete(_for_key(request, self.default_model), on_text)
             completion.warnings.append(
                 f"the ChatGPT login was refused, so OPENAI_API_KEY answered, which costs money per token: {error.message}"
             )
@@ -97,12 +97,12 @@ class OpenAI(OpenAIAPI):
         if login is None:
             self._check_key(why_not)
             return await super().list_models()
-        return await self._through_codex().list_models(login)
+        return await self._through_codex(login).list_models(login)
 
     async def aclose(self) -> None:
         await super().aclose()
-        if self._codex is not None:
-            await self._codex.aclose()
+        for codex in self._codex.values():
+            await codex.aclose()
 
     def _wants_login(self) -> bool:
         return environment.flag(self.env, MODE_VARIABLE)
@@ -118,17 +118,16 @@ class OpenAI(OpenAIAPI):
         except login.NoLoginError as error:
             return None, error.message
 
-    def _through_codex(self) -> Codex:
+    def _through_codex(self, login: Login) -> Codex:
+        """The codex of a login, with a private home of its own: one that is linked elsewhere would save to the wrong place."""
         from mcp_models.servers.codex import Codex
 
         with self._connecting:
-            if self._codex is None:
-                self._codex = Codex(self.env)
-            return self._codex
+            return self._codex.setdefault((login.path, login.account), Codex(self.env))
 
     async def _complete_on_key(self, request: CompletionRequest, on_text: OnText, why_not: str) -> Completion:
         self._check_key(why_not)
-        completion = await super().complete(request, on_text)
+        completion = await super().complete(_for_key(request, self.default_model), on_text)
         if why_not:
             completion.warnings.append(f"OPENAI_API_KEY answered, which costs money per token: {why_not}")
         return completion
@@ -143,12 +142,19 @@ class OpenAI(OpenAIAPI):
 
     def _may_fall_back(self, error: errors.CompletionError, texts: int) -> bool:
         """Whether the key may answer for a refused login: only if asked for, as it spends money, and before any text."""
-        if texts:
+        if texts or not self.env.get("OPENAI_API_KEY", "").strip():
             return False
-        if not environment.flag(self.env, FALLBACK_VARIABLE):
-            error.add(f"{FALLBACK_VARIABLE}=true would let OPENAI_API_KEY answer instead, at its price per token.")
-            return False
-        return bool(self.env.get("OPENAI_API_KEY", "").strip())
+        if environment.flag(self.env, FALLBACK_VARIABLE):
+            return True
+        error.add(f"{FALLBACK_VARIABLE}=true would let OPENAI_API_KEY answer instead, at its price per token.")
+        return False
+
+
+def _for_key(request: CompletionRequest, default: str) -> CompletionRequest:
+    """The request with the API's default model, if its own is the login's: the very same string was not given by a caller."""
+    from msgspec.structs import replace
+
+    return replace(request, model=default) if request.model is LOGIN_MODEL else request
 
 
 def main() -> None:

@@ -9,6 +9,7 @@ request -> turn.py -> app_server.py (a kept process) or exec.py (one a turn) -> 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -16,14 +17,14 @@ from mcp_models.servers.codex import program
 from mcp_models.servers.codex.app_server import AppServerEngine
 from mcp_models.servers.codex.exec import ExecEngine
 from mcp_models.servers.codex.home import Home
-from mcp_models.servers.codex.login import Login, NoLoginError, Turnstile, check_writable
+from mcp_models.servers.codex.login import Login, NoLoginError, Turnstile, check_writable, token_of
 from mcp_models.servers.codex.turn import turn_of
 from mcp_models.servers.core import errors
 from mcp_models.servers.core.catalogue import ModelInfo
 from mcp_models.servers.core.completion import Completion
 
 if TYPE_CHECKING:
-    from mcp_models.servers.codex.turn import Engine
+    from mcp_models.servers.codex.turn import Engine, Outcome, Turn
     from mcp_models.servers.core.completion import CompletionRequest
     from mcp_models.servers.core.environment import Environment
     from mcp_models.servers.core.provider import OnText
@@ -36,8 +37,12 @@ DEFAULT_ENGINE = "app-server"
 LACKING = ("temperature", "top_p", "stop", "seed")
 
 
+RENEWAL_SECONDS = 15.0
+"""How long a run that may be renewing the login goes on although nobody waits for it any more."""
+
+
 class Codex:
-    """OpenAI's models through codex.
+    """OpenAI's models through codex, on one login.
 
     Args:
         env: The server's environment.
@@ -49,9 +54,10 @@ class Codex:
         self._home: Home | None = None
         self._program = ""
         self._models: list[dict[str, Any]] = []
-        self._checked: tuple[str, str] | None = None
+        self._checked = False
         self._engine: Engine | None = None
         self._turnstile = Turnstile()
+        self._stopping: set[asyncio.Future[None]] = set()
 
     def prepare(self, login: Login) -> None:
         """Makes ready for a login what needs no network: the program, its private home, its own view of the login; blocking.
@@ -73,10 +79,10 @@ class Codex:
                     home.close()
                     raise
                 self._home = home
-            if self._checked != (login.path, login.account):
+            if not self._checked:
                 self._home.link(login)
                 self._check_status(self._home, login)
-                self._checked = (login.path, login.account)
+                self._checked = True
 
     async def complete(self, login: Login, request: CompletionRequest, on_text: OnText) -> Completion:
         """One completion.
@@ -87,8 +93,12 @@ class Codex:
         """
         await asyncio.to_thread(self.prepare, login)
         self._check_effort(request)
-        async with self._turnstile.through(login) as accepted:
-            outcome = await self._the_engine().run(turn_of(request), login, on_text, accepted)
+        work = asyncio.ensure_future(self._run(turn_of(request), login, on_text))
+        try:
+            outcome = await asyncio.shield(work)
+        except asyncio.CancelledError:
+            self._stop(work, login)
+            raise
         model = outcome.model or request.model or ""
         return Completion(
             text=outcome.text,
@@ -102,6 +112,19 @@ class Codex:
             dropped_params=["max_tokens", *(name for name in LACKING if getattr(request, name) is not None)],
             warnings=outcome.warnings,
         )
+
+    async def _run(self, turn: Turn, login: Login, on_text: OnText) -> Outcome:
+        async with self._turnstile.through(login) as accepted:
+            return await self._the_engine().run(turn, login, on_text, accepted)
+
+    def _stop(self, work: asyncio.Future[Outcome], login: Login) -> None:
+        """Stops a run whose caller has gone: at once, unless it may be renewing the login, which would be lost half-way."""
+        if login.expires_soon():
+            stopping = asyncio.ensure_future(_stop_after_renewal(work, login))
+            self._stopping.add(stopping)
+            stopping.add_done_callback(self._stopping.discard)
+        else:
+            work.cancel()
 
     async def list_models(self, login: Login) -> list[ModelInfo]:
         """The models that codex offers.
@@ -143,3 +166,12 @@ class Codex:
         levels = [level["effort"] for level in known.get("supported_reasoning_levels") or []]
         if effort is not None and levels and effort not in levels:
             raise errors.InvalidRequestError(f"reasoning_effort: {request.model} takes {', '.join(levels)}; got {effort!r}")
+
+
+async def _stop_after_renewal(work: asyncio.Future[Outcome], login: Login) -> None:
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(RENEWAL_SECONDS):
+            while not work.done() and token_of(login) == login.token:
+                await asyncio.wait([work], timeout=0.1)
+    work.cancel()
+    await asyncio.gather(work, return_exceptions=True)

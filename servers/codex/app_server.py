@@ -9,7 +9,9 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
+import sys
 import time
+import traceback
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +29,7 @@ MAX_TURNS = 200
 
 MAX_AGE = 3600.0
 IDLE_SECONDS = 300.0
-"""Seconds without a turn after which its 160 MB are given back."""
+"""Seconds without a turn after which its memory, 136 MB and more, is given back."""
 
 ANSWER_SECONDS = 30.0
 INTERRUPT_SECONDS = 2.0
@@ -47,11 +49,12 @@ class AppServerEngine:
         self._program, self._home = program, home
         self._current: AppServer | None = None
         self._starting = asyncio.Lock()
+        self._retired: set[AppServer] = set()
         self._idle: asyncio.TimerHandle | None = None
 
     async def run(self, turn: Turn, login: Login, on_text: Callable[[str], None], on_accepted: Callable[[], None]) -> Outcome:
         """As `Engine.run`."""
-        server = await self._server(login)
+        server = await self._server()
         server.turns += 1
         server.running += 1
         try:
@@ -64,22 +67,26 @@ class AppServerEngine:
         """As `Engine.aclose`."""
         if self._idle:
             self._idle.cancel()
-        if self._current:
-            await self._current.aclose()
+        for server in [*self._retired, *([self._current] if self._current else [])]:
+            await server.aclose()
 
-    async def _server(self, login: Login) -> AppServer:
+    async def _server(self) -> AppServer:
         """The process to use; a new one if there is none, or it should not be used any more."""
         async with self._starting:
             if self._idle:
                 self._idle.cancel()
-            if self._current is None or self._current.is_used_up(login):
+            if self._current is None or self._current.is_used_up():
                 self._retire(self._current)
-                self._current = await AppServer.start(self._program, self._home, login)
+                self._current = await AppServer.start(self._program, self._home)
             return self._current
 
     def _after(self, server: AppServer) -> None:
         if server is not self._current:
             self._retire(server)
+        elif server.stuck and server.running == 0:
+            self._current = None
+            self._retired.add(server)
+            server.kill()
         elif server.running == 0:
             self._idle = asyncio.get_running_loop().call_later(IDLE_SECONDS, self._go_idle, server)
 
@@ -89,7 +96,10 @@ class AppServerEngine:
             self._retire(server)
 
     def _retire(self, server: AppServer | None) -> None:
-        if server is not None and server.running == 0:
+        if server is None:
+            return
+        self._retired = {other for other in self._retired if not other.ended} | {server}
+        if server.running == 0:
             server.close()
 
 
@@ -99,12 +109,15 @@ class AppServer:
     Attributes:
         turns: How many it was given.
         running: How many of them have not ended.
+        stuck: Whether it did not stop a turn when it was told to.
     """
 
-    def __init__(self, child: Child, work: str, login: Login) -> None:
+    def __init__(self, child: Child, work: str) -> None:
         self.turns = self.running = 0
+        self.stuck = False
+        self._ending: asyncio.Task[int | None] | None = None
         self._work = work
-        self._child, self._account = child, (login.path, login.account)
+        self._child = child
         self._started = time.monotonic()
         self._ids = itertools.count(1)
         self._answers: dict[int, asyncio.Future[dict[str, Any]]] = {}
@@ -113,14 +126,14 @@ class AppServer:
         self._reading = asyncio.get_running_loop().create_task(self._read())
 
     @classmethod
-    async def start(cls, program: str, home: Home, login: Login) -> AppServer:
+    async def start(cls, program: str, home: Home) -> AppServer:
         """Starts a process and shakes hands.
 
         Raises:
             CompletionError: It ends or does not answer.
         """
         child = await Child.start([program, "app-server"], env=home.environment, cwd=home.work)
-        server = cls(child, str(home.work), login)
+        server = cls(child, str(home.work))
         try:
             client = {"name": "mcp_models", "title": "mcp-models", "version": __version__}
             await server._request("initialize", {"clientInfo": client})
@@ -130,10 +143,10 @@ class AppServer:
         server._send({"method": "initialized"})
         return server
 
-    def is_used_up(self, login: Login) -> bool:
+    def is_used_up(self) -> bool:
         """Whether another process should take the next turn."""
         old = self.turns >= MAX_TURNS or time.monotonic() - self._started > MAX_AGE
-        return old or self._gone is not None or self._account != (login.path, login.account)
+        return old or self.stuck or self._gone is not None
 
     async def run(self, turn: Turn, login: Login, on_text: Callable[[str], None], on_accepted: Callable[[], None]) -> Outcome:
         """Carries out a turn in a thread of its own, of which codex keeps nothing."""
@@ -151,13 +164,24 @@ class AppServer:
         try:
             begun = await self._request("turn/start", _turn_start(thread, turn))
             running.turn_id = begun["turn"]["id"]
-            return await asyncio.shield(running.outcome)
+            outcome = await asyncio.shield(running.outcome)
+        except errors.CompletionError:
+            self._forget(running)
+            raise
         except BaseException:
             self._interrupt(running)
             raise
-        finally:
-            if running.outcome.done():
-                self._forget(running)
+        self._forget(running)
+        return outcome
+
+    @property
+    def ended(self) -> bool:
+        """Whether the process is gone and read to its end."""
+        return self._reading.done()
+
+    def kill(self) -> None:
+        """Kills the process."""
+        self._child.kill()
 
     def close(self) -> None:
         """Lets the process end by itself, and kills it if it does not."""
@@ -169,6 +193,7 @@ class AppServer:
         self._child.close_stdin()
         self._child.kill()
         await self._child.end()
+        await asyncio.wait([self._reading], timeout=1)  # its pipes are closed then, too
 
     async def _request(self, method: str, params: dict[str, Any]) -> dict[str, Any]:
         if self._gone:
@@ -183,7 +208,8 @@ class AppServer:
         except TimeoutError:
             self._child.kill()
             said = f"codex did not answer {method} within {ANSWER_SECONDS:g} s."
-            raise errors.ProviderError(said, retryable=True) from None
+            self._gone = errors.ProviderError(said, retryable=True)
+            raise self._gone from None
         finally:
             del self._answers[number]
 
@@ -193,11 +219,11 @@ class AppServer:
     async def _read(self) -> None:
         async for line in self._child.lines():
             try:
-                message = json.loads(line)
-            except ValueError:
+                self._receive(json.loads(line))
+            except ValueError:  # no JSON, so of no interest
                 continue
-            if isinstance(message, dict):
-                self._receive(message)
+            except Exception:  # of another form than this version knows: its turn may suffer, the reading does not
+                traceback.print_exc(file=sys.stderr)
         code = await self._child.end()
         said = f"codex app-server ended in the middle (exit code {code}): {self._child.last_words()}"
         self._gone = errors.ProviderError(said, retryable=True)
@@ -206,7 +232,9 @@ class AppServer:
             if not future.done():
                 future.set_exception(self._gone)
 
-    def _receive(self, message: dict[str, Any]) -> None:
+    def _receive(self, message: Any) -> None:
+        if not isinstance(message, dict):
+            return
         number, method = message.get("id"), message.get("method")
         if method is None:
             self._answer(number, message)
@@ -234,7 +262,7 @@ class AppServer:
         waiting.set_exception(cls(f"codex refuses it: {error.get('message')}"))
 
     def _interrupt(self, running: _Running) -> None:
-        """Stops a turn whose caller has gone; if codex does not confirm it in time, the process is killed."""
+        """Stops a turn whose caller has gone; a codex that does not confirm it in time takes no other turn."""
         if running.outcome.done():
             self._forget(running)
             return
@@ -247,12 +275,14 @@ class AppServer:
 
     def _insist(self, running: _Running) -> None:
         if not running.outcome.done():
-            self._child.kill()
+            self.stuck = True
+            if self.running == 0:  # else its other turns may end first
+                self._child.kill()
 
     def _forget(self, running: _Running) -> None:
         if self._threads.pop(running.thread, None):
             self._send({"id": 0, "method": "thread/unsubscribe", "params": {"threadId": running.thread}})
-            if not running.outcome.cancelled():
+            if not running.outcome.cancel():
                 running.outcome.exception()  # looked at, so that nothing complains
 
 

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
-import signal
+import re
 from collections import deque
 from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 
+from mcp_models.servers.codex.program import kill_group
 from mcp_models.servers.core import errors
 
 LONGEST_LINE = 256 * 1024 * 1024
 LAST_LINES = 8
 END_SECONDS = 2.0
+COLOURS = r"\x1b\[[0-9;]*m"
 
 
 class Child:
@@ -37,21 +38,19 @@ class Child:
             ConfigurationError: It cannot be started.
         """
         pipe = asyncio.subprocess.PIPE
+        options = {"env": env, "cwd": cwd, "pass_fds": fds, "limit": LONGEST_LINE, "start_new_session": True}
+        starting = asyncio.ensure_future(
+            asyncio.create_subprocess_exec(*command, stdin=pipe, stdout=pipe, stderr=pipe, **options)  # type: ignore[arg-type]
+        )
         try:
-            process = await asyncio.create_subprocess_exec(
-                *command,
-                stdin=pipe,
-                stdout=pipe,
-                stderr=pipe,
-                env=env,
-                cwd=cwd,
-                pass_fds=fds,
-                limit=LONGEST_LINE,
-                start_new_session=True,
-            )
+            return cls(await asyncio.shield(starting))
         except OSError as error:
             raise errors.ConfigurationError(f"{command[0]} cannot be run ({error.strerror}).") from error
-        return cls(process)
+        except ValueError as error:  # a NUL in an argument
+            raise errors.InvalidRequestError(f"codex cannot be asked that: {error}.") from error
+        except asyncio.CancelledError:  # asyncio would leave a child half started, and wait for pipes that its children hold
+            cls(await starting).kill()
+            raise
 
     @property
     def pid(self) -> int:
@@ -78,11 +77,7 @@ class Child:
 
     def kill(self) -> None:
         """Kills the whole group, at once."""
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            if hasattr(os, "killpg"):
-                os.killpg(self._process.pid, signal.SIGKILL)
-            else:
-                self._process.kill()
+        kill_group(self._process.pid)
 
     async def end(self) -> int | None:
         """Waits for its end and kills what has not ended in time.
@@ -99,7 +94,8 @@ class Child:
 
     def last_words(self) -> str:
         """The end of its stderr."""
-        return " ".join(self._last)[-600:] or "it said nothing"
+        said = [line for line in self._last if not line.startswith("WARNING")]
+        return " ".join(said)[-600:] or "it said nothing"
 
     async def _wait(self) -> int | None:
         try:
@@ -113,5 +109,5 @@ class Child:
         assert stderr is not None
         with contextlib.suppress(ValueError, ConnectionError):
             while line := await stderr.readline():
-                if text := line.decode("utf-8", "replace").strip():
+                if text := re.sub(COLOURS, "", line.decode("utf-8", "replace")).strip():
                     self._last.append(text[:300])

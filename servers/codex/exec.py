@@ -30,6 +30,8 @@ kill $guard 2>/dev/null
 exit $code
 """
 
+BOM = "\ufeff"
+
 FLAGS = ["--json", "--skip-git-repo-check", "--ephemeral", "--ignore-rules", "--sandbox", "read-only"]
 
 
@@ -53,7 +55,8 @@ class ExecEngine:
         with contextlib.ExitStack() as open_files:
             child = await self._start(turn, open_files)
             try:
-                child.write(turn.text.encode("utf-8", "replace"))
+                bom = BOM if turn.text.startswith(BOM) else ""  # the first one is taken off
+                child.write((bom + turn.text).encode("utf-8", "replace"))
                 child.close_stdin()
                 events = _Events(on_text, on_accepted)
                 async for line in child.lines():

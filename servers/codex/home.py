@@ -8,8 +8,11 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import stat
 import tempfile
+import time
 import tomllib
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +26,7 @@ if TYPE_CHECKING:
 
 CONFIG_VARIABLE = "OPENAI_CODEX_CONFIG"
 PREFIX = "mcp-models-codex-"
+YOUNG_SECONDS = 60.0
 
 # All that codex needs of the environment. A key that it saw would be billed in silence: CODEX_API_KEY beats a login.
 PASSED_ON = frozenset(
@@ -140,8 +144,8 @@ def settings(text: str) -> dict[str, str]:
             continue
         if not equals or not value:  # the line is not shown, as it may hold a secret
             raise errors.ConfigurationError(f"{CONFIG_VARIABLE}, line {number}: expected key=value.")
-        if key.endswith("forced_login_method"):
-            raise errors.ConfigurationError(f"{CONFIG_VARIABLE}: codex would delete the login for {key}; remove the line.")
+        if "forced_" in key:  # forced_login_method deletes the login, forced_chatgpt_workspace_id hides it
+            raise errors.ConfigurationError(f"{CONFIG_VARIABLE}: codex would give up the login for {key}; remove the line.")
         found[key] = value if _is_toml(value) else _quoted(value)
     return found
 
@@ -160,15 +164,19 @@ def _quoted(text: str) -> str:
 def _sweep() -> None:
     """Removes the homes of servers that were killed."""
     for path in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
-        if hasattr(os, "getuid") and path.lstat().st_uid != os.getuid():
-            continue
-        lock = FileLock(_in_use(path), thread_local=False)
-        try:
-            lock.acquire(blocking=False)
-        except (Timeout, OSError):
-            continue
-        shutil.rmtree(path, ignore_errors=True)
-        lock.release()
+        with suppress(Timeout, OSError):
+            if _may_be_abandoned(path):
+                lock = FileLock(_in_use(path), thread_local=False)
+                lock.acquire(blocking=False)
+                shutil.rmtree(path, ignore_errors=True)
+                lock.release()
+
+
+def _may_be_abandoned(path: Path) -> bool:
+    """Whether it is a folder of this user's, and not one that is just being made."""
+    found = path.lstat()
+    is_ours = not hasattr(os, "getuid") or found.st_uid == os.getuid()
+    return is_ours and stat.S_ISDIR(found.st_mode) and time.time() - found.st_mtime > YOUNG_SECONDS
 
 
 def _in_use(path: Path) -> Path:

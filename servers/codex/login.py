@@ -10,9 +10,10 @@ import base64
 import hashlib
 import json
 import os
+import shlex
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import ExitStack, asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,8 +31,12 @@ LOCK_FILE = ".mcp-models.lock"
 REFRESH_SECONDS = 300 + 30
 """codex 0.169 renews an access token that has less than 300 s to live; measured."""
 
+ACCEPTED_SECONDS = 60.0
+"""For how long a login that the service accepted is believed to be good: it may be revoked at any time."""
+
 LOCK_SECONDS = 60.0
 LOCK_INTERVAL = 0.05
+WRITING_SECONDS = 0.05
 
 
 class NoLoginError(errors.ConfigurationError):
@@ -64,14 +69,14 @@ class Login(Struct, frozen=True):
 
     def cure(self) -> str:
         """The command that logs in anew."""
-        return f"`CODEX_HOME={self.home} codex login`"
+        return f"`CODEX_HOME={shlex.quote(self.home)} codex login`"
 
 
 def homes(env: Environment) -> list[Path]:
     """Where a login may lie: CODEX_HOME alone if it is set, else the two usual places."""
     if chosen := env.get("CODEX_HOME", "").strip():
-        return [Path(chosen).expanduser()]
-    user = Path(env.get("HOME") or Path.home())
+        return [Path(os.path.expanduser(chosen))]
+    user = Path(env.get("HOME") or os.path.expanduser("~"))
     return [user / ".config" / "openai" / "codex-home", user / ".codex"]
 
 
@@ -98,11 +103,14 @@ def read(path: Path) -> Login | str:
         ConfigurationError: It cannot be read.
     """
     try:
-        record = json.loads(path.read_bytes())
+        record = _record(path)
     except (FileNotFoundError, NotADirectoryError):
         return "does not exist"
+    except PermissionError as error:
+        cure = f"run `chmod u+rw {shlex.quote(str(path))}`."
+        raise errors.ConfigurationError(f"{path} cannot be read ({error.strerror}): {cure}") from error
     except OSError as error:
-        raise errors.ConfigurationError(f"{path} cannot be read ({error.strerror}): run `chmod u+rw {path}`.") from error
+        return f"cannot be read ({error.strerror})"
     except (ValueError, RecursionError):
         return "is not JSON"
     tokens = record.get("tokens") if isinstance(record, dict) else None
@@ -124,6 +132,15 @@ def read(path: Path) -> Login | str:
     )
 
 
+def _record(path: Path) -> Any:
+    """The JSON in a file; read again if it is none, as codex may be about to write it."""
+    try:
+        return json.loads(path.read_bytes())
+    except ValueError:
+        time.sleep(WRITING_SECONDS)
+        return json.loads(path.read_bytes())
+
+
 def _expires(token: str) -> float:
     """The `exp` claim of a JWT (RFC 7519, section 4.1.4), unverified: it only decides whether to wait for the lock."""
     try:
@@ -142,7 +159,7 @@ class Turnstile:
     """
 
     def __init__(self) -> None:
-        self._accepted = ""
+        self._accepted, self._when = "", 0.0
         self._first = asyncio.Lock()
 
     @asynccontextmanager
@@ -162,36 +179,34 @@ class Turnstile:
         with await self._enter(login) as held:
 
             def accepted() -> None:
-                self._accepted = _token(login.path)
+                self._accepted, self._when = token_of(login), time.monotonic()
                 held.close()
 
             yield accepted
 
     async def _enter(self, login: Login) -> ExitStack:
         """Waits for its turn where that is needed, `LOCK_SECONDS` at the most; what is held is to be closed."""
-        held = ExitStack()
         if not self._may_renew(login):
-            return held
-        try:
-            async with asyncio.timeout(LOCK_SECONDS):
-                await self._first.acquire()
-                held.callback(self._first.release)
-                held.callback((await _locked(login)).release)
-        except TimeoutError:
-            held.close()
-            if login.expires_soon():
-                said = f"another run has been renewing the ChatGPT login for {LOCK_SECONDS:g} s; try again."
-                raise errors.CallTimeoutError(said) from None
-        except BaseException:
-            held.close()
-            raise
-        now = read(Path(login.path))
-        if isinstance(now, Login) and not self._may_renew(now):
-            held.close()
-        return held
+            return ExitStack()
+        with ExitStack() as held:
+            try:
+                async with asyncio.timeout(LOCK_SECONDS):
+                    await self._first.acquire()
+                    held.callback(self._first.release)
+                    held.callback((await _locked(login)).release)
+            except TimeoutError:
+                if login.expires_soon():
+                    said = f"another run has been renewing the ChatGPT login for {LOCK_SECONDS:g} s; try again."
+                    raise errors.CallTimeoutError(said) from None
+                return ExitStack()
+            now = read(Path(login.path))
+            if isinstance(now, Login) and not self._may_renew(now):
+                return ExitStack()
+            return held.pop_all()
 
     def _may_renew(self, login: Login) -> bool:
-        return login.token != self._accepted or login.expires_soon()
+        proven = login.token == self._accepted and time.monotonic() - self._when < ACCEPTED_SECONDS
+        return not proven or login.expires_soon()
 
 
 async def _locked(login: Login) -> FileLock:
@@ -224,6 +239,9 @@ def unwritable(login: Login, why: str | None) -> errors.ConfigurationError:
     return errors.ConfigurationError(f"codex could not save the ChatGPT login when it renews it ({why}): {cure}")
 
 
-def _token(path: str) -> str:
-    now = read(Path(path))
-    return now.token if isinstance(now, Login) else ""
+def token_of(login: Login) -> str:
+    """The fingerprint of the access token that a login has now; empty if it cannot be told."""
+    with suppress(errors.ConfigurationError):
+        now = read(Path(login.path))
+        return now.token if isinstance(now, Login) else ""
+    return ""

@@ -9,7 +9,9 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -42,6 +44,15 @@ PURE: dict[str, Any] = {
     "model_messages": None,
     "base_instructions": NEUTRAL,
 }
+
+
+def kill_group(pid: int) -> None:
+    """Kills a process and all that it has started in its group."""
+    with suppress(OSError):
+        if hasattr(os, "killpg"):
+            os.killpg(pid, signal.SIGKILL)
+        else:
+            os.kill(pid, signal.SIGTERM)
 
 
 def find(env: Environment) -> str:
@@ -84,22 +95,22 @@ def run(path: str, *arguments: str, env: Environment) -> subprocess.CompletedPro
     Raises:
         ConfigurationError: It cannot be run, or does not end.
     """
+    pipe = subprocess.PIPE
     try:
-        return subprocess.run(
-            [path, *arguments],
-            env=env,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            encoding="utf-8",
-            errors="replace",
-            timeout=RUN_SECONDS,
-            start_new_session=True,
-            check=False,
+        process = subprocess.Popen(
+            [path, *arguments], env=env, stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe, start_new_session=True
         )
-    except subprocess.TimeoutExpired:
-        raise errors.ConfigurationError(f"`{path} {' '.join(arguments)}` did not end within {RUN_SECONDS:g} s.") from None
     except OSError as error:
         raise errors.ConfigurationError(f"{path} cannot be run ({error.strerror}): run {INSTALL}.") from error
+    with process:
+        try:
+            stdout, stderr = process.communicate(timeout=RUN_SECONDS)
+        except subprocess.TimeoutExpired:
+            kill_group(process.pid)
+            said = f"`{path} {' '.join(arguments)}` did not end within {RUN_SECONDS:g} s: check the program."
+            raise errors.ConfigurationError(said) from None
+    texts = (stdout.decode("utf-8", "replace"), stderr.decode("utf-8", "replace"))
+    return subprocess.CompletedProcess(process.args, process.returncode, *texts)
 
 
 def check_version(path: str, env: Environment) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from msgspec import Struct
 
 from mcp_models.servers.codex import failures
+from mcp_models.servers.core import errors
 from mcp_models.servers.core.completion import ImagePart, Message, StopReason, TextPart, Usage
 
 if TYPE_CHECKING:
@@ -99,12 +100,20 @@ def turn_of(request: CompletionRequest) -> Turn:
 
     A conversation is therefore written out: each message between `<user>` and `</user>` or `<assistant>` and `</assistant>`,
     a line each, after one sentence that asks for the next one. A single message goes as it is.
+
+    Raises:
+        InvalidRequestError: It is empty, or no model can have that name.
     """
+    model = request.model or ""
+    if model.startswith("-") or not model.isprintable():
+        raise errors.InvalidRequestError(f"model: no model is called {model!r}")
     turns = request.turns
+    if not any(turn.text.strip() or not isinstance(turn.content, str) for turn in turns):
+        raise errors.InvalidRequestError("prompt: expected some text, as codex takes no empty prompt")
     alone = len(turns) == 1 and turns[0].role == "user"
     parts = _parts(turns[0]) if alone else [TextPart(CONVERSATION), *(part for turn in turns for part in _framed(turn))]
     return Turn(
-        model=request.model or "",
+        model=model,
         prompt=_joined(parts),
         system=(request.system or "").strip() or None,  # as exec does, which refuses an empty one
         effort=request.reasoning_effort,

@@ -145,6 +145,16 @@ def test_a_refused_login_falls_back_if_that_was_asked_for(
     assert any("login was refused" in warning and "costs money per token" in warning for warning in record["warnings"])
 
 
+def test_a_fallback_asks_for_the_apis_own_default_model(
+    logged_in: FakeChatGPT, openai: FakeOpenAI, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_LOGIN_FALLBACK", "true")
+    for model, asked in ((None, "gpt-5.2"), ("gpt-6.1-sol", "gpt-6.1-sol")):
+        used_up(logged_in)
+        assert ask("openai", **({"model": model} if model else {}))["auth_mode"] == "api_key"
+        assert openai.requests[-1].body["model"] == asked
+
+
 def test_without_a_key_there_is_nothing_to_fall_back_to(logged_in: FakeChatGPT, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_LOGIN_FALLBACK", "true")
     used_up(logged_in)
@@ -164,7 +174,7 @@ async def test_once_text_has_come_nothing_falls_back(
             on_text("Half")
             raise errors.RateLimitError("used up")
 
-    monkeypatch.setattr(provider, "_through_codex", Codex)
+    monkeypatch.setattr(provider, "_through_codex", lambda login: Codex())
     with pytest.raises(errors.RateLimitError):
         await provider.complete(CompletionRequest(prompt="Hello?", model="m"), lambda text: None)
     assert openai.requests == []
@@ -193,7 +203,7 @@ def program(folder: Path, text: str) -> str:
         ("OPENAI_CODEX_BIN", "exec sleep 60", "did not end within"),
         ("OPENAI_CODEX_ENGINE", "warp", "expected app-server or exec, got 'warp'"),
         ("OPENAI_CODEX_CONFIG", "model", "line 1: expected key=value"),
-        ("OPENAI_CODEX_CONFIG", 'a.b="c"\nforced_login_method="chatgpt"', "would delete the login"),
+        ("OPENAI_CODEX_CONFIG", 'a.b="c"\nforced_login_method="chatgpt"', "would give up the login"),
         ("OPENAI_CODEX_CONFIG", "web_search=5", "codex refuses OPENAI_CODEX_CONFIG"),
     ],
 )

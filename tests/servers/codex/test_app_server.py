@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,6 +17,8 @@ from mcp_models.servers.codex import login as logins
 from mcp_models.servers.codex.login import Login
 from mcp_models.servers.core import errors
 from mcp_models.servers.core.completion import Completion, CompletionRequest
+from mcp_models.servers.openai_mcp_server import OpenAI
+from tests.fakes import chatgpt as fakes
 from tests.fakes.chatgpt import FakeChatGPT
 from tests.peer import wait_until
 from tests.servers.codex.test_engines import alive, family
@@ -100,10 +103,41 @@ async def test_an_idle_process_is_given_up(
     assert (await ask(codex, the_login(tmp_path / "home" / "auth.json"))).auth_mode == "chatgpt"
 
 
-async def test_another_login_has_another_process(chatgpt: FakeChatGPT, tmp_path: Path, codex: Codex) -> None:
-    await ask(codex, the_login(tmp_path / "home" / "auth.json"))
-    other = the_login(chatgpt.log_in(tmp_path / "other"))
-    assert (await ask(codex, other)).auth_mode == "chatgpt"
+async def test_another_login_has_another_codex(chatgpt: FakeChatGPT, tmp_path: Path) -> None:
+    env = dict(os.environ)
+    provider = OpenAI(env)
+    request = CompletionRequest(prompt="Hello?", model="gpt-6.1-sol")
+    for home in ("home", "other"):
+        chatgpt.log_in(tmp_path / home)
+        env["CODEX_HOME"] = str(tmp_path / home)
+        assert (await provider.complete(request, lambda text: None)).auth_mode == "chatgpt"
+    await provider.aclose()
+
+
+async def test_a_turn_that_is_refused_leaves_the_others_alone(chatgpt: FakeChatGPT, tmp_path: Path, codex: Codex) -> None:
+    login = the_login(tmp_path / "home" / "auth.json")
+    await ask(codex, login)
+    pieces = [*fakes.created(), *fakes.item_added(), *[fakes.delta("x")] * 50, *fakes.finished(fakes.message("slow"))]
+    chatgpt.of_model["slow"] = lambda: fakes.of(pieces, pause=app_server.INTERRUPT_SECONDS * 1.3 / 50)
+    slow = asyncio.create_task(ask(codex, login, "slow"))
+    with pytest.raises(errors.ContextLengthError):
+        await codex.complete(login, CompletionRequest(prompt="x" * 1_048_577, model="m"), lambda text: None)
+    assert (await slow).text == "slow"
+
+
+async def test_a_message_of_another_form_than_known_stops_nothing(
+    chatgpt: FakeChatGPT, tmp_path: Path, codex: Codex, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    login = the_login(tmp_path / "home" / "auth.json")
+    taken = app_server._Running._item_started
+
+    def broken(self: Any, item: dict[str, Any]) -> None:
+        taken(self, item)
+        raise KeyError("type")
+
+    monkeypatch.setattr(app_server._Running, "_item_started", broken)
+    assert (await ask(codex, login)).text == fakes.TEXT
+    assert "KeyError" in capsys.readouterr().err
 
 
 async def test_a_process_that_does_not_answer_is_killed(

@@ -8,7 +8,9 @@ import os
 import signal
 import struct
 import subprocess
+import threading
 import zlib
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -37,11 +39,17 @@ def png() -> str:
 
 def family(pid: int) -> list[int]:
     """The processes below a process."""
-    found = []
-    for task in Path(f"/proc/{pid}/task").iterdir():
-        for child in (task / "children").read_text().split():
-            found += [int(child), *family(int(child))]
+    found: list[int] = []
+    with suppress(OSError):  # one that has ended meanwhile
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            for child in (task / "children").read_text().split():
+                found += [int(child), *family(int(child))]
     return found
+
+
+def descriptors(pid: int) -> int:
+    """How many a process has open."""
+    return len(list(Path(f"/proc/{pid}/fd").iterdir()))
 
 
 def alive(pid: int) -> bool:
@@ -197,6 +205,21 @@ def test_cancelling_stops_the_work(server: Peer, chatgpt: FakeChatGPT) -> None:
     server.send({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": 1}})
     assert chatgpt.disconnected.wait(2)
     assert ask_again(server)["text"] == fakes.TEXT
+
+
+def test_calls_that_are_cancelled_at_any_moment_leave_nothing(server: Peer, chatgpt: FakeChatGPT) -> None:
+    ask_again(server)
+    at_rest = len(family(server.process.pid)), descriptors(server.process.pid)
+    chatgpt.of_model["endless"] = lambda: fakes.of(fakes.ticks(), pause=0.02)
+    numbers = range(10, 40)
+    for number in numbers:
+        server.send(call(number, {"prompt": "Hello?", "model": "endless"}))
+        threading.Event().wait(number % 5 / 100)
+        server.send({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": number}})
+    wait_until(lambda: (len(family(server.process.pid)), descriptors(server.process.pid)) <= at_rest, 10)
+    assert ask_again(server)["text"] == fakes.TEXT
+    server.close_stdin()
+    assert server.exit_code(5) == 0
 
 
 def test_the_deadline_stops_the_work(server: Peer, chatgpt: FakeChatGPT) -> None:

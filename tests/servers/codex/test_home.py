@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 import tomllib
 from pathlib import Path
@@ -40,9 +41,13 @@ def test_the_home_of_a_killed_server_goes_and_one_in_use_stays(tmp_path: Path) -
     in_use = Home({})
     abandoned = Home({})
     abandoned._in_use.release()  # as the system does when a process dies
-    (abandoned.path / "state.sqlite").write_text("x")
+    young = Home({})
+    young._in_use.release()
+    for home in (in_use, abandoned):
+        os.utime(home.path, (0, 0))
     new = Home({})
-    assert sorted(tmp_path.glob("mcp-models-codex-*")) == sorted([in_use.path, new.path])
+    assert sorted(tmp_path.glob("mcp-models-codex-*")) == sorted([in_use.path, new.path, young.path])
+    young.close()
     in_use.close()
     new.close()
     assert not list(tmp_path.glob("mcp-models-codex-*"))

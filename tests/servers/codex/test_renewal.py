@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.fakes.chatgpt import TEXT, FakeChatGPT
-from tests.peer import Peer, call
+from tests.peer import Peer, call, wait_until
 from tests.servers.contract import ask_again
 
 CALLS = 20
@@ -39,6 +39,21 @@ def test_many_servers_at_once_renew_a_login_once(chatgpt: FakeChatGPT, engine: s
         for server in servers:
             server.send(*(call(number, {"prompt": "Hello?"}) for number in range(3)))
         assert [texts(server, 3) for server in servers] == [[TEXT] * 3] * 3
+    assert len(chatgpt.refreshes) == 1
+
+
+def test_a_call_that_is_cancelled_while_it_renews_does_not_cost_the_login(
+    chatgpt: FakeChatGPT, engine: str, tmp_path: Path
+) -> None:
+    chatgpt.log_in(tmp_path / "home", seconds=-60)
+    chatgpt.refresh_seconds = 1
+    with Peer("openai") as one, Peer("openai") as other:
+        one.send(call(1, {"prompt": "Hello?"}))
+        wait_until(lambda: chatgpt.refreshes)
+        other.send(call(1, {"prompt": "Hello?"}))
+        one.send({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": 1}})
+        assert texts(other, 1) == [TEXT]
+        assert ask_again(one)["text"] == TEXT
     assert len(chatgpt.refreshes) == 1
 
 
