@@ -44,6 +44,7 @@ class Session:
         self._env, self._start_timeout = env, start_timeout
         self._starting = threading.Lock()
         self._current: list[Connection] = []  # at most one
+        self._closed = 0
         self._parameters: dict[str, set[str] | None] = {}
         # Also for a session that nobody closes: its server goes with it, or with this process.
         weakref.finalize(self, _close_all, self._current)
@@ -112,10 +113,13 @@ class Session:
         params: dict[str, Any] = {"name": name, "arguments": dict(arguments)}
         if stream:
             params["_meta"] = {META_STREAM: True}
+        closed = self._closed
         connection = self._connect()
         try:
             return connection.request("tools/call", params, timeout, on_progress)
         except ServerExitedError:  # it went since the last call and has not seen this one
+            if self._closed != closed:
+                raise
             return self._connect().request("tools/call", params, timeout, on_progress)
 
     def list_tools(self, timeout: float = START_SECONDS) -> list[dict[str, Any]]:
@@ -135,6 +139,7 @@ class Session:
 
     def close(self) -> None:
         """Ends the server; calls in flight raise `ServerExitedError`. The next call starts it again."""
+        self._closed += 1
         _close_all(self._current)
 
     def after_fork(self) -> None:
