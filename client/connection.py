@@ -16,7 +16,7 @@ from mcp_models.client.errors import (
     ServerTimeoutError,
     SessionError,
 )
-from mcp_models.client.pending import Pending
+from mcp_models.client.pending import Pending, reading
 from mcp_models.client.process import ServerProcess
 from mcp_models.servers.core import __version__, wire
 from mcp_models.servers.core.protocol import (
@@ -47,13 +47,14 @@ class Connection:
     Args:
         command: The server's program and arguments.
         env: Its whole environment; None means this process's.
+        cwd: The folder it starts in; None means this process's.
 
     Attributes:
         lists_tools: Whether it says that it does.
     """
 
-    def __init__(self, command: Sequence[str], env: Mapping[str, str] | None) -> None:
-        self._lock = threading.Lock()
+    def __init__(self, command: Sequence[str], env: Mapping[str, str] | None, cwd: str | None) -> None:
+        self._lock = threading.RLock()  # a garbage collection may abandon a stream while this thread holds it
         self._last_id = 0
         self._pending: dict[int, Pending] = {}
         self._on_progress: dict[int, OnProgress] = {}
@@ -61,7 +62,7 @@ class Connection:
         self._ready = False
         self._modern = False
         self._end: SessionError | None = None
-        self._process = ServerProcess(command, env, self._receive, self._fail)
+        self._process = ServerProcess(command, env, cwd, self._receive, self._fail)
 
     @property
     def alive(self) -> bool:
@@ -91,7 +92,7 @@ class Connection:
         """
         with self._lock:
             if self._end is not None:
-                raise self._end
+                raise self._end.again()
             self._last_id += 1
             request_id = self._last_id
             pending = self._pending[request_id] = Pending(
@@ -215,7 +216,8 @@ class Connection:
         if on_progress is None or not isinstance(token, int):
             return
         try:
-            on_progress(params)
+            with reading():
+                on_progress(params)
         except BaseException as error:  # the caller's own: it ends the call, and not the thread that reads for all
             if pending := self._forget(token):
                 pending.fail(error)
@@ -242,7 +244,7 @@ class Connection:
             self._pending.clear()
             self._on_progress.clear()
         for pending in waiting:
-            pending.fail(error)
+            pending.fail(error.again())
 
 
 _MODERN_META: dict[str, Any] = {

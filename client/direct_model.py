@@ -120,6 +120,7 @@ class Worker:
         from mcp_models.servers.core.call import Caller
 
         self._provider, self._caller = provider, Caller(provider)
+        self._lock, self._closing = threading.Lock(), False
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name=f"{provider.name} model", daemon=True)
         self._thread.start()
@@ -134,7 +135,10 @@ class Worker:
         """
         import asyncio
 
-        work = asyncio.run_coroutine_threadsafe(self._caller.call_tool(name, arguments, on_text), self._loop)
+        with self._lock:
+            if self._closing:
+                raise RuntimeError("the model was closed while it was asked")
+            work = asyncio.run_coroutine_threadsafe(self._caller.call_tool(name, arguments, on_text), self._loop)
 
         def abandon(_reason: str) -> None:
             work.cancel()
@@ -149,6 +153,8 @@ class Worker:
 
         if not self._thread.is_alive():
             return
+        with self._lock:
+            self._closing = True
         closing = asyncio.run_coroutine_threadsafe(self._close(), self._loop)
         try:
             closing.result(CLOSE_SECONDS)

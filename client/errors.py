@@ -31,6 +31,13 @@ class SessionError(RuntimeError):
         self.exit_code = exit_code
         self.stderr = stderr
 
+    def again(self) -> SessionError:
+        """The same error for another thread, as each adds its own traceback to the one it raises."""
+        twin = type(self).__new__(type(self))
+        twin.args = self.args
+        twin.__dict__.update(self.__dict__)
+        return twin
+
 
 class ServerStartError(SessionError):
     """The command could not be started."""

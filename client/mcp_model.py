@@ -11,7 +11,7 @@ from importlib import util
 
 from mcp_models.client import forks
 from mcp_models.client.environment import server_environment
-from mcp_models.client.errors import ServerExitedError, ServerStartError
+from mcp_models.client.errors import ServerExitedError, ServerProtocolError, ServerStartError
 from mcp_models.client.model import Model
 from mcp_models.client.session import SHARING, START_SECONDS
 from mcp_models.servers.core.protocol import META_DELTA
@@ -69,6 +69,8 @@ class MCPModel(Model):
         if api_key is not None:
             given[self.api_key_variable or f"{provider.upper().replace('-', '_')}_API_KEY"] = api_key
         for name, value in given.items():
+            if not isinstance(value, str):
+                raise TypeError(f"env: expected a string for {name}, got {type(value).__name__}")
             if name.upper().endswith(("_KEY", "_TOKEN", "_SECRET", "_PASSWORD")):
                 protect(value)
         self._command = server_command(server_script)
@@ -78,7 +80,7 @@ class MCPModel(Model):
         self._env = server_environment(provider, given)
         self._in_flight: set[Pending] = set()
         self._seats: list[Seat] = []  # at most one
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         weakref.finalize(self, _leave_all, self._seats)
         forks.remember(self)
 
@@ -102,7 +104,7 @@ class MCPModel(Model):
 
     def after_fork(self) -> None:
         """Frees the lock, which a thread of the parent may have held, and forgets the parent's calls."""
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._in_flight = set()
 
     def __getstate__(self) -> dict[str, Any]:
@@ -114,7 +116,7 @@ class MCPModel(Model):
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
-        self._in_flight, self._seats, self._lock = set(), [], threading.Lock()
+        self._in_flight, self._seats, self._lock = set(), [], threading.RLock()
         weakref.finalize(self, _leave_all, self._seats)
         forks.remember(self)
 
@@ -132,6 +134,8 @@ class MCPModel(Model):
         pending = session.begin(self._tool_name, sent, timeout=seconds, on_progress=on_progress, stream=on_text is not None)
         pending.dropped = dropped
         self._in_flight.add(pending)
+        if not self._seats:
+            pending.stop(ServerExitedError("the model was closed"))
         pending.future.add_done_callback(lambda _: self._in_flight.discard(pending))
         return pending
 
@@ -141,6 +145,11 @@ class MCPModel(Model):
         named = {self._prompt_argument if name == "prompt" else name: value for name, value in arguments.items()}
         if known is None:
             return named, []
+        if self._prompt_argument not in known and not ("messages" in named and "messages" in known):
+            takes = ", ".join(sorted(known))
+            raise ServerProtocolError(
+                f"the tool {self._tool_name!r} has no argument {self._prompt_argument!r} for the prompt; it takes {takes}"
+            )
         return {name: value for name, value in named.items() if name in known}, [name for name in named if name not in known]
 
 

@@ -8,14 +8,21 @@ from __future__ import annotations
 import threading
 from collections import deque
 from concurrent.futures import Future, InvalidStateError
-from contextlib import suppress
+from contextlib import contextmanager, suppress
+
+from mcp_models.client import forks
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
+    from concurrent.futures import ThreadPoolExecutor
     from typing import Any, TypeVar
 
     T = TypeVar("T")
+
+
+MOST_BEGINNING = 64
+"""How many calls of coroutines may begin at once; the others wait for a thread."""
 
 
 class Pending:
@@ -55,11 +62,14 @@ class Pending:
             timeout: The seconds that are left.
             allowed: The seconds that there were, for the words of the error.
         """
+        if getattr(_thread, "reads", False):
+            self.leave()
+            raise RuntimeError("on_progress runs in the thread that reads for all calls: ask a model from another one")
         try:
             return future.result(_bounded(timeout))
         except BaseException as error:
-            if future.done():  # that was its own outcome
-                raise
+            if future.done():  # that is its own outcome, or has just come
+                return future.result()
             late, reason = self._interrupted(error, allowed)
             self._abandon(reason)
             raise late from None
@@ -73,7 +83,7 @@ class Pending:
                 return await asyncio.wrap_future(future)
         except BaseException as error:
             if future.done() and not isinstance(error, asyncio.CancelledError):
-                raise
+                return future.result()
             late, reason = self._interrupted(error, allowed)
             asyncio.get_running_loop().run_in_executor(None, self._abandon, reason)  # it may have to wait for a full pipe
             raise late from None
@@ -104,11 +114,21 @@ class Pending:
         return late, "timeout" if late is not error else "abandoned"
 
 
+@contextmanager
+def reading() -> Iterator[None]:
+    """Marks a thread that reads the answers of all calls: what is called there must not wait for one."""
+    _thread.reads = True
+    try:
+        yield
+    finally:
+        _thread.reads = False
+
+
 class Feed:
     """Pieces of an answer in the order in which they come, then the answer; each `next` is a future for one more."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._items: deque[Future[Any]] = deque()
         self._wanted: deque[Future[Any]] = deque()
 
@@ -150,12 +170,36 @@ async def begun(begin: Callable[[], Pending]) -> Pending:
     """
     import asyncio
 
-    beginning = asyncio.get_running_loop().run_in_executor(None, begin)
+    beginning = asyncio.get_running_loop().run_in_executor(_executor.threads(), begin)
     try:
         return await asyncio.shield(beginning)
     except asyncio.CancelledError:
         beginning.add_done_callback(lambda done: None if done.exception() else done.result().leave())
         raise
+
+
+class _Executor:
+    """The threads in which calls of coroutines begin: their own, so that a server that hangs leaves the loop's to others."""
+
+    def __init__(self) -> None:
+        self._threads: ThreadPoolExecutor | None = None
+        forks.remember(self)
+
+    def threads(self) -> ThreadPoolExecutor:
+        """Started when first asked for."""
+        from concurrent.futures import ThreadPoolExecutor
+
+        if self._threads is None:
+            self._threads = ThreadPoolExecutor(MOST_BEGINNING, "mcp-models")
+        return self._threads
+
+    def after_fork(self) -> None:
+        """Its threads stayed with the parent."""
+        self._threads = None
+
+
+_executor = _Executor()
+_thread = threading.local()
 
 
 def _future() -> Future[Any]:

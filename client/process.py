@@ -37,6 +37,7 @@ class ServerProcess:
     Args:
         command: The program and its arguments.
         env: Its whole environment; None means this process's.
+        cwd: The folder it starts in; None means this process's.
         on_line: Takes each line of its stdout, in the reader's thread.
         on_end: Takes, once, the error that says how it ended.
 
@@ -48,6 +49,7 @@ class ServerProcess:
         self,
         command: Sequence[str],
         env: Mapping[str, str] | None,
+        cwd: str | None,
         on_line: Callable[[bytes], None],
         on_end: Callable[[ServerExitedError], None],
     ) -> None:
@@ -60,6 +62,7 @@ class ServerProcess:
                 stderr=subprocess.PIPE,
                 bufsize=0,
                 env=env,
+                cwd=cwd,
                 start_new_session=_POSIX,  # Ctrl-C is for the caller, and the group is ours to end
             )
         except (OSError, ValueError) as error:
@@ -191,7 +194,8 @@ class ServerProcess:
 
     def _wait(self) -> None:
         if hasattr(os, "waitid"):
-            os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOWAIT)
+            with contextlib.suppress(ChildProcessError):  # somebody else reaps all children
+                os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOWAIT)
             self._kill_group()  # what the server left behind, while its pid still names the group and no other
         self._process.wait()
         self._exited.set()

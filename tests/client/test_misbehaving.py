@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import signal
 import sys
 import threading
 import time
@@ -200,3 +201,71 @@ serve()
         errors = [call.exception(10) for call in [pool.submit(server.call, "x") for _ in range(20)]]
         assert {type(error) for error in errors} == {ServerExitedError}
         assert server.call("x")["output"] == "hi"
+
+
+def test_one_crash_gives_each_call_an_error_of_its_own() -> None:
+    with behind([sys.executable, str(FOLDER / "exits_in_a_call.py")]) as server, ThreadPoolExecutor(10) as pool:
+        errors = [call.exception(10) for call in [pool.submit(server.call, "x") for _ in range(10)]]
+    assert len({id(error) for error in errors}) == 10
+
+
+def test_all_who_wait_for_a_start_wait_for_the_same_one() -> None:
+    server = behind([sys.executable, str(FOLDER / "never_shakes_hands.py")])
+    with ThreadPoolExecutor(6) as pool:
+        started = time.monotonic()
+        errors = [type(call.exception(10)) for call in [pool.submit(server.call, "x") for _ in range(6)]]
+        assert time.monotonic() - started < START + 1.5
+    assert errors == [ServerTimeoutError] * 6
+
+
+PAGES = """
+import sys
+sys.path.insert(0, {folder!r})
+from speaking import *
+answer(read(), {{**AGREED, "capabilities": {{"tools": {{}}}}}})
+read()
+ask = {{"name": "ask", "inputSchema": {{"type": "object", "properties": {{"question": {{"type": "string"}}}}}}}}
+while True:
+    request = read()
+    if request["method"] == "tools/list":
+        answer(request, {{"tools": [ask]}} if "params" in request and request["params"].get("cursor") else {first})
+    elif request["method"] == "tools/call":
+        answer(request, {{"content": [{{"type": "text", "text": json.dumps(request["params"]["arguments"])}}]}})
+"""
+
+
+@pytest.mark.parametrize(
+    ("first", "sent"),
+    [
+        ({"tools": [], "nextCursor": "2"}, {"question"}),
+        ({"tools": None}, {"question", "model", "max_tokens", "timeout"}),
+        ({"tools": [{"name": "other"}]}, {"question", "model", "max_tokens", "timeout"}),
+    ],
+    ids=["on the second page", "no list", "not listed"],
+)
+def test_a_foreign_tool_is_sent_what_it_lists(tmp_path: Path, first: Any, sent: set[str]) -> None:
+    (tmp_path / "server.py").write_text(PAGES.format(folder=str(FOLDER), first=first))
+    with behind(tmp_path / "server.py", tool_name="ask", prompt_argument="question") as server:
+        result = server.call("hi")
+        assert set(json.loads(str(result["output"]))) == sent
+        assert set(result.get("dropped_params", ())) == {"question", "model", "max_tokens", "timeout"} - sent
+
+
+def test_a_foreign_tool_without_a_place_for_the_prompt_is_not_called(tmp_path: Path) -> None:
+    (tmp_path / "server.py").write_text(PAGES.format(folder=str(FOLDER), first={"tools": [], "nextCursor": "2"}))
+    with (
+        behind(tmp_path / "server.py", tool_name="ask") as server,
+        pytest.raises(ServerProtocolError, match="no argument 'prompt' for the prompt; it takes question"),
+    ):
+        server.call("hi")
+
+
+def test_a_host_that_ignores_sigchld_ends_its_server_quickly() -> None:
+    before = signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    try:
+        with behind([sys.executable, str(FOLDER / "prints_a_banner.py")]) as server:
+            assert server.call("x")["output"] == "hi"
+            started = time.monotonic()
+        assert time.monotonic() - started < 2
+    finally:
+        signal.signal(signal.SIGCHLD, before)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import gc
 import os
 import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ from tests.peer import wait_until
 
 
 def pid(model: MCPModel) -> int:
+    model.start()
     return model.session._current[0]._process.pid
 
 
@@ -69,6 +72,45 @@ def test_a_model_that_nobody_closes_gives_its_seat_up() -> None:
     gc.collect()
     wait_until(lambda: gone(server), 3)
     assert SHARING._sessions == {}
+
+
+def test_models_that_are_garbage_in_a_cycle_block_nobody() -> None:
+    """A collection may come at any moment, also while this very thread takes a seat."""
+    code = """
+import gc
+from mcp_models.client import EchoMCPModel
+gc.set_threshold(20, 1, 1)
+for i in range(300):
+    model = EchoMCPModel(env={"N": str(i)})
+    model.itself = model
+    model.session
+    del model
+"""
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=30)
+
+
+def test_the_key_of_a_shared_session_shows_no_secret() -> None:
+    with EchoMCPModel(env={"X_API_KEY": "made-up-secret-0123"}) as model:
+        model.start()
+        assert "made-up-secret" not in repr(SHARING._sessions)
+
+
+def test_a_server_is_started_again_in_the_folder_it_began_in(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    with EchoMCPModel() as model:
+        first = pid(model)
+        monkeypatch.chdir("/")
+        os.kill(first, signal.SIGKILL)
+        wait_until(lambda: gone(first), 3)
+        model.call("x")
+        assert os.readlink(f"/proc/{pid(model)}/cwd") == str(tmp_path)
+
+
+def test_what_no_environment_can_hold_is_refused_at_once() -> None:
+    with pytest.raises(TypeError, match="expected a string for N, got int"):
+        EchoMCPModel(env={"N": 1})
+    with pytest.raises(ValueError, match="start_timeout"):
+        EchoMCPModel(start_timeout=float("nan")).start()
 
 
 def test_closing_one_model_ends_its_own_calls_and_not_the_others() -> None:
