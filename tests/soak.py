@@ -20,6 +20,8 @@ from mcp_models.client import EchoMCPModel, ServerExitedError
 from tests.client.left_over import counts
 
 DEFAULTS = (20_000.0, 8.0, 3.0)
+MODEL = "echo-slow-0.02"
+"""Takes 20 ms, so that there is something in flight when the server is killed."""
 
 
 def soak(calls: int, threads: int, every: float) -> tuple[Counter[str], int]:
@@ -35,7 +37,7 @@ def soak(calls: int, threads: int, every: float) -> tuple[Counter[str], int]:
     """
     done = threading.Event()
     kills = 0
-    with EchoMCPModel() as model:
+    with EchoMCPModel(MODEL) as model:
 
         def kill() -> None:
             nonlocal kills
