@@ -9,6 +9,7 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
 
 from mcp_models.servers.core import protocol
@@ -18,6 +19,7 @@ from mcp_models.servers.core.provider import Provider
 from mcp_models.servers.core.redaction import RedactedText
 
 if TYPE_CHECKING:
+    from mcp_models.servers.core.channel import Channel
     from mcp_models.servers.core.protocol import RequestId
 
 HEARTBEAT = 3.0
@@ -46,15 +48,53 @@ class Calls:
         self._thread = threading.Thread(target=self._run, name="calls", daemon=True)
         self._thread.start()
 
+    def read_from(self, channel: Channel, receive: Callable[[bytes], None]) -> bool:
+        """Reads the channel in the loop's thread from now on, if the system can wait for its stdin in a loop.
+
+        Args:
+            channel: Where the lines come from.
+            receive: Takes each line.
+
+        Returns:
+            Whether it does; a file, for one, cannot be waited for.
+        """
+        reading: Future[bool] = Future()
+
+        def read() -> None:
+            try:
+                for line in channel.read():
+                    receive(line)
+            except BaseException as fault:
+                channel.fail(fault)
+                raise
+            if channel.ended:
+                self._loop.remove_reader(channel.input)
+
+        def begin() -> None:
+            try:
+                self._loop.add_reader(channel.input, read)
+                reading.set_result(True)
+            except (OSError, NotImplementedError):
+                reading.set_result(False)
+
+        self._loop.call_soon_threadsafe(begin)
+        return reading.result()
+
     def start(self, call: ToolCall) -> None:
         """Begins a call; its response goes to `send`."""
         with self._changed:
             self._pending += 1
-        self._loop.call_soon_threadsafe(self._begin, call)
+        self._in_loop(self._begin, call)
 
     def cancel(self, request_id: RequestId) -> None:
         """Aborts a call, of which nothing more is heard; an unknown id is ignored."""
-        self._loop.call_soon_threadsafe(self._cancel, request_id)
+        self._in_loop(self._cancel, request_id)
+
+    def _in_loop(self, work: Callable[[Any], None], argument: Any) -> None:
+        if threading.get_ident() == self._thread.ident:
+            work(argument)
+        else:
+            self._loop.call_soon_threadsafe(work, argument)
 
     def warm(self) -> None:
         """Imports what the first call needs, in a thread of its own."""

@@ -17,7 +17,7 @@ from mcp_models.servers.core import redaction, wire
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from typing import Any
 
 _CHUNK = 1 << 16
@@ -35,13 +35,19 @@ class OutputFailed(Exception):
 class Channel:
     """This process's standard streams, taken over for the protocol.
 
+    Attributes:
+        input: The descriptor of stdin.
+        successor: Called once, between two reads: begins to read in another thread, or says that it cannot.
+        watched: Whether another thread reads.
+        ended: Whether stdin has ended for it.
+
     Raises:
         OutputFailed: The process was started without a stdout.
     """
 
     def __init__(self) -> None:
         missing = _fill_descriptors()
-        self._input, self._output = os.dup(0), os.dup(1)
+        self.input, self._output = os.dup(0), os.dup(1)
         null = os.open(os.devnull, os.O_RDWR)
         os.dup2(null, 0)
         os.dup2(null if 2 in missing else 2, 1)
@@ -50,31 +56,81 @@ class Channel:
         redaction.protect_environment()
         if 1 in missing:
             raise OutputFailed("stdout is closed: start the server with a pipe to read its answers from")
+        self.ended = self.watched = False
+        self.successor: Callable[[], bool] | None = None
+        self._fault: BaseException | None = None
+        self._partial: list[bytes] = []
         self._failure: OSError | None = None
         self._lock = threading.Lock()
         self._backlog: deque[bytes] = deque()
         self._sent = threading.Condition(self._lock)
         self._writer: threading.Thread | None = None
         self._wakeup = self._open_wakeup()
+        if _HAS_POLL:
+            self._sources, self._sink = select.poll(), select.poll()
+            self._sources.register(self.input, select.POLLIN)
+            self._sources.register(self._wakeup, select.POLLIN)
+            self._sources.register(self._output, 0)  # errors and hang-ups are reported unasked
+            self._sink.register(self._output, select.POLLOUT)
 
     def lines(self) -> Iterator[bytes]:
-        """The lines of stdin, blank ones left out, until its end; a last line needs no newline.
+        """The lines of stdin, blank ones left out, until its end or until `successor` reads them.
 
         Raises:
             ClientGone: stdout was closed meanwhile.
             OutputFailed: stdout could not be written.
         """
-        partial: list[bytes] = []
         while chunk := self._read():
-            *complete, rest = chunk.split(b"\n")
-            for line in complete:
-                partial.append(line)
-                if joined := b"".join(partial).strip():
-                    yield joined
-                partial = []
-            if rest:
-                partial.append(rest)
-        if joined := b"".join(partial).strip():
+            yield from self._split(chunk)
+            successor, self.successor = self.successor, None
+            if successor is not None and successor():
+                self._sources.unregister(self.input)
+                self.watched = True
+                return
+        yield from self._rest()
+
+    def read(self) -> list[bytes]:
+        """The lines that have come, for the thread that reads in place of `lines`."""
+        try:
+            chunk = os.read(self.input, _CHUNK)
+        except BlockingIOError:  # the host made the pipe non-blocking
+            return []
+        if chunk:
+            return list(self._split(chunk))
+        self.ended = True
+        os.write(self._waking, b"\0")
+        return list(self._rest())
+
+    def watch(self) -> None:
+        """Waits for the end of stdin, if another thread reads it.
+
+        Raises:
+            ClientGone: stdout was closed meanwhile.
+            OutputFailed: stdout could not be written.
+        """
+        while self.watched and not self.ended:
+            self._wait()
+
+    def fail(self, fault: BaseException) -> None:
+        """Has the main thread end with a fault of the thread that reads."""
+        self._fault = fault
+        os.write(self._waking, b"\0")
+
+    def _split(self, chunk: bytes) -> Iterator[bytes]:
+        *complete, rest = chunk.split(b"\n")
+        for line in complete:
+            self._partial.append(line)
+            joined = b"".join(self._partial).strip()
+            self._partial = []
+            if joined:
+                yield joined
+        if rest:
+            self._partial.append(rest)
+
+    def _rest(self) -> Iterator[bytes]:
+        """A last line, which needs no newline."""
+        joined, self._partial = b"".join(self._partial).strip(), []
+        if joined:
             yield joined
 
     def send(self, message: dict[str, Any]) -> None:
@@ -107,20 +163,20 @@ class Channel:
 
     def _read(self) -> bytes:
         if not _HAS_POLL:
-            return os.read(self._input, _CHUNK)
-        poller = select.poll()
-        poller.register(self._input, select.POLLIN)
-        poller.register(self._wakeup, select.POLLIN)
-        poller.register(self._output, 0)  # errors and hang-ups are reported unasked
-        while True:
-            ready = dict(poller.poll())
-            self._raise_failure()
-            if self._output in ready:
-                raise ClientGone
-            if self._wakeup in ready:
-                os.read(self._wakeup, _CHUNK)  # a signal's handler runs now, or a failure was reported above
-            if self._input in ready:
-                return os.read(self._input, _CHUNK)
+            return os.read(self.input, _CHUNK)
+        while self.input not in self._wait():
+            pass
+        return os.read(self.input, _CHUNK)
+
+    def _wait(self) -> dict[int, int]:
+        """Waits until something happens to stdin or stdout, or a signal comes."""
+        ready = dict(self._sources.poll())
+        self._raise_failure()
+        if self._output in ready:
+            raise ClientGone
+        if self._wakeup in ready:
+            os.read(self._wakeup, _CHUNK)  # a signal's handler runs now, or a failure was reported above
+        return ready
 
     def _open_wakeup(self) -> int:
         """A pipe that a signal writes to: the system may deliver one to another thread, and `poll` would sleep on."""
@@ -134,7 +190,10 @@ class Channel:
         """Whether a write of `size` bytes is sure not to block: POSIX promises it for PIPE_BUF bytes on a writable pipe."""
         if not _HAS_POLL:
             return True
-        return size <= select.PIPE_BUF and bool(self._poll(self._output, select.POLLOUT, 0) & select.POLLOUT)
+        if size > select.PIPE_BUF:
+            return False
+        ready = self._sink.poll(0)  # with the lock held: one poll object serves one thread at a time
+        return bool(ready and ready[0][1] & select.POLLOUT)
 
     @staticmethod
     def _poll(descriptor: int, events: int, timeout: int | None) -> int:
@@ -172,6 +231,8 @@ class Channel:
             os.write(self._waking, b"\0")  # the main thread reports it
 
     def _raise_failure(self) -> None:
+        if self._fault is not None:
+            raise self._fault
         if isinstance(self._failure, (BrokenPipeError, ConnectionResetError)):
             raise ClientGone
         if self._failure is not None:

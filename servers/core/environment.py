@@ -5,6 +5,8 @@ Every function takes the environment as a mapping: a server passes its process's
 
 from __future__ import annotations
 
+import functools
+
 from mcp_models.servers.core import TIMEOUT_DEFAULT, errors, redaction
 
 TYPE_CHECKING = False
@@ -66,6 +68,7 @@ def base_url(env: Environment, variable: str, default: str) -> str:
     return checked_url(env.get(variable, "").strip() or default, variable)
 
 
+@functools.lru_cache(16)
 def checked_url(text: str, variable: str) -> str:
     """A URL without a trailing slash, checked; the error names the variable it came from."""
     from urllib.parse import urlsplit

@@ -56,6 +56,8 @@ def redact(text: str) -> str:
 
 def redact_record(value: Any) -> Any:
     """A JSON value with `redact_values` applied to every string in it, keys of objects excepted."""
+    if not _known:
+        return value
     if isinstance(value, str):
         return redact_values(value)
     if isinstance(value, list):

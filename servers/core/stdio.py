@@ -1,7 +1,9 @@
 """Owns the process of a server: stdin and stdout, signals, the end. `serve(provider)` is a server's whole main().
 
-The main thread reads lines and answers at once what needs no provider; calls run in the thread of `calls.py`. So a slow
-import or a slow model never delays a ping or a cancellation, and nothing slow is imported before the handshake.
+The main thread reads lines and answers at once what needs no provider. With the first call the event loop of `calls.py`
+starts in a thread of its own, and reads from then on, which saves every call a change of threads; the main thread watches
+for signals and the end. SDKs are imported in yet another thread, so a slow import or a slow model never delays a ping or a
+cancellation, and nothing slow is imported before the handshake.
 """
 
 from __future__ import annotations
@@ -79,6 +81,7 @@ class Process:
             _on_signals(_Stopper())
             for line in self._channel.lines():
                 self._receive(line)
+            self._channel.watch()
             self._drain()
             return 0
         except Stop as stop:
@@ -110,7 +113,8 @@ class Process:
         if self._calls is None:
             from mcp_models.servers.core.calls import Calls
 
-            self._calls = Calls(self._provider, self._server, self._channel.send)
+            self._calls = calls = Calls(self._provider, self._server, self._channel.send)
+            self._channel.successor = lambda: calls.read_from(self._channel, self._receive)
         return self._calls
 
     def _drain(self) -> None:

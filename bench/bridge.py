@@ -1,0 +1,87 @@
+"""Owns what is measured of the bridge itself: a call of `MCPModel` against the official client behind a blocking portal."""
+
+from __future__ import annotations
+
+import asyncio
+import statistics
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+ECHO = [sys.executable, "-P", "-m", "mcp_models.servers.echo_mcp_server"]
+PROMPT = "Hello there."
+
+
+def from_threads(ask: Callable[[], Any], threads: int, calls: int) -> float:
+    """Microseconds a call takes: the elapsed time by the number of calls."""
+
+    def work(count: int) -> None:
+        for _ in range(count):
+            ask()
+
+    with ThreadPoolExecutor(threads) as pool:
+        list(pool.map(work, [5] * threads))
+        begun = time.perf_counter()
+        list(pool.map(work, [calls // threads] * threads))
+        return (time.perf_counter() - begun) / (calls // threads * threads) * 1e6
+
+
+async def from_tasks(ask: Callable[[], Awaitable[Any]], tasks: int, calls: int) -> float:
+    """As `from_threads`, from coroutines."""
+
+    async def work(count: int) -> None:
+        for _ in range(count):
+            await ask()
+
+    await asyncio.gather(*(work(5) for _ in range(tasks)))
+    begun = time.perf_counter()
+    await asyncio.gather(*(work(calls // tasks) for _ in range(tasks)))
+    return (time.perf_counter() - begun) / (calls // tasks * tasks) * 1e6
+
+
+def ours(calls: int) -> dict[str, float]:
+    """Microseconds a call of `MCPModel`, in each face."""
+    from mcp_models.client import EchoMCPModel
+
+    with EchoMCPModel() as model:
+        sync = {f"call, {n} thread{'s' * (n > 1)}": from_threads(lambda: model.call(PROMPT), n, calls) for n in (1, 8)}
+
+        async def faces() -> dict[str, float]:
+            return {f"acall, {n} task{'s' * (n > 1)}": await from_tasks(lambda: model.acall(PROMPT), n, calls) for n in (1, 8)}
+
+        return {**sync, **asyncio.run(faces())}
+
+
+def theirs(calls: int) -> dict[str, float]:
+    """The same with the official SDK's client, its synchronous face behind anyio's blocking portal."""
+    from anyio.from_thread import start_blocking_portal
+    from mcp import Client, StdioServerParameters
+
+    parameters = StdioServerParameters(command=ECHO[0], args=ECHO[1:])
+    arguments = {"prompt": PROMPT}
+    with start_blocking_portal() as portal, portal.wrap_async_context_manager(Client(parameters)) as client:
+        sync = {
+            f"call, {n} thread{'s' * (n > 1)}": from_threads(
+                lambda: portal.call(client.call_tool, "complete", arguments), n, calls
+            )
+            for n in (1, 8)
+        }
+
+    async def faces() -> dict[str, float]:
+        async with Client(parameters) as client:
+            return {
+                f"acall, {n} task{'s' * (n > 1)}": await from_tasks(lambda: client.call_tool("complete", arguments), n, calls)
+                for n in (1, 8)
+            }
+
+    return {**sync, **asyncio.run(faces())}
+
+
+def bare(calls: int) -> float:
+    """Microseconds a call of the same server takes over bare pipes: what no client can be below, one call after the other."""
+    from bench.peers import Peer
+    from bench.stdio import round_trip
+
+    return statistics.median(round_trip(Peer("echo", ECHO), calls) for _ in range(3))

@@ -1,0 +1,105 @@
+"""Owns the peers: what a user would take instead, each in an environment of its own, pinned."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+HERE = Path(__file__).parent
+INSTALL_SECONDS = 300
+
+
+@dataclass
+class Peer:
+    """A command and its environment, or why there is none.
+
+    Attributes:
+        name: As the tables show it, with its version.
+        command: What to start.
+        env: Variables for it.
+        missing: Why it could not be installed.
+    """
+
+    name: str
+    command: list[str]
+    env: dict[str, str] = field(default_factory=dict)
+    missing: str = ""
+
+
+def cache() -> Path:
+    """Where the environments are."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "mcp-models-bench"
+
+
+def python(name: str) -> str:
+    """The Python of the environment that `bench/peers/NAME.txt` describes, made on first use.
+
+    Raises:
+        RuntimeError: It cannot be installed.
+    """
+    requirements = HERE / "peers" / f"{name}.txt"
+    folder = cache() / f"{name}-{hashlib.sha256(requirements.read_bytes()).hexdigest()[:12]}"
+    interpreter = folder / "bin" / "python"
+    if not (folder / "whole").exists():
+        shutil.rmtree(folder, ignore_errors=True)
+        _run(sys.executable, "-m", "uv", "venv", "--quiet", "--python", sys.executable, str(folder))
+        _run(sys.executable, "-m", "uv", "pip", "install", "--quiet", "--python", str(interpreter), "-r", str(requirements))
+        (folder / "whole").touch()
+    return str(interpreter)
+
+
+def typescript() -> str:
+    """The path of the TypeScript server, beside its SDK, which is installed on first use.
+
+    Raises:
+        RuntimeError: It cannot be installed.
+    """
+    lock = HERE / "peers" / "package-lock.json"
+    folder = cache() / f"typescript-{hashlib.sha256(lock.read_bytes()).hexdigest()[:12]}"
+    if not (folder / "whole").exists():
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        for name in ("package.json", "package-lock.json"):
+            shutil.copy(HERE / "peers" / name, folder)
+        _run("npm", "ci", "--silent", "--ignore-scripts", "--no-audit", "--no-fund", cwd=folder)
+        (folder / "whole").touch()
+    return shutil.copy(HERE / "servers" / "typescript_echo.mjs", folder)
+
+
+def pinned(name: str) -> str:
+    """A peer's name and version, as its requirements say."""
+    return (HERE / "peers" / f"{name}.txt").read_text().strip().replace("==", " ")
+
+
+def servers() -> list[Peer]:
+    """The echo servers: the floor, this project's, and the peers'."""
+    folder = HERE / "servers"
+    ours = [sys.executable, "-P", "-m", "mcp_models.servers.echo_mcp_server"]
+    found = [
+        Peer("read-a-line loop (the floor)", [sys.executable, "-P", str(folder / "floor.py")]),
+        Peer("mcp-models", ours),
+        Peer("MCP SDK, low-level", [sys.executable, str(folder / "sdk_low.py")]),
+        Peer("MCP SDK, high-level", [sys.executable, str(folder / "sdk_high.py")]),
+    ]
+    try:
+        found.append(Peer(pinned("fastmcp"), [python("fastmcp"), str(folder / "fastmcp_echo.py")]))
+    except RuntimeError as error:
+        found.append(Peer(pinned("fastmcp"), [], missing=str(error)))
+    try:
+        found.append(Peer("TypeScript SDK 2.4.0", ["node", typescript()]))
+    except RuntimeError as error:
+        found.append(Peer("TypeScript SDK 2.4.0", [], missing=str(error)))
+    return found
+
+
+def _run(*command: str, cwd: Path | None = None) -> None:
+    try:
+        subprocess.run(command, cwd=cwd, check=True, capture_output=True, text=True, timeout=INSTALL_SECONDS)
+    except (OSError, subprocess.SubprocessError) as error:
+        said = getattr(error, "stderr", "") or str(error)
+        raise RuntimeError(f"could not be installed: {said.strip().splitlines()[-1:]}") from error

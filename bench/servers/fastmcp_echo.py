@@ -1,0 +1,14 @@
+"""The same echo tool on FastMCP."""
+
+from fastmcp import FastMCP
+
+server = FastMCP("echo")
+
+
+@server.tool()
+def complete(prompt: str) -> str:
+    """Repeats the prompt."""
+    return prompt
+
+
+server.run(show_banner=False)

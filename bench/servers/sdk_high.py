@@ -1,0 +1,14 @@
+"""The same echo tool on the official SDK's high-level server."""
+
+from mcp.server import MCPServer
+
+server = MCPServer("echo", log_level="ERROR")
+
+
+@server.tool()
+def complete(prompt: str) -> str:
+    """Repeats the prompt."""
+    return prompt
+
+
+server.run()
