@@ -68,7 +68,7 @@ def typescript() -> str:
             shutil.copy(HERE / "peers" / name, folder)
         _run("npm", "ci", "--silent", "--ignore-scripts", "--no-audit", "--no-fund", cwd=folder)
         (folder / "whole").touch()
-    return shutil.copy(HERE / "servers" / "typescript_echo.mjs", folder)
+    return str(shutil.copy(HERE / "servers" / "typescript_echo.mjs", folder / "typescript_echo.mjs"))
 
 
 def pinned(name: str) -> str:

@@ -18,6 +18,7 @@ ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "bench" / "results.json"
 PAGE = ROOT / "docs" / "performance.md"
 IMAGES = ROOT / "docs" / "img"
+LEAST_BARS = 3
 BEGIN, END = "<!-- tables: made by bench -->", "<!-- end of the tables -->"
 
 
@@ -33,10 +34,17 @@ class Table:
         """A column's numbers by the rows' names."""
         return {row[0]: row[number] for row in self.rows if isinstance(row[number], (int, float))}
 
+    @property
+    def image(self) -> str:
+        """The name of its plot; empty if there are too few bars for one."""
+        name = "".join(letter if letter.isalnum() else "-" for letter in self.title.lower()).strip("-")
+        return f"{name}.svg" if len(self.column(1)) >= LEAST_BARS else ""
+
     def markdown(self) -> str:
         """The table for a page."""
         cells = [[_rounded(cell) for cell in row] for row in self.rows]
-        return f"### {self.title}\n\n{tabulate(cells, self.columns, tablefmt='github', disable_numparse=True)}\n"
+        plot = f"\n![{self.title}](img/{self.image})\n" if self.image else ""
+        return f"### {self.title}\n\n{tabulate(cells, self.columns, tablefmt='github', disable_numparse=True)}\n{plot}"
 
 
 @dataclass
@@ -95,7 +103,7 @@ def plot(tables: list[Table]) -> None:
     IMAGES.mkdir(parents=True, exist_ok=True)
     for table in tables:
         values = table.column(1)
-        if len(values) < 3:
+        if not table.image:
             continue
         figure, axes = plt.subplots(figsize=(7, 0.4 * len(values) + 1.2))
         names = list(values)[::-1]
@@ -105,8 +113,7 @@ def plot(tables: list[Table]) -> None:
         axes.set_title(f"{table.title}: {table.columns[1]}", fontsize=10, loc="left")
         axes.margins(x=0.15)
         axes.spines[["top", "right"]].set_visible(False)
-        name = "".join(letter if letter.isalnum() else "-" for letter in table.title.lower()).strip("-")
-        figure.savefig(IMAGES / f"{name}.svg", bbox_inches="tight", metadata={"Date": None})
+        figure.savefig(IMAGES / table.image, bbox_inches="tight", metadata={"Date": None})
         plt.close(figure)
 
 
