@@ -9,7 +9,7 @@ from tests.soak import soak
 
 def test_calls_from_many_threads_while_the_server_is_killed_again_and_again() -> None:
     before = counts()
-    outcomes, kills = soak(1500, 8, 0.1)
+    outcomes, kills = soak(1500, 8, 0.5)
     assert set(outcomes) <= {"its own answer", "ServerExitedError"}
     assert outcomes["its own answer"] > 1000
     assert kills > 0
