@@ -36,8 +36,6 @@ class Echo(Provider):
 
     async def complete(self, request: CompletionRequest, on_text: OnText) -> Completion:
         """The last turn's text, as the model's name says."""
-        import asyncio
-
         model = request.model or self.default_model
         behaviour, _, detail = model.removeprefix("echo").removeprefix("-").partition("-")
         if behaviour not in ("", "slow", "empty", "max_tokens", "error"):
@@ -53,6 +51,8 @@ class Echo(Provider):
         pieces = _pieces(text)
         for piece in pieces:
             if behaviour == "slow":
+                import asyncio
+
                 await asyncio.sleep(_seconds(detail) / len(pieces))
             on_text(piece)
         cut = limit < words and bool(text)

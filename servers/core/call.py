@@ -32,6 +32,23 @@ _IN_CONFLICT = r"(?i)cannot both|must be 1 when|may only be set to 1 when"
 _WRONG_VALUE = r"(?i)supported (values|levels)|invalid schema|effort level '|level \S*(minimal|low|medium|high)\b"
 
 
+class Received:
+    """The text of an answer as far as it has come, passed on piece by piece.
+
+    Args:
+        on_text: Takes each piece.
+    """
+
+    def __init__(self, on_text: OnText) -> None:
+        self.texts: list[str] = []
+        self._on_text = on_text
+
+    def __call__(self, text: str) -> None:
+        """Takes a piece."""
+        self.texts.append(text)
+        self._on_text(text)
+
+
 class Caller:
     """Carries out the calls of one provider, and remembers which model refuses which parameter.
 
@@ -51,25 +68,21 @@ class Caller:
             arguments: The tool's arguments as they came.
             on_text: Takes each new piece of a completion's text.
         """
-        received: list[str] = []
-
-        def collect(text: str) -> None:
-            received.append(text)
-            on_text(text)
-
+        received = Received(on_text)
         model = None
         try:
             if name == "list_models":
                 return models_result(await self.list_models(arguments))
             request = parse_arguments(arguments)
-            model, _ = self.provider.resolve(request.model)
-            return completion_result(await self.complete(request, collect))
+            model, warnings = self.provider.resolve(request.model)
+            request = msgspec.structs.replace(request, model=model)
+            return completion_result(await self.complete(request, warnings, received))
         except errors.CompletionError as error:
             failure = error
         except Exception as error:
             traceback.print_exc(file=sys.stderr)
             failure = errors.InternalError(f"the server failed with {type(error).__name__}.")
-        return error_result(failure, self.provider.name, self.provider.title, model, "".join(received))
+        return error_result(failure, self.provider.name, self.provider.title, model, "".join(received.texts))
 
     async def list_models(self, arguments: dict[str, Any]) -> list[ModelInfo]:
         """The provider's models.
@@ -81,22 +94,26 @@ class Caller:
             raise errors.InvalidRequestError(f"{next(iter(arguments))}: unknown argument; `list_models` takes none")
         return await catalogue.list_models(self.provider)
 
-    async def complete(self, request: CompletionRequest, on_text: OnText) -> Completion:
+    async def complete(self, request: CompletionRequest, warnings: list[str], received: Received) -> Completion:
         """The completion for a request, within its deadline.
+
+        Args:
+            request: What to ask, of a model that is settled.
+            warnings: What there is to say about that model.
+            received: Takes the text.
 
         Raises:
             CompletionError: The call failed for good.
         """
         started = time.monotonic()
         timeout = request.timeout or environment.default_timeout(self.provider.env)
-        model, warnings = self.provider.resolve(request.model)
-        request = msgspec.structs.replace(request, model=model)
+        model = request.model or ""
         dropped: set[str] = set()
         if self.provider.has_list_prices():
             pricing.begin_loading()
         try:
             async with asyncio.timeout(timeout):
-                completion = await self._complete_adapting(request, on_text, started + timeout, dropped)
+                completion = await self._complete_adapting(request, received, started + timeout, dropped)
         except TimeoutError:
             raise errors.CallTimeoutError(f"no complete answer within {timeout:g} s.", retryable=True) from None
         except errors.ModelNotFoundError as error:
@@ -116,38 +133,34 @@ class Caller:
         return completion
 
     async def _complete_adapting(
-        self, request: CompletionRequest, on_text: OnText, deadline: float, dropped: set[str]
+        self, request: CompletionRequest, received: Received, deadline: float, dropped: set[str]
     ) -> Completion:
         """Asks without each parameter that the provider lacks or the model refuses; fills `dropped` with what was asked for."""
         model = request.model or ""
-        lacking = set(OPTIONAL_PARAMETERS) - self.provider.parameters | self.provider.ignores(model)
-        refused = self._refused.setdefault(model, lacking)
-        asked = {name for name in OPTIONAL_PARAMETERS if getattr(request, name) is not None}
+        refused = self._refused.get(model)
+        if refused is None:
+            lacking = set(OPTIONAL_PARAMETERS) - self.provider.parameters | self.provider.ignores(model)
+            refused = self._refused[model] = lacking
+        asked = request
         if _is_free(request) and self.provider.takes_temperature(model):
             request = msgspec.structs.replace(request, temperature=TEMPERATURE_DEFAULT)
         retries = environment.max_retries(self.provider.env)
-        texts = 0
-
-        def count(text: str) -> None:
-            nonlocal texts
-            texts += 1
-            on_text(text)
-
         left_out: set[str] = set()
 
         async def attempt() -> Completion:
-            without = refused | left_out
-            dropped.update(asked & without)
-            return await self.provider.complete(msgspec.structs.replace(request, **dict.fromkeys(without)), count)
+            if not (without := refused | left_out):
+                return await self.provider.complete(request, received)
+            dropped.update(name for name in without if getattr(asked, name) is not None)
+            return await self.provider.complete(msgspec.structs.replace(request, **dict.fromkeys(without)), received)
 
         while True:
             try:
-                return await with_retries(attempt, retries, deadline, may_retry=lambda: texts == 0)
+                return await with_retries(attempt, retries, deadline, may_retry=lambda: not received.texts)
             except errors.InvalidRequestError as error:
                 without = refused | left_out
                 sent = [name for name in OPTIONAL_PARAMETERS if getattr(request, name) is not None and name not in without]
                 culprit = refused_parameter(error, sent, self.provider.native_names)
-                if culprit is None or texts:
+                if culprit is None or received.texts:
                     raise
                 (left_out if re.search(_IN_CONFLICT, error.message) else refused).add(culprit)
 
@@ -184,6 +197,8 @@ def _is_free(request: CompletionRequest) -> bool:
 def _another_model(answered: str, asked: str) -> list[str]:
     """A warning, if another model answered than the one asked; a dated or tagged form of its name is the same model."""
     asked = asked.removeprefix("models/")
+    if answered == asked:
+        return []
     same = re.fullmatch(re.escape(asked) + r"([-@]\d[\d-]*|:.+)?", answered) or asked.endswith("latest")
     return [] if same else [f"{answered} answered, not {asked}"]
 

@@ -76,7 +76,8 @@ class Provider:
     """The extra of this distribution that installs `package`."""
 
     def __init__(self, env: Environment | None = None) -> None:
-        self.env: Environment = os.environ if env is None else env
+        # A copy, as each look into `os.environ` encodes the name and decodes the value anew.
+        self.env: Environment = dict(os.environ) if env is None else env
         self._client: Any = None
         self._connecting = threading.Lock()
 

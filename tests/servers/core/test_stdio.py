@@ -486,3 +486,24 @@ def test_an_stderr_that_nobody_drains_stops_no_call() -> None:
         p.stdin.write(b"".join(json.dumps(call(n, {"prompt": "x"})).encode() + b"\n" for n in range(200)))
         p.stdin.close()
         assert len(p.stdout.readlines()) == 200
+
+
+COUNTING = """
+import gc
+from mcp_models.servers.core.stdio import serve
+from mcp_models.servers.echo_mcp_server import Echo
+
+class Counting(Echo):
+    async def complete(self, request, on_text):
+        completion = await super().complete(request, on_text)
+        completion.text = str(gc.get_freeze_count())
+        return completion
+
+serve(Counting())
+"""
+
+
+def test_what_the_first_call_imported_is_not_looked_through_for_garbage_again() -> None:
+    with Peer(sys.executable, "-c", COUNTING) as server:
+        first, second = (int(text(server.ask(call(n, {"prompt": "x"})))) for n in (1, 2))
+        assert first < 1000 < 10_000 < second

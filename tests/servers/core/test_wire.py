@@ -9,6 +9,15 @@ import pytest
 from mcp_models.servers.core import wire
 
 
+@pytest.fixture(params=["json", "msgspec"], autouse=True)
+def library(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both must do the same."""
+    monkeypatch.setattr(wire, "_fast_decode", None)
+    monkeypatch.setattr(wire, "_fast_encode", None)
+    if request.param == "msgspec":
+        wire.use_msgspec(encoding=True)
+
+
 @pytest.mark.parametrize(
     ("line", "value"),
     [
@@ -18,6 +27,9 @@ from mcp_models.servers.core import wire
         (b'"a\\ud800b"', "a\ufffdb"),
         (b'{"\\ud800": ["\\uDC00"]}', {"\ufffd": ["\ufffd"]}),
         ('"\u2028"'.encode(), "\u2028"),
+        (b"18446744073709551617", 2**64 + 1),
+        (b'{"a": 1, "a": 2}', {"a": 2}),
+        (b"1e400", float("inf")),
     ],
 )
 def test_decode(line: bytes, value: object) -> None:
@@ -53,6 +65,7 @@ def test_what_is_no_json_is_a_value_error(line: bytes) -> None:
         ("line\u2028and\u2029paragraph\nnew\r", "line\u2028and\u2029paragraph\nnew\r"),
         ("\\\u2028", "\\\u2028"),
         ("é" * 10, "é" * 10),
+        ([2**64 + 1, 1e22, 5e-324, True, None], [2**64 + 1, 1e22, 5e-324, True, None]),
     ],
 )
 def test_what_is_encoded_is_one_valid_line_for_every_reader(value: object, expected: object) -> None:
@@ -60,6 +73,14 @@ def test_what_is_encoded_is_one_valid_line_for_every_reader(value: object, expec
     assert json.loads(line) == expected
     assert line.decode().count("\n") == 1
     assert not set("\u2028\u2029") & set(line.decode())
+
+
+def test_msgspec_is_not_given_what_is_not_our_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would send bytes as base64, and nobody would know."""
+    monkeypatch.setattr(wire, "_fast_encode", None)
+    wire.use_msgspec(encoding=False)
+    with pytest.raises(TypeError, match="bytes"):
+        wire.encode({"prompt": b"hi"})
 
 
 def test_a_large_text_passes_unharmed() -> None:
