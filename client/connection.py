@@ -62,7 +62,8 @@ class Connection:
         self._ready = False
         self._modern = False
         self._end: SessionError | None = None
-        self._process = ServerProcess(command, env, cwd, self._receive, self._fail)
+        self._process = ServerProcess(command, env, cwd, self._receive, self._fail, lambda: not self._pending)
+        wire.use_msgspec(encoding=False)  # imported while the server starts
 
     @property
     def alive(self) -> bool:
@@ -90,34 +91,37 @@ class Connection:
         Raises:
             SessionError: It could not be sent.
         """
-        with self._lock:
-            if self._end is not None:
-                raise self._end.again()
-            self._last_id += 1
-            request_id = self._last_id
-            pending = self._pending[request_id] = Pending(
-                lambda reason: self._abandon(request_id, reason),
-                lambda seconds: ServerTimeoutError(
-                    f"no answer to {method} within {seconds:g} s", stderr=self._process.stderr_tail
-                ),
-            )
-            if on_progress is not None:
-                self._on_progress[request_id] = on_progress
-        meta = dict(params.get("_meta", {}))
-        if on_progress is not None:
-            meta["progressToken"] = request_id
-        if self._modern:
-            meta |= _MODERN_META
-        if meta:
-            params = {**params, "_meta": meta}
+        request_id, pending, message = self._made(method, params, on_progress)
         try:
-            self._send({"jsonrpc": "2.0", "id": request_id, "method": method, "params": params}, min(timeout, WRITE_SECONDS))
+            self._process.write(wire.encode(message), min(timeout, WRITE_SECONDS))
         except BaseException as error:
             self._forget(request_id)
             if isinstance(error, ServerExitedError):
                 self._fail(error)
             raise
         return pending
+
+    def request_at_once(self, method: str, params: dict[str, Any], on_progress: OnProgress | None = None) -> Pending | None:
+        """As `request`; None if sending it would have to wait."""
+        request_id, pending, message = self._made(method, params, on_progress)
+        sent = False
+        try:
+            sent = self._process.write_at_once(wire.encode(message))
+        finally:
+            if not sent:
+                self._forget(request_id)
+        return pending if sent else None
+
+    def read(self, until: Callable[[], bool], seconds: float) -> None:
+        """Has this thread read answers for a moment, until it has its own; not where there is progress to tell of besides."""
+        if self._on_progress:
+            self._process.attend()
+        else:
+            self._process.read(until, seconds)
+
+    def attend(self) -> None:
+        """Has answers read by another thread."""
+        self._process.attend()
 
     def shake_hands(self, timeout: float) -> None:
         """Agrees with the server on a protocol, or ends it.
@@ -142,6 +146,31 @@ class Connection:
     def disown(self) -> None:
         """Leaves the server to the process that this one was forked from."""
         self._process.disown()
+
+    def _made(self, method: str, params: dict[str, Any], on_progress: OnProgress | None) -> tuple[int, Pending, dict[str, Any]]:
+        """A request that is expected to be answered, and is not yet sent: its id, its result that is to come, its message."""
+        with self._lock:
+            if self._end is not None:
+                raise self._end.again()
+            self._last_id += 1
+            request_id = self._last_id
+            pending = self._pending[request_id] = Pending(
+                lambda reason: self._abandon(request_id, reason),
+                lambda seconds: ServerTimeoutError(
+                    f"no answer to {method} within {seconds:g} s", stderr=self._process.stderr_tail
+                ),
+                self,
+            )
+            if on_progress is not None:
+                self._on_progress[request_id] = on_progress
+        meta = dict(params.get("_meta", {}))
+        if on_progress is not None:
+            meta["progressToken"] = request_id
+        if self._modern:
+            meta |= _MODERN_META
+        if meta:
+            params = {**params, "_meta": meta}
+        return request_id, pending, {"jsonrpc": "2.0", "id": request_id, "method": method, "params": params}
 
     def _shake_hands(self, timeout: float) -> None:
         offer: dict[str, Any] = {"protocolVersion": LEGACY_VERSIONS[-1], "capabilities": {}, "clientInfo": _CLIENT_INFO}
@@ -179,13 +208,14 @@ class Connection:
         """Takes one line of the server's stdout, in the reader's thread."""
         if not line.strip():
             return
-        text = line.decode("utf-8", "replace")
         try:
-            message = json.loads(text)
+            message = _decoded(line)
         except (ValueError, RecursionError) as error:  # RecursionError for `[[[[…`, ValueError for a number of 5,000 digits
             if self._ready:  # before that it is a banner, which many servers print
                 reason = str(getattr(error, "msg", error))
-                self._fail_pending(ServerJSONError("the server wrote a line that is no JSON", text[:200], reason))
+                self._fail_pending(
+                    ServerJSONError("the server wrote a line that is no JSON", line.decode("utf-8", "replace")[:200], reason)
+                )
             return
         if not isinstance(message, dict):
             self._fail_pending(ServerProtocolError("the server wrote JSON that is no MCP message"))
@@ -252,6 +282,13 @@ _MODERN_META: dict[str, Any] = {
     META_CAPABILITIES: {},
     "io.modelcontextprotocol/clientInfo": _CLIENT_INFO,
 }
+
+
+def _decoded(line: bytes) -> Any:
+    try:
+        return wire.decode(line)
+    except ValueError:  # `NaN` or broken UTF-8 in an answer that can be read all the same
+        return json.loads(line.decode("utf-8", "replace"))
 
 
 def _error_text(message: dict[str, Any]) -> str:

@@ -100,6 +100,11 @@ class DirectModel(Model):
 
         return self._started_worker().begin("complete", arguments, take)
 
+    def _begin_at_once(
+        self, arguments: dict[str, Any], on_progress: OnProgress | None, on_text: Callable[[str], None] | None
+    ) -> Pending | None:
+        return self._begin(arguments, 0, on_progress, on_text) if self._worker else None
+
     def _started_worker(self) -> Worker:
         with self._lock:
             if not self._worker:

@@ -128,10 +128,32 @@ class MCPModel(Model):
         on_text: Callable[[str], None] | None,
     ) -> Pending:
         session = self.session
-        sent, dropped = self._named(arguments, session)
-        if on_text is not None:
-            on_progress = _text_of(on_text)
-        pending = session.begin(self._tool_name, sent, timeout=seconds, on_progress=on_progress, stream=on_text is not None)
+        sent, dropped = self._named(arguments, None if self._is_ours else session.parameters(self._tool_name))
+        pending = session.begin(
+            self._tool_name,
+            sent,
+            timeout=seconds,
+            on_progress=on_progress if on_text is None else _text_of(on_text),
+            stream=on_text is not None,
+        )
+        return self._begun(pending, dropped)
+
+    def _begin_at_once(
+        self, arguments: dict[str, Any], on_progress: OnProgress | None, on_text: Callable[[str], None] | None
+    ) -> Pending | None:
+        seats = self._seats[:1]
+        if not (seats and self._is_ours):  # somebody else's tool may first have to be asked for its arguments
+            return None
+        sent, dropped = self._named(arguments, None)
+        pending = seats[0].session.begin_at_once(
+            self._tool_name,
+            sent,
+            on_progress=on_progress if on_text is None else _text_of(on_text),
+            stream=on_text is not None,
+        )
+        return pending and self._begun(pending, dropped)
+
+    def _begun(self, pending: Pending, dropped: list[str]) -> Pending:
         pending.dropped = dropped
         self._in_flight.add(pending)
         if not self._seats:
@@ -139,9 +161,8 @@ class MCPModel(Model):
         pending.future.add_done_callback(lambda _: self._in_flight.discard(pending))
         return pending
 
-    def _named(self, arguments: dict[str, Any], session: Session) -> tuple[dict[str, Any], list[str]]:
-        """The arguments as the tool knows them, and those that it does not know."""
-        known = None if self._is_ours else session.parameters(self._tool_name)
+    def _named(self, arguments: dict[str, Any], known: set[str] | None) -> tuple[dict[str, Any], list[str]]:
+        """The arguments as the tool knows them, and those that it does not know, if it tells what it knows."""
         named = {self._prompt_argument if name == "prompt" else name: value for name, value in arguments.items()}
         if known is None:
             return named, []

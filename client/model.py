@@ -84,7 +84,7 @@ class Model:
     ) -> CompletionResult:
         """As `call`, in a coroutine; cancelling it stops the work."""
         question = self._question(prompt, max_tokens, temperature, system, options)
-        pending = await begun(lambda: self._begin(question.arguments, question.seconds, on_progress, None))
+        pending = await self._abegin(question, on_progress, None)
         return self._result(await pending.await_(question.seconds), pending)
 
     def stream(
@@ -118,7 +118,7 @@ class Model:
         """As `stream`, in a coroutine."""
         question = self._question(prompt, max_tokens, temperature, system, options)
         stream = _Stream(question)
-        pending = await begun(lambda: self._begin(question.arguments, question.seconds, None, stream.feed.put))
+        pending = await self._abegin(question, None, stream.feed.put)
         try:
             stream.feed.end_with(pending.future)
             while not stream.ended:
@@ -171,6 +171,22 @@ class Model:
             on_text: Takes each piece of text.
         """
         raise NotImplementedError
+
+    def _begin_at_once(
+        self,
+        arguments: dict[str, Any],  # noqa: ARG002
+        on_progress: OnProgress | None,  # noqa: ARG002
+        on_text: Callable[[str], None] | None,  # noqa: ARG002
+    ) -> Pending | None:
+        """As `_begin`, for an event loop: None if asking would have to wait for anything."""
+        return None
+
+    async def _abegin(
+        self, question: _Question, on_progress: OnProgress | None, on_text: Callable[[str], None] | None
+    ) -> Pending:
+        return self._begin_at_once(question.arguments, on_progress, on_text) or await begun(
+            lambda: self._begin(question.arguments, question.seconds, on_progress, on_text)
+        )
 
     def _question(
         self, prompt: str, max_tokens: int, temperature: float | None, system: str | None, options: dict[str, Any]

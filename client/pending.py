@@ -16,9 +16,18 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from concurrent.futures import ThreadPoolExecutor
-    from typing import Any, TypeVar
+    from typing import Any, Protocol, TypeVar
 
     T = TypeVar("T")
+
+    class Source(Protocol):
+        """Where answers come from."""
+
+        def read(self, until: Callable[[], bool], seconds: float) -> None:
+            """Reads answers in this thread, for a moment."""
+
+        def attend(self) -> None:
+            """Has them read by another one."""
 
 
 MOST_BEGINNING = 64
@@ -31,16 +40,19 @@ class Pending:
     Args:
         abandon: Stops the work, for the reason it is given.
         late: Makes the error for an answer that did not come within so many seconds.
+        source: Where it comes from, if a thread that waits for it can read it there.
 
     Attributes:
         future: The answer.
         dropped: What was asked for and could not be sent.
     """
 
-    def __init__(self, abandon: Callable[[str], None], late: Callable[[float], BaseException]) -> None:
+    def __init__(
+        self, abandon: Callable[[str], None], late: Callable[[float], BaseException], source: Source | None = None
+    ) -> None:
         self.future: Future[dict[str, Any]] = _future()
         self.dropped: list[str] = []
-        self._abandon, self._late = abandon, late
+        self._abandon, self._late, self._source = abandon, late, source
 
     def wait(self, timeout: float) -> dict[str, Any]:
         """The answer, for which this thread waits `timeout` seconds at the most.
@@ -66,6 +78,8 @@ class Pending:
             self.leave()
             raise RuntimeError("on_progress runs in the thread that reads for all calls: ask a model from another one")
         try:
+            if self._source is not None:
+                self._source.read(future.done, timeout)
             return future.result(_bounded(timeout))
         except BaseException as error:
             if future.done():  # that is its own outcome, or has just come
@@ -78,6 +92,8 @@ class Pending:
         """As `wait_for`, in a coroutine."""
         import asyncio
 
+        if self._source is not None:
+            self._source.attend()
         try:
             async with asyncio.timeout(_bounded(timeout)):
                 return await asyncio.wrap_future(future)

@@ -1,7 +1,8 @@
 """Owns one server process: its pipes, its exit and its end, in bounded time and without remains.
 
 A thread reads stdout, one reads stderr, one waits for the exit: a process may exit while a grandchild holds its stdout
-open, or close its stdout and live on, and both mean that no answer will come.
+open, or close its stdout and live on, and both mean that no answer will come. A thread that waits for an answer reads
+stdout itself at first (`read`): to be woken up by the reader's thread would cost a quick answer as much as all the rest.
 """
 
 from __future__ import annotations
@@ -27,6 +28,11 @@ LONGEST_STDERR_LINE = 2000
 SETTLE_SECONDS = 0.2
 """How long an exit code, the rest of stdout or the last words on stderr may take to arrive after the first sign of an end."""
 
+READ_SECONDS = 0.02
+"""How long a thread reads the answer it waits for; a longer wait is the reader's thread's, which no Ctrl-C can interrupt."""
+STANDBY_SECONDS = 0.05
+"""How long the reader's thread leaves stdout to the threads that wait for answers."""
+
 _POSIX = os.name == "posix"
 _CHUNK = 1 << 16
 
@@ -38,8 +44,9 @@ class ServerProcess:
         command: The program and its arguments.
         env: Its whole environment; None means this process's.
         cwd: The folder it starts in; None means this process's.
-        on_line: Takes each line of its stdout, in the reader's thread.
+        on_line: Takes each line of its stdout, in the thread that reads: the reader's, or one that waits for an answer.
         on_end: Takes, once, the error that says how it ended.
+        is_idle: Says whether no answer is waited for.
 
     Raises:
         ServerStartError: The program could not be started.
@@ -52,8 +59,9 @@ class ServerProcess:
         cwd: str | None,
         on_line: Callable[[bytes], None],
         on_end: Callable[[ServerExitedError], None],
+        is_idle: Callable[[], bool],
     ) -> None:
-        self._on_line, self._on_end = on_line, on_end
+        self._on_line, self._on_end, self._is_idle = on_line, on_end, is_idle
         try:
             self._process = subprocess.Popen(
                 command,
@@ -79,6 +87,13 @@ class ServerProcess:
         self._ended = False
         self._exited = threading.Event()
         self._tail: deque[str] = deque(maxlen=STDERR_LINES)
+        self._partial: list[bytes] = []
+        self._turn = threading.Lock()  # held by the thread that reads stdout
+        self._asked = False  # whether a thread would have read and could not
+        self._needed = threading.Event()
+        if _POSIX:
+            self._poller = select.poll()
+            self._poller.register(self._stdout, select.POLLIN)
         self._reader = self._spawn(self._read_stdout)
         self._stderr_reader = self._spawn(self._read_stderr)
         self._waiter = self._spawn(self._wait)
@@ -125,6 +140,49 @@ class ServerProcess:
                 self._kill()  # half a line is out: nothing sensible can follow it
             self._write_lock.release()
 
+    def write_at_once(self, line: bytes) -> bool:
+        """Writes to its stdin if that needs no waiting; says whether it did: all of the line or nothing."""
+        if not _POSIX or len(line) > select.PIPE_BUF or not self._write_lock.acquire(blocking=False):
+            return False
+        try:
+            return os.write(self._stdin.fileno(), line) > 0
+        except (OSError, ValueError):  # a full pipe, or a broken one: `write` says which
+            return False
+        finally:
+            self._write_lock.release()
+
+    def read(self, until: Callable[[], bool], seconds: float) -> None:
+        """Reads stdout in this thread for a moment, unless another one does.
+
+        Args:
+            until: Says whether enough was read.
+            seconds: For how long at the most.
+        """
+        if not _POSIX:
+            return
+        if not self._turn.acquire(blocking=False):
+            self._asked = True
+            return
+        interrupted = False
+        deadline = time.monotonic() + min(seconds, READ_SECONDS)
+        try:
+            while not until() and self._has_come(deadline):
+                interrupted = True
+                more = self._take(os.read(self._stdout.fileno(), _CHUNK))
+                interrupted = False
+                if not more:  # the end, which the reader's thread will find as well
+                    break
+        finally:
+            if interrupted:
+                self._kill()  # by Ctrl-C, just as it took something: what the answers to others may be a part of
+            self._turn.release()
+            if not self._is_idle():
+                self._needed.set()
+
+    def attend(self) -> None:
+        """Has the reader's thread read, if it has left that to the threads that wait for answers."""
+        self._needed.set()
+
     def stop(self, grace: float) -> None:
         """Ends it: closes its stdin, waits `grace` seconds, then SIGTERM, then SIGKILL to its whole process group."""
         self._close_stdin(grace)
@@ -169,18 +227,34 @@ class ServerProcess:
         return thread
 
     def _read_stdout(self) -> None:
-        partial: list[bytes] = []
         try:
-            with self._stdout:
-                while chunk := self._stdout.read(_CHUNK):
-                    *complete, rest = chunk.split(b"\n")
-                    for line in complete:
-                        self._on_line(b"".join([*partial, line]))
-                        partial.clear()
-                    if rest:
-                        partial.append(rest)
+            while self._read_some():
+                self._needed.clear()
+                if self._asked and self._is_idle():
+                    self._asked = False
+                    self._needed.wait(STANDBY_SECONDS)
         finally:
+            self._turn.acquire()  # and never released: the descriptor may soon be another file's
+            self._stdout.close()
             self._end("the server exited" if self._exited.wait(SETTLE_SECONDS) else "the server closed its stdout")
+
+    def _read_some(self) -> bool:
+        with self._turn:
+            return self._take(os.read(self._stdout.fileno(), _CHUNK))
+
+    def _has_come(self, deadline: float) -> bool:
+        """Whether there is something to read on stdout before a deadline; a flood of lines does not move it."""
+        remaining = deadline - time.monotonic()
+        return remaining > 0 and bool(self._poller.poll(remaining * 1000))
+
+    def _take(self, chunk: bytes) -> bool:
+        *complete, rest = chunk.split(b"\n")
+        for line in complete:
+            self._on_line(b"".join([*self._partial, line]))
+            self._partial.clear()
+        if rest:
+            self._partial.append(rest)
+        return bool(chunk)
 
     def _read_stderr(self) -> None:
         with self._stderr:
@@ -199,6 +273,7 @@ class ServerProcess:
             self._kill_group()  # what the server left behind, while its pid still names the group and no other
         self._process.wait()
         self._exited.set()
+        self._needed.set()
         self._reader.join(SETTLE_SECONDS)  # answers written just before the exit still count
         self._end("the server exited")
 

@@ -115,7 +115,9 @@ class Session:
         stream: bool = False,
     ) -> dict[str, Any]:
         """As `call_tool`, in a coroutine; cancelling it cancels the call."""
-        pending = await begun(lambda: self.begin(name, arguments, timeout=timeout, on_progress=on_progress, stream=stream))
+        pending = self.begin_at_once(name, arguments, on_progress=on_progress, stream=stream) or await begun(
+            lambda: self.begin(name, arguments, timeout=timeout, on_progress=on_progress, stream=stream)
+        )
         return await pending.await_(timeout)
 
     def begin(
@@ -128,9 +130,7 @@ class Session:
         stream: bool = False,
     ) -> Pending:
         """As `call_tool`, without waiting for the result."""
-        params: dict[str, Any] = {"name": name, "arguments": dict(arguments)}
-        if stream:
-            params["_meta"] = {META_STREAM: True}
+        params = _call_params(name, arguments, stream)
         closed = self._closed
         connection = self._connect()
         try:
@@ -139,6 +139,19 @@ class Session:
             if self._closed != closed:
                 raise
             return self._connect().request("tools/call", params, timeout, on_progress)
+
+    def begin_at_once(
+        self, name: str, arguments: Mapping[str, Any], *, on_progress: OnProgress | None = None, stream: bool = False
+    ) -> Pending | None:
+        """As `begin`, for an event loop: None if it would have to wait, for the server to start or to read."""
+        with self._lock:
+            connection = self._running()
+        if connection is None:
+            return None
+        try:
+            return connection.request_at_once("tools/call", _call_params(name, arguments, stream), on_progress)
+        except ServerExitedError:
+            return None
 
     def list_tools(self, timeout: float = START_SECONDS) -> list[dict[str, Any]]:
         """The server's tools, all pages of them.
@@ -193,8 +206,8 @@ class Session:
     def _connect(self) -> Connection:
         """The connection; started by the first of those who need it, while the others wait for the same outcome."""
         with self._lock:
-            if self._starting is None and self._current and self._current[-1].alive:
-                return self._current[-1]
+            if (running := self._running()) is not None:
+                return running
             starting, mine = self._starting, self._starting is None
             if starting is None:
                 starting = self._starting = Future()
@@ -206,6 +219,11 @@ class Session:
             raise error.again() from None
         except TimeoutError:
             raise ServerTimeoutError("the server is being started for too long") from None
+
+    def _running(self) -> Connection | None:
+        """The connection, if there is one that works and nobody starts another; asked with the lock held."""
+        current = self._current[-1:]  # not `[-1]`: another thread may close it and take it away
+        return current[0] if self._starting is None and current and current[0].alive else None
 
     def _start(self, starting: Future[Connection]) -> None:
         connection = None
@@ -298,6 +316,13 @@ class Seat:
 
 
 SHARING = Sharing()
+
+
+def _call_params(name: str, arguments: Mapping[str, Any], stream: bool) -> dict[str, Any]:
+    params: dict[str, Any] = {"name": name, "arguments": dict(arguments)}
+    if stream:
+        params["_meta"] = {META_STREAM: True}
+    return params
 
 
 def _close_all(connections: list[Connection]) -> None:

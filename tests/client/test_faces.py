@@ -271,3 +271,22 @@ def _runs(pid: int) -> bool:
         return ") Z " not in Path(f"/proc/{pid}/stat").read_text()
     except (FileNotFoundError, ProcessLookupError):
         return False
+
+
+async def test_an_acall_of_a_running_server_begins_in_the_loops_own_thread(
+    model: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await model.acall("Hello?")
+    monkeypatch.setattr("mcp_models.client.pending._executor", None)
+    assert (await model.acall("Hello?"))["output"] == "Hello from the fake."
+
+
+async def test_what_no_json_can_hold_is_a_type_error_and_leaves_nothing() -> None:
+    with EchoMCPModel() as model:
+        prompt: Any = b"no text"
+        with pytest.raises(TypeError, match="bytes"):
+            model.call(prompt)
+        with pytest.raises(TypeError, match="bytes"):
+            await model.acall(prompt)
+        assert not model.session._current[0]._pending
+        assert model.call("x")["output"] == "x"
