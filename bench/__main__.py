@@ -38,7 +38,19 @@ def main(quick: bool, only: str) -> None:
     for peer in servers:
         if peer.missing:
             click.echo(f"{peer.name}: {peer.missing}")
-    for measure in (starts, round_trips, memory, payloads, growth, overhead, latencies, first_texts, throughputs, firsts):
+    for measure in (
+        starts,
+        round_trips,
+        steps,
+        memory,
+        payloads,
+        growth,
+        overhead,
+        latencies,
+        first_texts,
+        throughputs,
+        firsts,
+    ):
         if only and only not in str(measure.__doc__).lower():
             continue
         table, found = measure(installed, scale)
@@ -78,7 +90,7 @@ def round_trips(installed: list[Peer], scale: float) -> tuple[Table, list[Target
     widths = (8, 64, 256)
     calls = int(4000 * scale)
     table = Table("Round trips", ["server", "one call, µs", "calls/s, 1", *(f"{width} in flight" for width in widths)])
-    one = {peer.name: statistics.median(stdio.round_trip(peer, calls // 4) for _ in range(3)) for peer in installed}
+    one = medians([{peer.name: stdio.round_trip(peer, calls // 10) for peer in installed} for _ in range(15)])
     for peer in installed:
         row = [stdio.throughput(peer, width, calls) for width in widths]
         table.rows.append([peer.name, one[peer.name], 1e6 / one[peer.name], *row])
@@ -86,6 +98,22 @@ def round_trips(installed: list[Peer], scale: float) -> tuple[Table, list[Target
         at_most("round trip, to the floor's", one[US] / one[FLOOR], 1.8),
         at_least("round trip, faster than the SDK's server", one[SDK] / one[US], 6),
     ]
+
+
+def steps(_: list[Peer], scale: float) -> tuple[Table, list[Target]]:
+    """Where the time of a call goes."""
+    found = medians([stdio.steps(int(1000 * scale)) for _ in range(5)])
+    names = {
+        "read": "the server reads the line",
+        "receive": "JSON to a `ToolCall`",
+        "turn": "a task for it, and the loop's next turn",
+        "call_tool": "arguments, deadline, adapter, result",
+        "send": "the result to JSON, and into the pipe",
+    }
+    table = Table("Where the time of a call goes", ["step", "µs"], [[names[name], found[name]] for name in names])
+    rest = found["whole"] - sum(found[name] for name in names)
+    table.rows += [["both processes wake up, the client asks again", rest], ["the whole round trip", found["whole"]]]
+    return table, []
 
 
 def memory(installed: list[Peer], _: float) -> tuple[Table, list[Target]]:
@@ -122,9 +150,13 @@ def growth(installed: list[Peer], scale: float) -> tuple[Table, list[Target]]:
 
 def overhead(_: list[Peer], scale: float) -> tuple[Table, list[Target]]:
     """The client's own time."""
-    calls = int(4000 * scale)
-    floor = bridge.bare(calls // 4)
-    ours, theirs = bridge.ours(calls), bridge.theirs(calls // 4)
+    calls = int(2000 * scale)
+    floors, ours_runs, theirs_runs = [], [], []
+    for _ in range(5):  # in turns, as a machine has its moods
+        floors.append(bridge.bare(calls))
+        ours_runs.append(bridge.ours(calls))
+        theirs_runs.append(bridge.theirs(calls))
+    floor, ours, theirs = statistics.median(floors), medians(ours_runs), medians(theirs_runs)
     table = Table("The client", ["face", "MCPModel, µs a call", "SDK client, µs a call", "ratio of what is above bare pipes"])
     for face in ours:
         above = (theirs[face] - floor) / (ours[face] - floor) if ours[face] > floor and "1 " in face else "–"
@@ -164,14 +196,14 @@ def first_texts(_: list[Peer], scale: float) -> tuple[Table, list[Target]]:
 
 def throughputs(_: list[Peer], scale: float) -> tuple[Table, list[Target]]:
     """Completions a second."""
+    calls = int(4096 * scale)
     table = Table("Completions a second, of a provider that takes 20 ms", ["way", "64 in flight", "256 in flight"])
     with provider(0.02) as url:
-        for way in ("sdk", US):
-            row = [
-                statistics.median(completions(way, url, "throughput", width, int(4096 * scale)) for _ in range(3))
-                for width in (64, 256)
-            ]
-            table.rows.append([NAMES[way], *row])
+        columns = [
+            medians([{way: completions(way, url, "throughput", width, calls) for way in ("sdk", US)} for _ in range(5)])
+            for width in (64, 256)
+        ]
+    table.rows = [[NAMES[way], *(column[way] for column in columns)] for way in ("sdk", US)]
     at_64 = table.column(1)
     return table, [
         at_least("completions a second with 64 in flight, to the SDK's", at_64[NAMES[US]] / at_64[NAMES["sdk"]], 0.85)
@@ -274,6 +306,11 @@ def first_cpu() -> dict[str, float]:
                 runs.append(server.end())
             found[name.replace("_", "-")] = statistics.median(runs)
     return found
+
+
+def medians(runs: list[dict[str, float]]) -> dict[str, float]:
+    """The median of each thing that was measured in every run."""
+    return {name: statistics.median(run[name] for run in runs) for name in runs[0]}
 
 
 def quantile(values: list[float], q: float) -> float:

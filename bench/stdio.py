@@ -6,6 +6,7 @@ import json
 import os
 import statistics
 import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -108,9 +109,9 @@ def handshakes(peers: list[Peer], runs: int) -> dict[str, list[float]]:
     return {name: [statistics.median(warm[name]) * 1000, statistics.median(cold[name]) * 1000] for name in warm}
 
 
-def round_trip(peer: Peer, calls: int) -> float:
+def round_trip(peer: Peer, calls: int, **variables: str) -> float:
     """Microseconds of one call after the other: the median."""
-    with started(peer) as server:
+    with started(peer, **variables) as server:
         server.ask(request(1))
         times = []
         for number in range(calls):
@@ -119,6 +120,15 @@ def round_trip(peer: Peer, calls: int) -> float:
             server.ask(data)
             times.append(time.perf_counter() - begun)
     return statistics.median(times) * 1e6
+
+
+def steps(calls: int) -> dict[str, float]:
+    """Microseconds of each step of one call after the other: medians, and of the whole."""
+    with tempfile.TemporaryDirectory() as folder:
+        found = Path(folder) / "steps.json"
+        peer = Peer("stamped", [sys.executable, "-P", str(Path(__file__).parent / "servers" / "stamped.py")])
+        whole = round_trip(peer, calls, BENCH_STEPS=str(found))
+        return {"whole": whole, **json.loads(found.read_text())}
 
 
 def throughput(peer: Peer, in_flight: int, calls: int) -> float:
