@@ -22,6 +22,7 @@ from mcp_models.servers import server_modules
 from tests.fakes import FAKES
 
 HERE = Path(__file__).parent
+UPPER = 0.75
 US, FLOOR, SDK = "mcp-models", "read-a-line loop (the floor)", "MCP SDK, high-level"
 
 
@@ -90,7 +91,7 @@ def round_trips(installed: list[Peer], scale: float) -> tuple[Table, list[Target
     widths = (8, 64, 256)
     calls = int(4000 * scale)
     table = Table("Round trips", ["server", "one call, µs", "calls/s, 1", *(f"{width} in flight" for width in widths)])
-    one = medians([{peer.name: stdio.round_trip(peer, calls // 10) for peer in installed} for _ in range(15)])
+    one = upper_quartiles([{peer.name: stdio.round_trip(peer, calls // 10) for peer in installed} for _ in range(15)])
     for peer in installed:
         row = [stdio.throughput(peer, width, calls) for width in widths]
         table.rows.append([peer.name, one[peer.name], 1e6 / one[peer.name], *row])
@@ -102,7 +103,8 @@ def round_trips(installed: list[Peer], scale: float) -> tuple[Table, list[Target
 
 def steps(_: list[Peer], scale: float) -> tuple[Table, list[Target]]:
     """Where the time of a call goes."""
-    found = medians([stdio.steps(int(1000 * scale)) for _ in range(5)])
+    runs = sorted((stdio.steps(int(1000 * scale)) for _ in range(8)), key=lambda run: run["whole"])
+    found = runs[int(len(runs) * UPPER)]
     names = {
         "read": "the server reads the line",
         "receive": "JSON to a `ToolCall`",
@@ -152,11 +154,11 @@ def overhead(_: list[Peer], scale: float) -> tuple[Table, list[Target]]:
     """The client's own time."""
     calls = int(2000 * scale)
     floors, ours_runs, theirs_runs = [], [], []
-    for _ in range(5):  # in turns, as a machine has its moods
-        floors.append(bridge.bare(calls))
+    for _ in range(6):  # in turns, as a machine has its moods
+        floors.append({"bare": bridge.bare(calls)})
         ours_runs.append(bridge.ours(calls))
         theirs_runs.append(bridge.theirs(calls))
-    floor, ours, theirs = statistics.median(floors), medians(ours_runs), medians(theirs_runs)
+    floor, ours, theirs = upper_quartiles(floors)["bare"], upper_quartiles(ours_runs), upper_quartiles(theirs_runs)
     table = Table("The client", ["face", "MCPModel, µs a call", "SDK client, µs a call", "ratio of what is above bare pipes"])
     for face in ours:
         above = (theirs[face] - floor) / (ours[face] - floor) if ours[face] > floor and "1 " in face else "–"
@@ -311,6 +313,15 @@ def first_cpu() -> dict[str, float]:
 def medians(runs: list[dict[str, float]]) -> dict[str, float]:
     """The median of each thing that was measured in every run."""
     return {name: statistics.median(run[name] for run in runs) for name in runs[0]}
+
+
+def upper_quartiles(runs: list[dict[str, float]]) -> dict[str, float]:
+    """The upper quartile of each thing, not the median, for calls that take microseconds.
+
+    The system puts the two processes now on one core, now on two, and on one they answer each other six times as fast: a
+    median would be of the one here and of the other there. The upper quartile is of two cores.
+    """
+    return {name: quantile([run[name] for run in runs], UPPER) for name in runs[0]}
 
 
 def quantile(values: list[float], q: float) -> float:
