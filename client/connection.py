@@ -63,7 +63,6 @@ class Connection:
         self._modern = False
         self._end: SessionError | None = None
         self._process = ServerProcess(command, env, cwd, self._receive, self._fail, lambda: not self._pending)
-        wire.use_msgspec(encoding=False)  # imported while the server starts
 
     @property
     def alive(self) -> bool:
@@ -113,11 +112,11 @@ class Connection:
         return pending if sent else None
 
     def read(self, until: Callable[[], bool], seconds: float) -> None:
-        """Has this thread read answers for a moment, until it has its own; not where there is progress to tell of besides."""
+        """Has this thread read answers for a moment, until it has its own; progress is another thread's to tell of."""
         if self._on_progress:
             self._process.attend()
         else:
-            self._process.read(until, seconds)
+            self._process.read(lambda: until() or bool(self._on_progress), seconds)
 
     def attend(self) -> None:
         """Has answers read by another thread."""
@@ -175,7 +174,9 @@ class Connection:
     def _shake_hands(self, timeout: float) -> None:
         offer: dict[str, Any] = {"protocolVersion": LEGACY_VERSIONS[-1], "capabilities": {}, "clientInfo": _CLIENT_INFO}
         try:
-            found = self.request("initialize", offer, timeout).wait(timeout)
+            initialized = self.request("initialize", offer, timeout)
+            wire.use_msgspec(encoding=False)  # imported while the server starts
+            found = initialized.wait(timeout)
         except ServerProtocolError:
             self._modern = True
             found = self.request("server/discover", {}, timeout).wait(timeout)
@@ -205,7 +206,7 @@ class Connection:
         self._process.write(wire.encode(message), timeout)
 
     def _receive(self, line: bytes) -> None:
-        """Takes one line of the server's stdout, in the reader's thread."""
+        """Takes one line of the server's stdout, in the thread that reads."""
         if not line.strip():
             return
         try:

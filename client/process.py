@@ -76,24 +76,31 @@ class ServerProcess:
         except (OSError, ValueError) as error:
             reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
             raise ServerStartError(f"cannot start {command[0]!r}: {reason}") from None
+        try:
+            self._take_over()
+        except BaseException:  # Ctrl-C: nobody would know of the process
+            self._process.kill()
+            self._process.wait(SETTLE_SECONDS)
+            raise
+
+    def _take_over(self) -> None:
         assert self._process.stdin
         assert self._process.stdout
         assert self._process.stderr
         self._stdin, self._stdout, self._stderr = self._process.stdin, self._process.stdout, self._process.stderr
         if _POSIX:
             os.set_blocking(self._stdin.fileno(), False)
-        self._write_lock = threading.Lock()
+        # Ctrl-C is raised after any call, so also between one that acquires a lock and the next statement: these two are
+        # acquired within `try`, know whose they are, and are released as the very first thing in `finally`, without `suppress`.
+        self._write_lock, self._turn = threading.RLock(), threading.RLock()  # to write to stdin, to read stdout
+        self._writing = self._taking = False
+        self._asked = False  # whether a thread would have read and could not
+        self._needed = threading.Event()
         self._end_lock = threading.Lock()
         self._ended = False
         self._exited = threading.Event()
         self._tail: deque[str] = deque(maxlen=STDERR_LINES)
         self._partial: list[bytes] = []
-        self._turn = threading.Lock()  # held by the thread that reads stdout
-        self._asked = False  # whether a thread would have read and could not
-        self._needed = threading.Event()
-        if _POSIX:
-            self._poller = select.poll()
-            self._poller.register(self._stdout, select.POLLIN)
         self._reader = self._spawn(self._read_stdout)
         self._stderr_reader = self._spawn(self._read_stderr)
         self._waiter = self._spawn(self._wait)
@@ -126,30 +133,42 @@ class ServerProcess:
             ServerExitedError: It has gone.
         """
         deadline = time.monotonic() + timeout
-        if not self._write_lock.acquire(timeout=max(0, timeout)):
-            raise ServerTimeoutError("the server does not read its stdin", stderr=self.stderr_tail)
         view = memoryview(line)
+        mine = False
         try:
+            if not self._write_lock.acquire(timeout=max(0, timeout)) or self._writing:  # by this thread, which was interrupted
+                raise ServerTimeoutError("the server does not read its stdin", stderr=self.stderr_tail)
+            mine = self._writing = True
             while view:
                 view = view[self._write_some(view, deadline) :]
         except (OSError, ValueError):  # a broken or already closed pipe
             self._exited.wait(SETTLE_SECONDS)
             raise self._exit_error("the server exited") from None
         finally:
+            try:
+                if mine:
+                    self._writing = False
+                self._write_lock.release()
+            except RuntimeError:  # another thread's
+                pass
             if 0 < len(view) < len(line):
                 self._kill()  # half a line is out: nothing sensible can follow it
-            self._write_lock.release()
 
     def write_at_once(self, line: bytes) -> bool:
         """Writes to its stdin if that needs no waiting; says whether it did: all of the line or nothing."""
-        if not _POSIX or len(line) > select.PIPE_BUF or not self._write_lock.acquire(blocking=False):
+        if not _POSIX or len(line) > select.PIPE_BUF:
             return False
         try:
+            if not self._write_lock.acquire(blocking=False) or self._writing:
+                return False
             return os.write(self._stdin.fileno(), line) > 0
         except (OSError, ValueError):  # a full pipe, or a broken one: `write` says which
             return False
         finally:
-            self._write_lock.release()
+            try:  # noqa: SIM105
+                self._write_lock.release()
+            except RuntimeError:
+                pass
 
     def read(self, until: Callable[[], bool], seconds: float) -> None:
         """Reads stdout in this thread for a moment, unless another one does.
@@ -160,22 +179,18 @@ class ServerProcess:
         """
         if not _POSIX:
             return
-        if not self._turn.acquire(blocking=False):
-            self._asked = True
-            return
-        interrupted = False
-        deadline = time.monotonic() + min(seconds, READ_SECONDS)
         try:
-            while not until() and self._has_come(deadline):
-                interrupted = True
-                more = self._take(os.read(self._stdout.fileno(), _CHUNK))
-                interrupted = False
-                if not more:  # the end, which the reader's thread will find as well
-                    break
+            if not self._turn.acquire(blocking=False):
+                self._asked = True
+            elif self._taking:
+                raise RuntimeError("a signal handler asked a model just as this thread took an answer: ask from another one")
+            else:
+                self._read_until(until, time.monotonic() + min(seconds, READ_SECONDS))
         finally:
-            if interrupted:
-                self._kill()  # by Ctrl-C, just as it took something: what the answers to others may be a part of
-            self._turn.release()
+            try:  # noqa: SIM105
+                self._turn.release()
+            except RuntimeError:  # another thread's
+                pass
             if not self._is_idle():
                 self._needed.set()
 
@@ -204,10 +219,16 @@ class ServerProcess:
         self._process.returncode = 0  # so that nothing here waits for the child of another process
 
     def _close_stdin(self, timeout: float) -> None:
-        if self._write_lock.acquire(timeout=timeout):  # else a writer is stuck, and killing the process frees it
-            with contextlib.suppress(OSError):
+        try:
+            if self._write_lock.acquire(timeout=timeout):  # else a writer is stuck, and killing the process frees it
                 self._stdin.close()
-            self._write_lock.release()
+        except OSError:
+            pass
+        finally:
+            try:  # noqa: SIM105
+                self._write_lock.release()
+            except RuntimeError:
+                pass
 
     def _write_some(self, view: memoryview, deadline: float) -> int:
         while True:
@@ -242,10 +263,19 @@ class ServerProcess:
         with self._turn:
             return self._take(os.read(self._stdout.fileno(), _CHUNK))
 
-    def _has_come(self, deadline: float) -> bool:
-        """Whether there is something to read on stdout before a deadline; a flood of lines does not move it."""
-        remaining = deadline - time.monotonic()
-        return remaining > 0 and bool(self._poller.poll(remaining * 1000))
+    def _read_until(self, until: Callable[[], bool], deadline: float) -> None:
+        poller = select.poll()  # of its own, as a signal's handler may come here as well
+        poller.register(self._stdout, select.POLLIN)
+        more = True  # at the end no more, which the reader's thread will find as well
+        while more and not until() and _has_come(poller, deadline) and not until():
+            try:
+                self._taking = True
+                more = self._take(os.read(self._stdout.fileno(), _CHUNK))
+            except BaseException:
+                self._kill()  # Ctrl-C, as it took what the answers to others may be a part of
+                raise
+            finally:
+                self._taking = False
 
     def _take(self, chunk: bytes) -> bool:
         *complete, rest = chunk.split(b"\n")
@@ -300,6 +330,12 @@ class ServerProcess:
     def _kill_group(self) -> None:
         with contextlib.suppress(OSError):
             os.killpg(self.pid, signal.SIGKILL)
+
+
+def _has_come(poller: select.poll, deadline: float) -> bool:
+    """Whether there is something to read before a deadline, which a flood of lines does not move."""
+    remaining = deadline - time.monotonic()
+    return remaining > 0 and bool(poller.poll(remaining * 1000))
 
 
 def _readable(line: bytes) -> str:

@@ -84,8 +84,8 @@ def _encoded(value: Any) -> bytes:
     if _fast_encode is not None:
         try:
             return _fast_encode(value)
-        except UnicodeEncodeError:
-            pass  # a lone surrogate, to be mended
+        except (UnicodeEncodeError, TypeError):
+            pass  # a lone surrogate, to be mended, or a type that only `json` takes
     try:
         text = _encoder.encode(value)
     except ValueError:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -177,6 +180,63 @@ def test_ctrl_c_before_anything_came_ends_nothing(start: Start) -> None:
     assert cat.ask() == threading.get_ident()
 
 
+def test_a_thread_that_has_reason_to_stop_leaves_what_has_come_to_the_readers(start: Start) -> None:
+    cat = start(CAT)
+    cat.ask_until_read_by(threading.get_ident())
+    cat.waiting, seen = 1, len(cat.lines)
+    reasons = iter([False, True])
+    cat.write(b"x\n", 5)
+    cat.read(lambda: next(reasons), 60)
+    wait_until(lambda: len(cat.lines) > seen)
+    assert cat.lines[-1][1] != threading.get_ident()
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="no timers")
+def test_a_signals_handler_may_ask_while_its_thread_waits(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process, "READ_SECONDS", 0.5)
+    cat = start(CAT)
+    cat.ask_until_read_by(threading.get_ident())
+    asked: list[int] = []
+    before = signal.signal(signal.SIGALRM, lambda *_: asked.append(cat.ask()))
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.05)
+        cat.read(lambda: bool(asked), 60)
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    assert asked == [threading.get_ident()]
+
+
+INTERRUPTED = """
+import os, random, signal, threading, time
+from mcp_models.client import EchoMCPModel
+model = EchoMCPModel()
+model.call("x")
+process, wanted = model.session._current[0]._process, threading.Semaphore(0)
+def interrupt():
+    while True:
+        wanted.acquire()
+        time.sleep(random.random() * 0.001)  # any moment will do
+        os.kill(os.getpid(), signal.SIGINT)
+threading.Thread(target=interrupt, daemon=True).start()
+for _ in range(200):
+    for _ in range(2):  # so that the reader's thread stands by
+        model.call("x", timeout=1)
+    try:
+        wanted.release()
+        while True:
+            process.read(lambda: True, 1)
+    except KeyboardInterrupt:
+        pass
+print(model.call("still there", timeout=1)["output"])
+"""
+
+
+def test_ctrl_c_leaves_no_lock_behind() -> None:
+    """Between two statements as well: there is nothing but such moments here."""
+    done = subprocess.run([sys.executable, "-c", INTERRUPTED], capture_output=True, text=True, timeout=60, check=False)
+    assert done.stdout == "still there\n", done.stderr
+
+
 def test_a_line_is_written_at_once_or_not_at_all(start: Start) -> None:
     cat, deaf = start(CAT), start(DEAF)
     assert cat.write_at_once(b"x\n")
@@ -191,7 +251,7 @@ def test_a_line_is_written_at_once_or_not_at_all(start: Start) -> None:
 
 def test_nothing_is_written_at_once_after_the_end_or_beside_another_writer(start: Start) -> None:
     cat = start(CAT)
-    with cat._write_lock:
-        assert not cat.write_at_once(b"x\n")
+    with cat._write_lock, ThreadPoolExecutor(1) as another:
+        assert not another.submit(cat.write_at_once, b"x\n").result(5)
     cat.stop(5)
     assert not cat.write_at_once(b"x\n")

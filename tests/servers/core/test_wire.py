@@ -75,6 +75,13 @@ def test_what_is_encoded_is_one_valid_line_for_every_reader(value: object, expec
     assert not set("\u2028\u2029") & set(line.decode())
 
 
+def test_what_only_json_takes_is_encoded_too() -> None:
+    class Word(str):
+        pass
+
+    assert json.loads(wire.encode({"a": Word("b"), None: 1})) == {"a": "b", "null": 1}
+
+
 def test_msgspec_is_not_given_what_is_not_our_own(monkeypatch: pytest.MonkeyPatch) -> None:
     """It would send bytes as base64, and nobody would know."""
     monkeypatch.setattr(wire, "_fast_encode", None)
