@@ -8,8 +8,9 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -39,23 +40,14 @@ def main(quick: bool, only: str) -> None:
     for peer in servers:
         if peer.missing:
             click.echo(f"{peer.name}: {peer.missing}")
-    for measure in (
-        starts,
-        round_trips,
-        steps,
-        memory,
-        payloads,
-        growth,
-        overhead,
-        latencies,
-        first_texts,
-        throughputs,
-        firsts,
-    ):
-        if only and only not in str(measure.__doc__).lower():
-            continue
+    chosen = [measure for measure in MEASURES if only.lower() in str(measure.__doc__).lower()]
+    if not chosen:
+        titles = " ".join(str(measure.__doc__).splitlines()[0] for measure in MEASURES)
+        raise click.UsageError(f"no table's title holds {only!r}; there are: {titles}")
+    for measure in chosen:
         table, found = measure(installed, scale)
-        table.rows += [[peer.name, "not installed"] for peer in servers if peer.missing and measure in (starts, round_trips)]
+        if table.columns[0] == "server" and len(table.rows) >= len(installed):
+            table.rows += [[peer.name, "not installed"] for peer in servers if peer.missing]
         click.echo(table.markdown())
         tables.append(table)
         targets += found
@@ -78,8 +70,16 @@ def at_least(what: str, got: float, limit: float, unit: str = "×") -> Target:
 def starts(installed: list[Peer], scale: float) -> tuple[Table, list[Target]]:
     """Start."""
     found = stdio.handshakes(installed, runs=max(3, int(21 * scale)))
-    table = Table("Start", ["server", "spawn → initialize, ms", "× the floor", "without compiled bytecode, ms"])
-    table.rows = [[name, warm, warm / found[FLOOR][0], cold] for name, (warm, cold) in found.items()]
+    columns = [
+        "server",
+        "spawn → initialize, ms",
+        "× the floor",
+        "→ tools/list, ms",
+        "initialize without compiled bytecode, ms",
+    ]
+    table = Table("Start", columns)
+    for name, (warm, listed, cold) in found.items():
+        table.rows.append([name, warm, warm / found[FLOOR][0], listed, "–" if name == peers.TYPESCRIPT else cold])
     return table, [
         at_most("handshake, to the floor's", found[US][0] / found[FLOOR][0], 1.15),
         at_least("handshake, faster than the SDK's server", found[SDK][0] / found[US][0], 15),
@@ -88,23 +88,44 @@ def starts(installed: list[Peer], scale: float) -> tuple[Table, list[Target]]:
 
 def round_trips(installed: list[Peer], scale: float) -> tuple[Table, list[Target]]:
     """Round trips."""
-    widths = (8, 64, 256)
-    calls = int(4000 * scale)
-    table = Table("Round trips", ["server", "one call, µs", "calls/s, 1", *(f"{width} in flight" for width in widths)])
-    one = upper_quartiles([{peer.name: stdio.round_trip(peer, calls // 10) for peer in installed} for _ in range(15)])
+    calls, rounds = int(1000 * scale), 5 if scale == 1 else 1
+    found = {
+        place: in_turns(installed, rounds, partial(stdio.round_trip, calls=calls, cores=cores))
+        for place, cores in stdio.PLACES.items()
+    }
+    table = Table("Round trips", ["server", *(f"µs, {place}" for place in found), "× the floor, on two cores"], plotted=3)
     for peer in installed:
-        row = [stdio.throughput(peer, width, calls) for width in widths]
-        table.rows.append([peer.name, one[peer.name], 1e6 / one[peer.name], *row])
-    return table, [
-        at_most("round trip, to the floor's", one[US] / one[FLOOR], 1.8),
-        at_least("round trip, faster than the SDK's server", one[SDK] / one[US], 6),
+        row = [found[place][peer.name] for place in found]
+        table.rows.append([peer.name, *row, row[1] / found["on two cores"][FLOOR]])
+    targets = [
+        at_most(f"round trip, to the floor's, {place}", found[place][US] / found[place][FLOOR], 1.8)
+        for place in ("on two cores", "on one core")
     ]
+    targets += [
+        at_least(f"round trip, faster than the SDK's server, {place}", found[place][SDK] / found[place][US], 6)
+        for place in found
+    ]
+    return table, targets
+
+
+def in_flight(installed: list[Peer], scale: float) -> tuple[Table, list[Target]]:
+    """Calls a second."""
+    widths = (1, 8, 64, 256)
+    columns = [
+        in_turns(installed, 3 if scale == 1 else 1, partial(stdio.throughput, in_flight=width, seconds=scale))
+        for width in widths
+    ]
+    table = Table("Calls a second", ["server", *(f"{width} in flight" for width in widths), "× mcp-models, 64 in flight"])
+    table.plotted = len(widths)
+    for peer in installed:
+        row = [column[peer.name] for column in columns]
+        table.rows.append([peer.name, *row, row[2] / columns[2][US]])
+    return table, []
 
 
 def steps(_: list[Peer], scale: float) -> tuple[Table, list[Target]]:
     """Where the time of a call goes."""
-    runs = sorted((stdio.steps(int(1000 * scale)) for _ in range(8)), key=lambda run: run["whole"])
-    found = runs[int(len(runs) * UPPER)]
+    found = medians([stdio.steps(int(1000 * scale)) for _ in range(5 if scale == 1 else 1)])
     names = {
         "read": "the server reads the line",
         "receive": "JSON to a `ToolCall`",
@@ -118,27 +139,31 @@ def steps(_: list[Peer], scale: float) -> tuple[Table, list[Target]]:
     return table, []
 
 
-def memory(installed: list[Peer], _: float) -> tuple[Table, list[Target]]:
+def memory(installed: list[Peer], scale: float) -> tuple[Table, list[Target]]:
     """Memory."""
-    table = Table("Memory", ["server", "idle, MiB", "eight of them, MiB", "CPU to start and end eight, s"])
+    runs = [{peer.name: stdio.memory(peer) for peer in installed} for _ in range(5 if scale == 1 else 1)]
+    of = {peer.name: medians([run[peer.name] for run in runs]) for peer in installed}
+    columns = ["idle, MiB", "× the floor", "after tools/list", "after a call", "eight, idle", "CPU to start and end eight, s"]
+    table = Table("Memory", ["server", *columns])
     for peer in installed:
-        idle = statistics.median(stdio.idle_memory(peer) for _ in range(5))
-        all_eight = [Peer(name, [*peer.command[:-1], module]) for name, module in server_modules().items()]
-        table.rows.append([peer.name, idle, *stdio.eight(all_eight if peer.name == US else [peer] * 8)])
-    idle_of = table.column(1)
+        eight = [Peer(name, [*peer.command[:-1], module]) for name, module in server_modules().items()]
+        found = of[peer.name]
+        row = [found["idle"], found["idle"] / of[FLOOR]["idle"], found["listed"], found["called"]]
+        table.rows.append([peer.name, *row, *stdio.eight(eight if peer.name == US else [peer] * 8)])
     return table, [
-        at_most("idle memory, to the floor's", idle_of[US] / idle_of[FLOOR], 1.25),
-        at_most("idle memory, to the SDK's server's", idle_of[US] / idle_of[SDK], 0.25),
+        at_most("idle memory, to the floor's", of[US]["idle"] / of[FLOOR]["idle"], 1.25),
+        at_most("idle memory, to the SDK's server's", of[US]["idle"] / of[SDK]["idle"], 0.25),
     ]
 
 
 def payloads(installed: list[Peer], scale: float) -> tuple[Table, list[Target]]:
     """Large prompts and answers."""
     sizes = (1, 10, 100)[: 3 if scale == 1 else 2]
+    both = [peer for peer in installed if peer.name in (FLOOR, US)]
+    columns = [in_turns(both, 3, partial(stdio.payload, megabytes=size)) for size in sizes]
     table = Table("Large prompts and answers", ["server", *(f"{size} MB there and back, s" for size in sizes)])
-    for peer in installed:
-        if peer.name in (FLOOR, US):
-            table.rows.append([peer.name, *(statistics.median(stdio.payload(peer, size) for _ in range(3)) for size in sizes)])
+    table.rows = [[peer.name, *(column[peer.name] for column in columns)] for peer in both]
+    table.rows.append(["× the floor", *(column[US] / column[FLOOR] for column in columns)])
     return table, []
 
 
@@ -151,19 +176,20 @@ def growth(installed: list[Peer], scale: float) -> tuple[Table, list[Target]]:
 
 
 def overhead(_: list[Peer], scale: float) -> tuple[Table, list[Target]]:
-    """The client's own time."""
+    """The client."""
     calls = int(2000 * scale)
-    floors, ours_runs, theirs_runs = [], [], []
-    for _ in range(6):  # in turns, as a machine has its moods
-        floors.append({"bare": bridge.bare(calls)})
-        ours_runs.append(bridge.ours(calls))
-        theirs_runs.append(bridge.theirs(calls))
-    floor, ours, theirs = upper_quartiles(floors)["bare"], upper_quartiles(ours_runs), upper_quartiles(theirs_runs)
-    table = Table("The client", ["face", "MCPModel, µs a call", "SDK client, µs a call", "ratio of what is above bare pipes"])
+    runs: dict[str, list[dict[str, float]]] = {"bare": [], "ours": [], "theirs": []}
+    for _turn in range(6 if scale == 1 else 1):  # in turns, as a machine has its moods
+        runs["bare"].append({"bare": bridge.bare(calls)})
+        runs["ours"].append(bridge.ours(calls))
+        runs["theirs"].append(bridge.theirs(calls))
+    floor, ours, theirs = upper_quartiles(runs["bare"])["bare"], upper_quartiles(runs["ours"]), upper_quartiles(runs["theirs"])
+    columns = ["face", "MCPModel, µs a call", "SDK client, µs a call", "×", "× of what is above bare pipes"]
+    table = Table("The client", columns, plotted=2)
     for face in ours:
         above = (theirs[face] - floor) / (ours[face] - floor) if ours[face] > floor and "1 " in face else "–"
-        table.rows.append([face, ours[face], theirs[face], above])
-    table.rows.append(["bare pipes, one call after the other", floor, "", ""])
+        table.rows.append([face, ours[face], theirs[face], theirs[face] / ours[face], above])
+    table.rows.append(["bare pipes, one call after the other", floor, "", "", ""])
     face = "call, 1 thread"
     ratio = (theirs[face] - floor) / max(1.0, ours[face] - floor)
     return table, [at_least("call() above bare pipes, less than the SDK's client behind a portal", ratio, 10)]
@@ -171,70 +197,106 @@ def overhead(_: list[Peer], scale: float) -> tuple[Table, list[Target]]:
 
 def latencies(_: list[Peer], scale: float) -> tuple[Table, list[Target]]:
     """Latency of a completion."""
-    found = {}
+    runs: dict[str, list[list[float]]] = {}
+    missing: set[str] = set()
     with provider(0) as url:
-        for way in ("sdk, whole", "sdk", "mcp-models", "litellm", "any-llm"):
-            # In turns, as a machine has its moods; of each way the median run.
-            runs = [completions(way, url, "latency", int(400 * scale)) for _ in range(3)]
-            if all(isinstance(run, list) for run in runs):
-                found[way] = [statistics.median(quantile(run, q) for run in runs) * 1000 for q in (0.5, 0.99)]
-    table = Table("Latency of a completion", ["way", "p50, ms", "p99, ms", "added to the SDK's p50, ms", "to its p99, ms"])
-    base = found["sdk"]
-    table.rows = [[NAMES[way], p50, p99, p50 - base[0], p99 - base[1]] for way, (p50, p99) in found.items()]
+        for _turn in range(3):
+            for way in ("sdk, whole", "sdk", US, "litellm", "any-llm"):
+                if (run := completions(way, url, "latency", int(400 * scale))) is None:
+                    missing.add(way)
+                else:
+                    runs.setdefault(way, []).append(run)
+    found = {way: [statistics.median(quantile(run, q) for run in of) * 1000 for q in (0.5, 0.99)] for way, of in runs.items()}
+    columns = [
+        "way",
+        "p50, ms",
+        "p99, ms",
+        "added to the SDK, streamed, p50",
+        "p99",
+        "added to the SDK, not streamed, p50",
+        "p99",
+    ]
+    table = Table("Latency of a completion", columns)
+    for way, (p50, p99) in found.items():
+        added = [
+            value - base for base_way in ("sdk", "sdk, whole") for value, base in zip((p50, p99), found[base_way], strict=True)
+        ]
+        table.rows.append([NAMES[way], p50, p99, *added])
+    table.rows += [[NAMES[way], "not installed"] for way in sorted(missing)]
     return table, [
-        at_most("a completion, added to the SDK's p50", found[US][0] - base[0], 0.6, "ms"),
-        at_most("a completion, added to the SDK's p99", found[US][1] - base[1], 3, "ms"),
+        at_most(f"a completion, added to the SDK's {q}{kind}", found[US][n] - found[base][n], limit, "ms")
+        for base, kind in (("sdk", ", streamed"), ("sdk, whole", ", not streamed"))
+        for n, (q, limit) in enumerate((("p50", 0.6), ("p99", 3)))
     ]
 
 
 def first_texts(_: list[Peer], scale: float) -> tuple[Table, list[Target]]:
     """First text of a stream."""
-    with provider(0) as url:
-        found = {way: completions(way, url, "first_text", int(400 * scale)) for way in ("sdk", US)}
-    table = Table("First text of a stream", ["way", "p50, ms", "p99, ms"])
-    table.rows = [[NAMES[way], *(quantile(run, q) * 1000 for q in (0.5, 0.99))] for way, run in found.items()]
+    pause = 0.02
+    runs: dict[str, list[list[float]]] = {"sdk": [], US: []}
+    with provider(0, pause) as url:
+        for _turn in range(3):
+            for way, found in runs.items():
+                found.append(needed(completions(way, url, "first_text", int(100 * scale))))
+    of = {
+        way: [statistics.median(quantile(run, q) for run in found) * 1000 for q in (0.5, 0.99)] for way, found in runs.items()
+    }
+    title = f"First text of a stream, the second comes {pause * 1000:.0f} ms later"
+    table = Table(title, ["way", "p50, ms", "p99, ms", "added to the SDK's p50", "to its p99"])
+    for way, times in of.items():
+        table.rows.append([NAMES[way], *times, *(time - base for time, base in zip(times, of["sdk"], strict=True))])
+    assert of[US][0] < pause * 1000, "the text is held back until the answer is whole"
     return table, []
 
 
 def throughputs(_: list[Peer], scale: float) -> tuple[Table, list[Target]]:
-    """Completions a second."""
-    calls = int(4096 * scale)
-    table = Table("Completions a second, of a provider that takes 20 ms", ["way", "64 in flight", "256 in flight"])
+    """Completions a second, of a provider that takes 20 ms."""
+    calls = int(2048 * scale)
     with provider(0.02) as url:
         columns = [
-            medians([{way: completions(way, url, "throughput", width, calls) for way in ("sdk", US)} for _ in range(5)])
+            medians(
+                [
+                    {way: needed(completions(way, url, "throughput", width, max(calls, 4 * width))) for way in ("sdk", US)}
+                    for _turn in range(5 if scale == 1 else 1)
+                ]
+            )
             for width in (64, 256)
         ]
+    table = Table("Completions a second, of a provider that takes 20 ms", ["way", "64 in flight", "256 in flight"])
     table.rows = [[NAMES[way], *(column[way] for column in columns)] for way in ("sdk", US)]
-    at_64 = table.column(1)
-    return table, [
-        at_least("completions a second with 64 in flight, to the SDK's", at_64[NAMES[US]] / at_64[NAMES["sdk"]], 0.85)
-    ]
+    ratios = [column[US] / column["sdk"] for column in columns]
+    table.rows.append(["× the SDK", *ratios])
+    return table, [at_least("completions a second with 64 in flight, to the SDK's", ratios[0], 0.85)]
 
 
 def firsts(_: list[Peer], scale: float) -> tuple[Table, list[Target]]:
     """First completion from a cold start."""
-    times: dict[str, list[tuple[float, float]]] = {}
+    runs: dict[str, list[tuple[float, float]]] = {}
+    missing: set[str] = set()
     with provider(0) as url:
-        for _ in range(max(3, int(9 * scale))):
-            for way in ("sdk", US, "litellm", "llm"):
-                if (found := first(way, url)) is not None:
-                    times.setdefault(way, []).append(found)
-    table = Table("First completion from a cold start", ["way", "s", "CPU, s"])
-    table.rows = [
-        [NAMES[way], *(statistics.median(column) for column in zip(*runs, strict=True))] for way, runs in times.items()
+        for _turn in range(max(3, int(9 * scale))):
+            for way in ("sdk", "sdk, whole", US, "litellm", "llm"):
+                if (found := first(way, url)) is None:
+                    missing.add(way)
+                else:
+                    runs.setdefault(way, []).append(found)
+    times = {way: [statistics.median(column) for column in zip(*of, strict=True)] for way, of in runs.items()}
+    table = Table("First completion from a cold start", ["way", "s", "CPU, s", "× the SDK, streamed"])
+    table.rows = [[NAMES[way], wall, cpu, wall / times["sdk"][0]] for way, (wall, cpu) in times.items()]
+    table.rows += [[NAMES[way], "not installed"] for way in sorted(missing)]
+    targets = [
+        at_most(f"first completion, to a script with the SDK{kind}", times[US][0] / times[base][0], 1.05)
+        for base, kind in (("sdk", ", streamed"), ("sdk, whole", ", not streamed"))
     ]
-    wall = table.column(1)
-    targets = [at_most("first completion, to a script with the SDK", wall[NAMES[US]] / wall[NAMES["sdk"]], 1.05)]
     for name, cpu in first_cpu().items():
-        table.rows.append([f"{name}-mcp-server (httpx2), the server alone", "", cpu])
+        table.rows.append([f"{name}-mcp-server (httpx2), the server alone", "", cpu, ""])
         targets.append(at_most(f"CPU to the first completion, {name}", cpu, 0.4, "s"))
     return table, targets
 
 
 NAMES = {
     "sdk, whole": "openai SDK, not streamed",
-    "sdk": "openai SDK",
+    "sdk": "openai SDK, streamed",
     "mcp-models": "mcp-models",
     "litellm": peers.pinned("litellm"),
     "any-llm": peers.pinned("any_llm"),
@@ -243,9 +305,9 @@ NAMES = {
 
 
 @contextmanager
-def provider(seconds: float) -> Iterator[str]:
-    """The address of a provider that takes so many seconds."""
-    command = [sys.executable, str(HERE / "provider.py"), str(seconds)]
+def provider(seconds: float, pause: float = 0) -> Iterator[str]:
+    """The address of a provider that takes so many seconds, and pauses after the first piece of a stream."""
+    command = [sys.executable, str(HERE / "provider.py"), str(seconds), str(pause)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout
         try:
@@ -255,14 +317,26 @@ def provider(seconds: float) -> Iterator[str]:
 
 
 def completions(way: str, url: str, what: str, *numbers: int) -> Any:
-    """What `completions.py` measures in the environment of a way; a sentence if that cannot be had."""
+    """What `completions.py` measures in the environment of a way; None if that cannot be had."""
     try:
         command = [interpreter(way), str(HERE / "completions.py"), way, url, what, *map(str, numbers)]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=True, env=environment())
-        return json.loads(done.stdout.splitlines()[-1])
-    except (RuntimeError, subprocess.SubprocessError) as error:
-        click.echo(f"{way}: {getattr(error, 'stderr', '') or error}"[-1000:])
-        return str(error)
+    except RuntimeError as error:
+        click.echo(f"{way}: {error}")
+        return None
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, timeout=300, check=True, env=environment())
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def needed(found: Any) -> Any:
+    """What there is no table without."""
+    if found is None:
+        raise click.ClickException("the project's own packages are not installed")
+    return found
+
+
+def in_turns(servers: list[Peer], rounds: int, measure: Callable[[Peer], float]) -> dict[str, float]:
+    """Medians of what is measured of each, one after the other in every round, as a machine has its moods."""
+    return medians([{peer.name: measure(peer) for peer in servers} for _ in range(rounds)])
 
 
 def interpreter(way: str) -> str:
@@ -276,17 +350,21 @@ def environment() -> dict[str, str]:
 
 
 def first(way: str, url: str) -> tuple[float, float] | None:
-    """Seconds, and seconds of CPU, of a script that asks once; its children included."""
+    """Seconds from the start of a script to its first answer, and the seconds of CPU it takes to its end, children included."""
     try:
         command = [interpreter(way), str(HERE / "completions.py"), way, url, "first"]
     except RuntimeError:
         return None
     begun = time.perf_counter()
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment())
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, env=environment())
+    assert process.stdout
+    answer = process.stdout.readline()
+    seconds = time.perf_counter() - begun
+    process.stdout.close()
     _, status, used = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
-    seconds = time.perf_counter() - begun
-    return (seconds, used.ru_utime + used.ru_stime) if process.returncode == 0 else None
+    assert (process.returncode, answer) == (0, b"Hello there.\n"), f"{way}: {answer!r}"
+    return seconds, used.ru_utime + used.ru_stime
 
 
 def first_cpu() -> dict[str, float]:
@@ -328,6 +406,21 @@ def quantile(values: list[float], q: float) -> float:
     """The value below which so many of the values lie."""
     return sorted(values)[min(len(values) - 1, int(len(values) * q))]
 
+
+MEASURES = (
+    starts,
+    round_trips,
+    in_flight,
+    steps,
+    memory,
+    payloads,
+    growth,
+    overhead,
+    latencies,
+    first_texts,
+    throughputs,
+    firsts,
+)
 
 if __name__ == "__main__":
     main()

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from bench.peers import Peer
-from bench.stdio import request, started
+from bench.peers import OURS
+from bench.stdio import PROMPT, request, started
 
-ECHO = [sys.executable, "-P", "-m", "mcp_models.servers.echo_mcp_server"]
-PROMPT = "Hello there."
+ECHO = OURS.command
 
 
 def from_threads(ask: Callable[[], Any], threads: int, calls: int) -> float:
@@ -83,7 +81,7 @@ def theirs(calls: int) -> dict[str, float]:
 
 def bare(calls: int) -> float:
     """Microseconds a call of the same server takes over bare pipes: what no client can be below, one call after the other."""
-    with started(Peer("echo", ECHO)) as server:
+    with started(OURS) as server:
         for number in range(5):
             server.ask(request(number + 1, PROMPT))
         begun = time.perf_counter()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import shutil
 import subprocess
@@ -12,6 +13,8 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 INSTALL_SECONDS = 300
+_NODE_PACKAGES = json.loads((HERE / "peers" / "package.json").read_text(encoding="utf-8"))["dependencies"]
+TYPESCRIPT = f"TypeScript SDK {_NODE_PACKAGES['@modelcontextprotocol/server']}"
 
 
 @dataclass
@@ -29,6 +32,9 @@ class Peer:
     command: list[str]
     env: dict[str, str] = field(default_factory=dict)
     missing: str = ""
+
+
+OURS = Peer("mcp-models", [sys.executable, "-P", "-m", "mcp_models.servers.echo_mcp_server"])
 
 
 def cache() -> Path:
@@ -72,17 +78,20 @@ def typescript() -> str:
 
 
 def pinned(name: str) -> str:
-    """A peer's name and version, as its requirements say."""
-    return (HERE / "peers" / f"{name}.txt").read_text().strip().replace("==", " ")
+    """A peer's name and version, as its requirements say, and those of the OpenAI SDK that it brings."""
+    lines = (HERE / "peers" / f"{name}.txt").read_text(encoding="utf-8").splitlines()
+    versions = dict(line.split(" ")[0].split("==") for line in lines if "==" in line)
+    package = name.replace("_", "-") if name.replace("_", "-") in versions else f"{name.replace('_', '-')}-sdk"
+    openai = f" (openai {versions['openai']})" if "openai" in versions else ""
+    return f"{package} {versions[package]}{openai}"
 
 
 def servers() -> list[Peer]:
     """The echo servers: the floor, this project's, and the peers'."""
     folder = HERE / "servers"
-    ours = [sys.executable, "-P", "-m", "mcp_models.servers.echo_mcp_server"]
     found = [
         Peer("read-a-line loop (the floor)", [sys.executable, "-P", str(folder / "floor.py")]),
-        Peer("mcp-models", ours),
+        OURS,
         Peer("MCP SDK, low-level", [sys.executable, str(folder / "sdk_low.py")]),
         Peer("MCP SDK, high-level", [sys.executable, str(folder / "sdk_high.py")]),
     ]
@@ -91,9 +100,9 @@ def servers() -> list[Peer]:
     except RuntimeError as error:
         found.append(Peer(pinned("fastmcp"), [], missing=str(error)))
     try:
-        found.append(Peer("TypeScript SDK 2.4.0", ["node", typescript()]))
+        found.append(Peer(TYPESCRIPT, ["node", typescript()]))
     except RuntimeError as error:
-        found.append(Peer("TypeScript SDK 2.4.0", [], missing=str(error)))
+        found.append(Peer(TYPESCRIPT, [], missing=str(error)))
     return found
 
 

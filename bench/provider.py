@@ -1,6 +1,7 @@
 """Owns the provider that the benchmarks ask: a bare loopback server that answers every chat completion alike.
 
-`python bench/provider.py SECONDS` prints its port and waits so long before each answer. It is no strict fake, but costs little.
+`python bench/provider.py SECONDS PAUSE` prints its port, waits so long before each answer, and so long after the first piece of
+a stream. It is no strict fake, but costs little.
 """
 
 from __future__ import annotations
@@ -30,8 +31,8 @@ WHOLE = json.dumps({**_HEAD, "object": "chat.completion", "choices": [_MESSAGE],
 class Provider(asyncio.Protocol):
     """One connection."""
 
-    def __init__(self, seconds: float) -> None:
-        self._seconds, self._received = seconds, bytearray()
+    def __init__(self, seconds: float, pause: float) -> None:
+        self._seconds, self._pause, self._received = seconds, pause, bytearray()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Takes the connection."""
@@ -58,13 +59,18 @@ class Provider(asyncio.Protocol):
 
     def _stream(self) -> None:
         head = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
-        self._transport.write(head + b"".join(b"%x\r\n%s\r\n" % (len(part), part) for part in (FIRST, REST)) + b"0\r\n\r\n")
+        first, rest = (b"%x\r\n%s\r\n" % (len(part), part) for part in (FIRST, REST))
+        if self._pause:
+            self._transport.write(head + first)
+            asyncio.get_running_loop().call_later(self._pause, self._transport.write, rest + b"0\r\n\r\n")
+        else:
+            self._transport.write(head + first + rest + b"0\r\n\r\n")
 
 
 async def main() -> None:
     """Serves until it is killed."""
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(lambda: Provider(float(sys.argv[1])), "127.0.0.1", 0, backlog=512)
+    server = await loop.create_server(lambda: Provider(float(sys.argv[1]), float(sys.argv[2])), "127.0.0.1", 0, backlog=512)
     print(server.sockets[0].getsockname()[1], flush=True)
     await server.serve_forever()
 

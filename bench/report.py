@@ -18,21 +18,24 @@ ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "bench" / "results.json"
 PAGE = ROOT / "docs" / "performance.md"
 IMAGES = ROOT / "docs" / "img"
-LEAST_BARS = 3
+LEAST_BARS = 2
+COLOURS = ("#c0392b", "#7f8c8d", "#2c3e50", "#bdc3c7")
 BEGIN, END = "<!-- tables: made by bench -->", "<!-- end of the tables -->"
 
 
 @dataclass
 class Table:
-    """A table: the first cell of a row is its name, the others are numbers or words."""
+    """A table: the first cell of a row is its name, the others are numbers or words; so many columns are plotted."""
 
     title: str
     columns: list[str]
     rows: list[list[Any]] = field(default_factory=list)
+    plotted: int = 1
 
     def column(self, number: int) -> dict[str, float]:
         """A column's numbers by the rows' names."""
-        return {row[0]: row[number] for row in self.rows if isinstance(row[number], (int, float))}
+        rows = [row for row in self.rows if len(row) > number and not row[0].startswith("×")]
+        return {row[0]: row[number] for row in rows if isinstance(row[number], (int, float))}
 
     @property
     def image(self) -> str:
@@ -64,6 +67,9 @@ def machine() -> dict[str, str]:
     packages = {name: importlib.metadata.version(name) for name in ("mcp-models", "mcp", "openai", "httpx2")}
     return {
         "date": datetime.date.today().isoformat(),
+        "commit": subprocess.run(
+            ["git", "describe", "--always", "--dirty"], cwd=ROOT, capture_output=True, text=True, check=False
+        ).stdout.strip(),
         "machine": f"{os.cpu_count()} × {model}, {platform.system()} {platform.machine()}",
         "python": platform.python_version(),
         "node": node,
@@ -80,20 +86,22 @@ def write(tables: list[Table], targets: list[Target]) -> None:
     page = PAGE.read_text(encoding="utf-8")
     before, _, rest = page.partition(BEGIN)
     PAGE.write_text(f"{before}{BEGIN}\n\n{text}\n{END}{rest.partition(END)[2]}", encoding="utf-8")
+    for image in IMAGES.glob("*.svg"):
+        image.unlink()
     plot(tables)
 
 
 def markdown(about: dict[str, str], tables: list[Table], targets: list[Target]) -> str:
     """The tables for a page."""
-    facts = ", ".join(f"{name} {value}" for name, value in about.items() if name not in ("date", "machine"))
+    facts = ", ".join(f"{name} {value}" for name, value in about.items() if name not in ("date", "commit", "machine"))
     rows = [[target.what, target.asked, f"{target.got:.3g}", "yes" if target.met else "**no**"] for target in targets]
     met = tabulate(rows, ["target", "asked", "got", "met"], tablefmt="github", disable_numparse=True)
-    parts = [f"Measured on {about['date']}: {about['machine']}; {facts}.\n", f"### Targets\n\n{met}\n"]
+    parts = [f"Measured on {about['date']} at {about['commit']}: {about['machine']}; {facts}.\n", f"### Targets\n\n{met}\n"]
     return "\n".join([*parts, *(table.markdown() for table in tables)])
 
 
 def plot(tables: list[Table]) -> None:
-    """Draws the first column of each table, smaller being better where its title does not say otherwise."""
+    """Draws the first columns of each table."""
     import matplotlib
 
     matplotlib.use("svg")
@@ -102,15 +110,22 @@ def plot(tables: list[Table]) -> None:
     matplotlib.rcParams["svg.hashsalt"] = "mcp-models"
     IMAGES.mkdir(parents=True, exist_ok=True)
     for table in tables:
-        values = table.column(1)
         if not table.image:
             continue
-        figure, axes = plt.subplots(figsize=(7, 0.4 * len(values) + 1.2))
-        names = list(values)[::-1]
-        colours = ["#c0392b" if name == "mcp-models" else "#7f8c8d" for name in names]
-        bars = axes.barh(names, [values[name] for name in names], color=colours)
-        axes.bar_label(bars, fmt="%.3g", padding=3)
-        axes.set_title(f"{table.title}: {table.columns[1]}", fontsize=10, loc="left")
+        names = list(table.column(1))[::-1]
+        height = 0.8 / table.plotted
+        figure, axes = plt.subplots(figsize=(7, (0.25 + 0.2 * table.plotted) * len(names) + 1.2))
+        for number in range(table.plotted):
+            values = table.column(number + 1)
+            places = [row + height * (table.plotted - 1 - number) for row in range(len(names))]
+            colours = COLOURS[number] if table.plotted > 1 else [COLOURS[name != "mcp-models"] for name in names]
+            label = table.columns[number + 1]
+            bars = axes.barh(places, [values.get(name, 0) for name in names], height * 0.95, color=colours, label=label)
+            axes.bar_label(bars, fmt="%.3g", padding=3, fontsize=8)
+        axes.set_yticks([row + 0.4 - height / 2 for row in range(len(names))], names)
+        axes.set_title(table.title if table.plotted > 1 else f"{table.title}: {table.columns[1]}", fontsize=10, loc="left")
+        if table.plotted > 1:
+            axes.legend(fontsize=8)
         axes.margins(x=0.15)
         axes.spines[["top", "right"]].set_visible(False)
         figure.savefig(IMAGES / table.image, bbox_inches="tight", metadata={"Date": None})

@@ -24,6 +24,19 @@ INITIALIZE = {
     "params": {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "bench", "version": "1"}},
 }
 INITIALIZED = {"jsonrpc": "2.0", "method": "notifications/initialized"}
+LIST_TOOLS = {"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {}}
+PROMPT = "Hello there."
+
+HANG_SECONDS = 300
+"""A server that takes longer for all that is asked of it hangs."""
+
+WARM_SECONDS = 1.0
+"""How long a server is asked before it is measured: a just-in-time compiler needs thousands of calls."""
+
+Cores = tuple[int, int] | None
+"""Where this process and the server run; None leaves it to the system."""
+
+PLACES: dict[str, Cores] = {"as the system places them": None, "on two cores": (0, 1), "on one core": (0, 0)}
 
 
 def line(message: object) -> bytes:
@@ -31,7 +44,7 @@ def line(message: object) -> bytes:
     return json.dumps(message).encode() + b"\n"
 
 
-def request(number: int, prompt: str = "Hello there.") -> bytes:
+def request(number: int, prompt: str = PROMPT) -> bytes:
     """A call of the tool."""
     params = {"name": "complete", "arguments": {"prompt": prompt}}
     return line({"jsonrpc": "2.0", "id": number, "method": "tools/call", "params": params})
@@ -40,26 +53,36 @@ def request(number: int, prompt: str = "Hello there.") -> bytes:
 class Server:
     """A server process that has answered `initialize`.
 
+    Args:
+        peer: What to start.
+        core: The core it runs on; None leaves it to the system.
+        variables: For its environment.
+
     Attributes:
-        seconds: From its start to that answer.
+        began: When it was started.
+        seconds: From then to that answer.
     """
 
-    def __init__(self, peer: Peer, **variables: str) -> None:
+    def __init__(self, peer: Peer, core: int | None = None, **variables: str) -> None:
         environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-        started = time.perf_counter()
+        self.began = time.perf_counter()
         self.process = subprocess.Popen(
             peer.command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             env={**environment, **peer.env, **variables},
+            preexec_fn=None if core is None else lambda: os.sched_setaffinity(0, {core}),
         )
+        self._watchdog = threading.Timer(HANG_SECONDS, self.process.kill)
+        self._watchdog.daemon = True
+        self._watchdog.start()
         assert self.process.stdin
         assert self.process.stdout
         self.stdin: IO[bytes] = self.process.stdin
         self.stdout: IO[bytes] = self.process.stdout
         self.ask(line(INITIALIZE))
-        self.seconds = time.perf_counter() - started
+        self.seconds = time.perf_counter() - self.began
         self.stdin.write(line(INITIALIZED))
         self.stdin.flush()
 
@@ -67,9 +90,15 @@ class Server:
         """Sends a line and returns the next one."""
         self.stdin.write(data)
         self.stdin.flush()
-        answer = self.stdout.readline()
-        assert b'"result"' in answer, answer[:500]
-        return answer
+        return checked(self.stdout.readline())
+
+    def warm(self) -> None:
+        """Asks it for a while."""
+        until = time.perf_counter() + WARM_SECONDS
+        number = 1
+        while time.perf_counter() < until or number < 5:
+            number += 1
+            self.ask(request(number))
 
     def memory(self) -> float:
         """Its resident memory in MiB."""
@@ -81,41 +110,73 @@ class Server:
         self.stdin.close()
         self.stdout.close()
         _, _, used = os.wait4(self.process.pid, 0)
+        self._watchdog.cancel()
         self.process.returncode = 0
         return used.ru_utime + used.ru_stime
 
 
+def checked(answer: bytes) -> bytes:
+    """An answer, if it is one: an error is no result of a measurement."""
+    assert b'"result"' in answer, answer[:500]
+    assert b'"isError":true' not in answer, answer[:500]
+    assert b'"isError": true' not in answer, answer[:500]
+    return answer
+
+
 @contextmanager
-def started(peer: Peer, **variables: str) -> Iterator[Server]:
+def started(peer: Peer, core: int | None = None, **variables: str) -> Iterator[Server]:
     """A server for the length of a block."""
-    server = Server(peer, **variables)
+    server = Server(peer, core, **variables)
     try:
         yield server
     finally:
         server.end()
 
 
+@contextmanager
+def placed(peer: Peer, cores: Cores, **variables: str) -> Iterator[Server]:
+    """As `started`, both processes where they are to run."""
+    if cores is None:
+        with started(peer, None, **variables) as server:
+            yield server
+        return
+    before = os.sched_getaffinity(0)
+    try:
+        os.sched_setaffinity(0, {cores[0]})
+        with started(peer, cores[1], **variables) as server:
+            yield server
+    finally:
+        os.sched_setaffinity(0, before)
+
+
 def handshakes(peers: list[Peer], runs: int) -> dict[str, list[float]]:
-    """Milliseconds from the spawn to the answer, with compiled bytecode and without: medians, the peers in turn."""
+    """Milliseconds from the spawn to `initialize` answered, to `tools/list` answered, and to `initialize` without bytecode.
+
+    Medians, the peers in turn.
+    """
     warm: dict[str, list[float]] = {peer.name: [] for peer in peers}
+    listed: dict[str, list[float]] = {peer.name: [] for peer in peers}
     cold: dict[str, list[float]] = {peer.name: [] for peer in peers}
     for number in range(runs + 1):
         for peer in peers:
             with started(peer) as server:
-                warm[peer.name] += [server.seconds] if number else []  # the first run compiles
+                server.ask(line(LIST_TOOLS))
+                if number:  # the first run compiles
+                    warm[peer.name].append(server.seconds)
+                    listed[peer.name].append(time.perf_counter() - server.began)
             if number % 3 == 1:
                 with tempfile.TemporaryDirectory() as empty, started(peer, PYTHONPYCACHEPREFIX=empty) as server:
                     cold[peer.name].append(server.seconds)
-    return {name: [statistics.median(warm[name]) * 1000, statistics.median(cold[name]) * 1000] for name in warm}
+    return {name: [statistics.median(times[name]) * 1000 for times in (warm, listed, cold)] for name in warm}
 
 
-def round_trip(peer: Peer, calls: int, **variables: str) -> float:
+def round_trip(peer: Peer, calls: int, cores: Cores = None, **variables: str) -> float:
     """Microseconds of one call after the other: the median."""
-    with started(peer, **variables) as server:
-        server.ask(request(1))
+    with placed(peer, cores, **variables) as server:
+        server.warm()
         times = []
         for number in range(calls):
-            data = request(number + 2)
+            data = request(number + 1)
             begun = time.perf_counter()
             server.ask(data)
             times.append(time.perf_counter() - begun)
@@ -123,25 +184,24 @@ def round_trip(peer: Peer, calls: int, **variables: str) -> float:
 
 
 def steps(calls: int) -> dict[str, float]:
-    """Microseconds of each step of one call after the other: medians, and of the whole."""
+    """Microseconds of each step of one call after the other, on two cores: medians, and of the whole."""
     with tempfile.TemporaryDirectory() as folder:
         found = Path(folder) / "steps.json"
         peer = Peer("stamped", [sys.executable, "-P", str(Path(__file__).parent / "servers" / "stamped.py")])
-        whole = round_trip(peer, calls, BENCH_STEPS=str(found))
+        whole = round_trip(peer, calls, PLACES["on two cores"], BENCH_STEPS=str(found))
         return {"whole": whole, **json.loads(found.read_text())}
 
 
-def throughput(peer: Peer, in_flight: int, calls: int) -> float:
-    """Calls a second with so many in flight."""
+def throughput(peer: Peer, in_flight: int, seconds: float) -> float:
+    """Calls a second with so many in flight, measured for about so many seconds."""
     with started(peer) as server:
-        server.ask(request(1))
-        begun = time.perf_counter()
-        flow(server, in_flight, calls)
-        return calls / (time.perf_counter() - begun)
+        server.warm()
+        rate = flow(server, in_flight, 1000)
+        return flow(server, in_flight, max(1000, int(rate * seconds)))
 
 
-def flow(server: Server, in_flight: int, calls: int) -> None:
-    """Makes so many calls, so many at once; every answer must come."""
+def flow(server: Server, in_flight: int, calls: int) -> float:
+    """Makes so many calls, so many at once; every answer must come. Returns how many a second."""
     slots = threading.Semaphore(in_flight)
 
     def write() -> None:
@@ -151,19 +211,27 @@ def flow(server: Server, in_flight: int, calls: int) -> None:
             server.stdin.flush()
 
     writer = threading.Thread(target=write)
+    begun = time.perf_counter()
     writer.start()
     seen = set()
     for _ in range(calls):
-        seen.add(json.loads(server.stdout.readline())["id"])
+        answer = json.loads(server.stdout.readline())
+        assert answer["result"]["content"][0]["text"] == PROMPT, answer
+        seen.add(answer["id"])
         slots.release()
     writer.join()
     assert len(seen) == calls
+    return calls / (time.perf_counter() - begun)
 
 
-def idle_memory(peer: Peer) -> float:
-    """MiB after the handshake."""
+def memory(peer: Peer) -> dict[str, float]:
+    """MiB after the handshake, after `tools/list`, and after a first call."""
     with started(peer) as server:
-        return server.memory()
+        idle = server.memory()
+        server.ask(line(LIST_TOOLS))
+        listed = server.memory()
+        server.ask(request(2))
+        return {"idle": idle, "listed": listed, "called": server.memory()}
 
 
 def eight(commands: list[Peer]) -> tuple[float, float]:

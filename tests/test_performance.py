@@ -5,19 +5,20 @@ The targets themselves are in `docs/performance.md`; here each has half as much 
 
 from __future__ import annotations
 
+import json
 import statistics
 import sys
 from pathlib import Path
 
 import pytest
 
-from bench import bridge, stdio
-from bench.peers import Peer
-from mcp_models.client import EchoMCPModel
+from bench import __main__ as commands
+from bench import bridge, report, stdio
+from bench.peers import OURS, Peer
 
 HERE = Path(stdio.__file__).parent / "servers"
-OURS = Peer("mcp-models", bridge.ECHO)
 FLOOR = Peer("floor", [sys.executable, "-P", str(HERE / "floor.py")])
+WAYS = ("sdk", "mcp-models")
 SDK = Peer("SDK", [sys.executable, str(HERE / "sdk_high.py")])
 
 
@@ -33,21 +34,51 @@ def test_the_handshake_to_the_floors() -> None:
 
 
 def test_a_round_trip_to_the_sdk_servers() -> None:
-    ours, theirs = (statistics.median(stdio.round_trip(peer, 300) for _ in range(3)) for peer in (OURS, SDK))
-    assert theirs / ours > 3
+    runs = [[stdio.round_trip(peer, 300) for peer in (OURS, SDK)] for _ in range(3)]
+    ours, theirs = (min(times) for times in zip(*runs, strict=True))
+    assert theirs / ours > 4
 
 
 def test_idle_memory_to_the_floors() -> None:
-    assert stdio.idle_memory(OURS) / stdio.idle_memory(FLOOR) < 1.4
+    assert stdio.memory(OURS)["idle"] / stdio.memory(FLOOR)["idle"] < 1.4
 
 
 def test_memory_does_not_grow_with_calls() -> None:
-    before, after = stdio.growth(OURS, 1000, 10_000)
-    assert after / before < 1.1
+    with stdio.started(OURS) as server:
+        stdio.flow(server, 64, 1000)
+        before = server.memory()
+        stdio.flow(server, 64, 30_000)
+        assert server.memory() / before < 1.05
 
 
-def test_a_call_of_the_bridge_to_bare_pipes() -> None:
-    bare = bridge.bare(300)
-    with EchoMCPModel() as model:
-        ours = statistics.median(bridge.from_threads(lambda: model.call(bridge.PROMPT), 1, 300) for _ in range(3))
-    assert ours / bare < 4
+def test_a_call_of_the_bridge_to_one_of_the_sdks_client() -> None:
+    face = "call, 1 thread"
+    runs = [[measure(300)[face] for measure in (bridge.ours, bridge.theirs)] for _ in range(3)]
+    ours, theirs = (min(times) for times in zip(*runs, strict=True))
+    assert theirs / ours > 2.5
+
+
+def test_a_completion_to_the_sdks() -> None:
+    with commands.provider(0) as url:
+        runs = [[statistics.median(commands.completions(way, url, "latency", 100)) for way in WAYS] for _ in range(3)]
+    sdk, ours = (min(times) for times in zip(*runs, strict=True))
+    assert ours / sdk < 2
+
+
+def test_completions_a_second_to_the_sdks() -> None:
+    with commands.provider(0.02) as url:
+        runs = [[commands.completions(way, url, "throughput", 64, 512) for way in WAYS] for _ in range(3)]
+    sdk, ours = (max(rates) for rates in zip(*runs, strict=True))
+    assert ours / sdk > 0.6
+
+
+def test_the_page_shows_what_was_measured() -> None:
+    record = json.loads(report.RESULTS.read_text(encoding="utf-8"))
+    tables, targets = [report.Table(**table) for table in record["tables"]], [report.Target(**row) for row in record["targets"]]
+    page = report.PAGE.read_text(encoding="utf-8")
+    assert page.partition(report.BEGIN)[2].partition(report.END)[0].strip() == (
+        report.markdown(record["about"], tables, targets).strip()
+    )
+    titles = [str(measure.__doc__).strip(".") for measure in commands.MEASURES]
+    assert [table.title[: len(title)] for table, title in zip(tables, titles, strict=True)] == titles
+    assert {table.image for table in tables if table.image} == {path.name for path in report.IMAGES.glob("*.svg")}

@@ -11,6 +11,8 @@ for line in sys.stdin:
             "capabilities": {"tools": {}},
             "serverInfo": {"name": "floor", "version": "1"},
         }
+    elif request.get("method") == "tools/list":
+        result = {"tools": [{"name": "complete", "inputSchema": {"type": "object"}}]}
     elif request.get("method") == "tools/call":
         text = request["params"]["arguments"]["prompt"]
         result = {"content": [{"type": "text", "text": text}], "isError": False}
