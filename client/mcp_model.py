@@ -133,7 +133,7 @@ class MCPModel(Model):
             self._tool_name,
             sent,
             timeout=seconds,
-            on_progress=on_progress if on_text is None else _text_of(on_text),
+            on_progress=_text_of(on_text) if on_text else on_progress,
             stream=on_text is not None,
         )
         return self._begun(pending, dropped)
@@ -148,7 +148,7 @@ class MCPModel(Model):
         pending = seats[0].session.begin_at_once(
             self._tool_name,
             sent,
-            on_progress=on_progress if on_text is None else _text_of(on_text),
+            on_progress=_text_of(on_text) if on_text else on_progress,
             stream=on_text is not None,
         )
         return pending and self._begun(pending, dropped)

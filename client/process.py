@@ -80,7 +80,8 @@ class ServerProcess:
             self._take_over()
         except BaseException:  # Ctrl-C: nobody would know of the process
             self._process.kill()
-            self._process.wait(SETTLE_SECONDS)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(SETTLE_SECONDS)
             raise
 
     def _take_over(self) -> None:

@@ -132,10 +132,7 @@ class Calls:
         task.add_done_callback(lambda done: self._end(call, done))
 
     def _end(self, call: ToolCall, task: asyncio.Task[None]) -> None:
-        if not gc.isenabled():
-            gc.freeze()  # what was imported is there to stay
-            gc.set_threshold(GARBAGE_OBJECTS)
-            gc.enable()
+        _collect_garbage()
         if self._tasks.get(call.id) is task:
             del self._tasks[call.id]
         self._done()
@@ -219,6 +216,14 @@ class Progress:
         self._last = max(round(self._elapsed(), 3), round(self._last + 0.001, 3))
         what = f"{self._characters:,} characters received" if self._characters else "waiting for the model"
         self._send(protocol.progress(self._call, self._last, f"{what}, {self._last:.0f} s", delta))
+
+
+def _collect_garbage() -> None:
+    """Switches the collector on again, once the first call has imported what it needs; that is there to stay."""
+    if not gc.isenabled():
+        gc.freeze()
+        gc.set_threshold(GARBAGE_OBJECTS)
+        gc.enable()
 
 
 def _ignore(text: str) -> None:

@@ -52,6 +52,13 @@ class Watched(ServerProcess):
         wait_until(lambda: len(self.lines) == expected)
         return self.lines[-1][1]
 
+    def read_by(self) -> int:
+        """Has a line echoed, for which nobody waits; which thread read it."""
+        seen = len(self.lines)
+        self.write(b"x\n", 5)
+        wait_until(lambda: len(self.lines) > seen)
+        return self.lines[-1][1]
+
     def ask_until_read_by(self, thread: int) -> None:
         wait_until(lambda: self.ask() == thread)
 
@@ -82,9 +89,7 @@ def test_the_readers_thread_reads_again_after_a_while(start: Start, monkeypatch:
     monkeypatch.setattr(process, "STANDBY_SECONDS", 0.5)
     cat = start(CAT)
     cat.ask_until_read_by(threading.get_ident())
-    seen = len(cat.lines)
-    cat.write(b"x\n", 5)
-    wait_until(lambda: len(cat.lines) > seen)
+    assert cat.read_by() != threading.get_ident()
 
 
 def test_the_readers_thread_reads_at_once_for_who_cannot(start: Start) -> None:
@@ -101,9 +106,7 @@ def test_the_readers_thread_takes_over_where_another_answer_is_waited_for(start:
     cat.ask_until_read_by(threading.get_ident())
     cat.waiting = 1
     cat.ask()
-    seen = len(cat.lines)
-    cat.write(b"x\n", 5)
-    wait_until(lambda: len(cat.lines) > seen)
+    assert cat.read_by() != threading.get_ident()
 
 
 def test_a_wait_that_is_longer_is_the_readers_threads(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -112,10 +115,7 @@ def test_a_wait_that_is_longer_is_the_readers_threads(start: Start, monkeypatch:
     cat.ask_until_read_by(threading.get_ident())
     cat.waiting = 1
     cat.read(lambda: False, 60)
-    seen = len(cat.lines)
-    cat.write(b"x\n", 5)
-    wait_until(lambda: len(cat.lines) > seen)
-    assert cat.lines[-1][1] != threading.get_ident()
+    assert cat.read_by() != threading.get_ident()
 
 
 def test_a_flood_keeps_nobody_who_waits_for_an_answer(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
