@@ -2,29 +2,19 @@
 
 from __future__ import annotations
 
-import json
-import os
 import statistics
-import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import click
 
-from bench import bridge, peers, report, stdio
+from bench import bridge, peers, report, stdio, ways
 from bench.peers import Peer
 from bench.report import Table, Target
 from mcp_models.servers import server_modules
-from tests.fakes import FAKES
 
-HERE = Path(__file__).parent
-UPPER = 0.75
-US, FLOOR, SDK = "mcp-models", "read-a-line loop (the floor)", "MCP SDK, high-level"
+US, FLOOR, SDK = peers.OURS.name, peers.FLOOR.name, peers.SDK.name
 
 
 @click.command()
@@ -88,7 +78,7 @@ def starts(installed: list[Peer], scale: float) -> tuple[Table, list[Target]]:
 
 def round_trips(installed: list[Peer], scale: float) -> tuple[Table, list[Target]]:
     """Round trips."""
-    calls, rounds = int(1000 * scale), 5 if scale == 1 else 1
+    calls, rounds = int(1000 * scale), few(5, scale)
     found = {
         place: in_turns(installed, rounds, partial(stdio.round_trip, calls=calls, cores=cores))
         for place, cores in stdio.PLACES.items()
@@ -112,8 +102,7 @@ def in_flight(installed: list[Peer], scale: float) -> tuple[Table, list[Target]]
     """Calls a second."""
     widths = (1, 8, 64, 256)
     columns = [
-        in_turns(installed, 3 if scale == 1 else 1, partial(stdio.throughput, in_flight=width, seconds=scale))
-        for width in widths
+        in_turns(installed, few(3, scale), partial(stdio.throughput, in_flight=width, seconds=scale)) for width in widths
     ]
     table = Table("Calls a second", ["server", *(f"{width} in flight" for width in widths), "× mcp-models, 64 in flight"])
     table.plotted = len(widths)
@@ -125,7 +114,7 @@ def in_flight(installed: list[Peer], scale: float) -> tuple[Table, list[Target]]
 
 def steps(_: list[Peer], scale: float) -> tuple[Table, list[Target]]:
     """Where the time of a call goes."""
-    found = medians([stdio.steps(int(1000 * scale)) for _ in range(5 if scale == 1 else 1)])
+    found = medians([stdio.steps(int(1000 * scale)) for _ in range(few(5, scale))])
     names = {
         "read": "the server reads the line",
         "receive": "JSON to a `ToolCall`",
@@ -141,25 +130,25 @@ def steps(_: list[Peer], scale: float) -> tuple[Table, list[Target]]:
 
 def memory(installed: list[Peer], scale: float) -> tuple[Table, list[Target]]:
     """Memory."""
-    runs = [{peer.name: stdio.memory(peer) for peer in installed} for _ in range(5 if scale == 1 else 1)]
+    runs = [{peer.name: stdio.memory(peer) for peer in installed} for _ in range(few(5, scale))]
     of = {peer.name: medians([run[peer.name] for run in runs]) for peer in installed}
     columns = ["idle, MiB", "× the floor", "after tools/list", "after a call", "eight, idle", "CPU to start and end eight, s"]
     table = Table("Memory", ["server", *columns])
+    ours = [Peer(name, [*peers.OURS.command[:-1], module]) for name, module in server_modules().items()]
     for peer in installed:
-        eight = [Peer(name, [*peer.command[:-1], module]) for name, module in server_modules().items()]
         found = of[peer.name]
         row = [found["idle"], found["idle"] / of[FLOOR]["idle"], found["listed"], found["called"]]
-        table.rows.append([peer.name, *row, *stdio.eight(eight if peer.name == US else [peer] * 8)])
+        table.rows.append([peer.name, *row, *stdio.eight(ours if peer is peers.OURS else [peer] * len(ours))])
     return table, [
         at_most("idle memory, to the floor's", of[US]["idle"] / of[FLOOR]["idle"], 1.25),
         at_most("idle memory, to the SDK's server's", of[US]["idle"] / of[SDK]["idle"], 0.25),
     ]
 
 
-def payloads(installed: list[Peer], scale: float) -> tuple[Table, list[Target]]:
+def payloads(_: list[Peer], scale: float) -> tuple[Table, list[Target]]:
     """Large prompts and answers."""
     sizes = (1, 10, 100)[: 3 if scale == 1 else 2]
-    both = [peer for peer in installed if peer.name in (FLOOR, US)]
+    both = [peers.FLOOR, peers.OURS]
     columns = [in_turns(both, 3, partial(stdio.payload, megabytes=size)) for size in sizes]
     table = Table("Large prompts and answers", ["server", *(f"{size} MB there and back, s" for size in sizes)])
     table.rows = [[peer.name, *(column[peer.name] for column in columns)] for peer in both]
@@ -167,10 +156,10 @@ def payloads(installed: list[Peer], scale: float) -> tuple[Table, list[Target]]:
     return table, []
 
 
-def growth(installed: list[Peer], scale: float) -> tuple[Table, list[Target]]:
+def growth(_: list[Peer], scale: float) -> tuple[Table, list[Target]]:
     """Growth."""
     last = int(100_000 * scale)
-    before, after = stdio.growth(next(peer for peer in installed if peer.name == US), 1000, last)
+    before, after = stdio.growth(peers.OURS, 1000, last)
     table = Table("Growth", ["server", "MiB after 1,000 calls", f"after {last:,}"], [[US, before, after]])
     return table, [at_most(f"memory after {last:,} calls, to that after 1,000", after / before, 1.05)]
 
@@ -179,7 +168,7 @@ def overhead(_: list[Peer], scale: float) -> tuple[Table, list[Target]]:
     """The client."""
     calls = int(2000 * scale)
     runs: dict[str, list[dict[str, float]]] = {"bare": [], "ours": [], "theirs": []}
-    for _turn in range(6 if scale == 1 else 1):  # in turns, as a machine has its moods
+    for _turn in range(few(6, scale)):  # in turns, as a machine has its moods
         runs["bare"].append({"bare": bridge.bare(calls)})
         runs["ours"].append(bridge.ours(calls))
         runs["theirs"].append(bridge.theirs(calls))
@@ -197,16 +186,13 @@ def overhead(_: list[Peer], scale: float) -> tuple[Table, list[Target]]:
 
 def latencies(_: list[Peer], scale: float) -> tuple[Table, list[Target]]:
     """Latency of a completion."""
-    runs: dict[str, list[list[float]]] = {}
-    missing: set[str] = set()
-    with provider(0) as url:
-        for _turn in range(3):
-            for way in ("sdk, whole", "sdk", US, "litellm", "any-llm"):
-                if (run := completions(way, url, "latency", int(400 * scale))) is None:
-                    missing.add(way)
-                else:
-                    runs.setdefault(way, []).append(run)
-    found = {way: [statistics.median(quantile(run, q) for run in of) * 1000 for q in (0.5, 0.99)] for way, of in runs.items()}
+    with ways.provider(0) as url:
+        runs, missing = in_turns_if_installed(
+            ("sdk, whole", "sdk", US, "litellm", "any-llm"),
+            3,
+            lambda way: ways.completions(way, url, "latency", int(400 * scale)),
+        )
+    found = {way: percentiles(of) for way, of in runs.items()}
     columns = [
         "way",
         "p50, ms",
@@ -221,8 +207,8 @@ def latencies(_: list[Peer], scale: float) -> tuple[Table, list[Target]]:
         added = [
             value - base for base_way in ("sdk", "sdk, whole") for value, base in zip((p50, p99), found[base_way], strict=True)
         ]
-        table.rows.append([NAMES[way], p50, p99, *added])
-    table.rows += [[NAMES[way], "not installed"] for way in sorted(missing)]
+        table.rows.append([ways.NAMES[way], p50, p99, *added])
+    table.rows += missing
     return table, [
         at_most(f"a completion, added to the SDK's {q}{kind}", found[US][n] - found[base][n], limit, "ms")
         for base, kind in (("sdk", ", streamed"), ("sdk, whole", ", not streamed"))
@@ -234,17 +220,15 @@ def first_texts(_: list[Peer], scale: float) -> tuple[Table, list[Target]]:
     """First text of a stream."""
     pause = 0.02
     runs: dict[str, list[list[float]]] = {"sdk": [], US: []}
-    with provider(0, pause) as url:
+    with ways.provider(0, pause) as url:
         for _turn in range(3):
             for way, found in runs.items():
-                found.append(needed(completions(way, url, "first_text", int(100 * scale))))
-    of = {
-        way: [statistics.median(quantile(run, q) for run in found) * 1000 for q in (0.5, 0.99)] for way, found in runs.items()
-    }
+                found.append(ways.needed(ways.completions(way, url, "first_text", int(100 * scale))))
+    of = {way: percentiles(found) for way, found in runs.items()}
     title = f"First text of a stream, the second comes {pause * 1000:.0f} ms later"
     table = Table(title, ["way", "p50, ms", "p99, ms", "added to the SDK's p50", "to its p99"])
     for way, times in of.items():
-        table.rows.append([NAMES[way], *times, *(time - base for time, base in zip(times, of["sdk"], strict=True))])
+        table.rows.append([ways.NAMES[way], *times, *(time - base for time, base in zip(times, of["sdk"], strict=True))])
     assert of[US][0] < pause * 1000, "the text is held back until the answer is whole"
     return table, []
 
@@ -252,18 +236,21 @@ def first_texts(_: list[Peer], scale: float) -> tuple[Table, list[Target]]:
 def throughputs(_: list[Peer], scale: float) -> tuple[Table, list[Target]]:
     """Completions a second, of a provider that takes 20 ms."""
     calls = int(2048 * scale)
-    with provider(0.02) as url:
+    with ways.provider(0.02) as url:
         columns = [
             medians(
                 [
-                    {way: needed(completions(way, url, "throughput", width, max(calls, 4 * width))) for way in ("sdk", US)}
-                    for _turn in range(5 if scale == 1 else 1)
+                    {
+                        way: ways.needed(ways.completions(way, url, "throughput", width, max(calls, 4 * width)))
+                        for way in ("sdk", US)
+                    }
+                    for _turn in range(few(5, scale))
                 ]
             )
             for width in (64, 256)
         ]
     table = Table("Completions a second, of a provider that takes 20 ms", ["way", "64 in flight", "256 in flight"])
-    table.rows = [[NAMES[way], *(column[way] for column in columns)] for way in ("sdk", US)]
+    table.rows = [[ways.NAMES[way], *(column[way] for column in columns)] for way in ("sdk", US)]
     ratios = [column[US] / column["sdk"] for column in columns]
     table.rows.append(["× the SDK", *ratios])
     return table, [at_least("completions a second with 64 in flight, to the SDK's", ratios[0], 0.85)]
@@ -271,67 +258,27 @@ def throughputs(_: list[Peer], scale: float) -> tuple[Table, list[Target]]:
 
 def firsts(_: list[Peer], scale: float) -> tuple[Table, list[Target]]:
     """First completion from a cold start."""
-    runs: dict[str, list[tuple[float, float]]] = {}
-    missing: set[str] = set()
-    with provider(0) as url:
-        for _turn in range(max(3, int(9 * scale))):
-            for way in ("sdk", "sdk, whole", US, "litellm", "llm"):
-                if (found := first(way, url)) is None:
-                    missing.add(way)
-                else:
-                    runs.setdefault(way, []).append(found)
+    with ways.provider(0) as url:
+        runs, missing = in_turns_if_installed(
+            ("sdk", "sdk, whole", US, "litellm", "llm"), max(3, int(9 * scale)), lambda way: ways.first(way, url)
+        )
     times = {way: [statistics.median(column) for column in zip(*of, strict=True)] for way, of in runs.items()}
     table = Table("First completion from a cold start", ["way", "s", "CPU, s", "× the SDK, streamed"])
-    table.rows = [[NAMES[way], wall, cpu, wall / times["sdk"][0]] for way, (wall, cpu) in times.items()]
-    table.rows += [[NAMES[way], "not installed"] for way in sorted(missing)]
+    table.rows = [[ways.NAMES[way], wall, cpu, wall / times["sdk"][0]] for way, (wall, cpu) in times.items()]
+    table.rows += missing
     targets = [
         at_most(f"first completion, to a script with the SDK{kind}", times[US][0] / times[base][0], 1.05)
         for base, kind in (("sdk", ", streamed"), ("sdk, whole", ", not streamed"))
     ]
-    for name, cpu in first_cpu().items():
+    for name, cpu in ways.first_cpu().items():
         table.rows.append([f"{name}-mcp-server (httpx2), the server alone", "", cpu, ""])
         targets.append(at_most(f"CPU to the first completion, {name}", cpu, 0.4, "s"))
     return table, targets
 
 
-NAMES = {
-    "sdk, whole": "openai SDK, not streamed",
-    "sdk": "openai SDK, streamed",
-    "mcp-models": "mcp-models",
-    "litellm": peers.pinned("litellm"),
-    "any-llm": peers.pinned("any_llm"),
-    "llm": peers.pinned("llm"),
-}
-
-
-@contextmanager
-def provider(seconds: float, pause: float = 0) -> Iterator[str]:
-    """The address of a provider that takes so many seconds, and pauses after the first piece of a stream."""
-    command = [sys.executable, str(HERE / "provider.py"), str(seconds), str(pause)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout
-        try:
-            yield f"http://127.0.0.1:{process.stdout.readline().strip()}"
-        finally:
-            process.kill()
-
-
-def completions(way: str, url: str, what: str, *numbers: int) -> Any:
-    """What `completions.py` measures in the environment of a way; None if that cannot be had."""
-    try:
-        command = [interpreter(way), str(HERE / "completions.py"), way, url, what, *map(str, numbers)]
-    except RuntimeError as error:
-        click.echo(f"{way}: {error}")
-        return None
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, timeout=300, check=True, env=environment())
-    return json.loads(done.stdout.splitlines()[-1])
-
-
-def needed(found: Any) -> Any:
-    """What there is no table without."""
-    if found is None:
-        raise click.ClickException("the project's own packages are not installed")
-    return found
+def few(rounds: int, scale: float) -> int:
+    """So many rounds, but for a quick look one."""
+    return rounds if scale == 1 else 1
 
 
 def in_turns(servers: list[Peer], rounds: int, measure: Callable[[Peer], float]) -> dict[str, float]:
@@ -339,53 +286,17 @@ def in_turns(servers: list[Peer], rounds: int, measure: Callable[[Peer], float])
     return medians([{peer.name: measure(peer) for peer in servers} for _ in range(rounds)])
 
 
-def interpreter(way: str) -> str:
-    """The Python that has a way's packages."""
-    return sys.executable if way.startswith(("sdk", "mcp-models")) else peers.python(way.replace("-", "_"))
-
-
-def environment() -> dict[str, str]:
-    """That of a user: with compiled bytecode."""
-    return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-
-
-def first(way: str, url: str) -> tuple[float, float] | None:
-    """Seconds from the start of a script to its first answer, and the seconds of CPU it takes to its end, children included."""
-    try:
-        command = [interpreter(way), str(HERE / "completions.py"), way, url, "first"]
-    except RuntimeError:
-        return None
-    begun = time.perf_counter()
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, env=environment())
-    assert process.stdout
-    answer = process.stdout.readline()
-    seconds = time.perf_counter() - begun
-    process.stdout.close()
-    _, status, used = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    assert (process.returncode, answer) == (0, b"Hello there.\n"), f"{way}: {answer!r}"
-    return seconds, used.ru_utime + used.ru_stime
-
-
-def first_cpu() -> dict[str, float]:
-    """Seconds of CPU of each server without an SDK, from its start over one completion to its end."""
-    found = {}
-    for fake_class in FAKES:
-        name = fake_class.provider
-        if name not in ("ollama", "google_ai_studio", "devstral_local") or name in found:
-            continue
-        with ExitStack() as stack:
-            fake = stack.enter_context(fake_class())
-            peer = Peer(
-                name, [sys.executable, "-P", "-m", server_modules()[name]], {**fake.environment(), "MODEL_DEFAULT": fake.model}
-            )
-            runs = []
-            for _ in range(5):
-                server = stdio.Server(peer)
-                assert b'"isError":false' in server.ask(stdio.request(1))
-                runs.append(server.end())
-            found[name.replace("_", "-")] = statistics.median(runs)
-    return found
+def in_turns_if_installed(
+    names: tuple[str, ...], rounds: int, measure: Callable[[str], Any]
+) -> tuple[dict[str, list[Any]], list[list[str]]]:
+    """What is measured of each way in every round, and the rows of those that cannot be had."""
+    runs: dict[str, list[Any]] = {name: [] for name in names}
+    for _turn in range(rounds):
+        for name in names:
+            if (found := measure(name)) is not None:
+                runs[name].append(found)
+    missing = [[ways.NAMES[name], "not installed"] for name in names if not runs[name]]
+    return {name: found for name, found in runs.items() if found}, missing
 
 
 def medians(runs: list[dict[str, float]]) -> dict[str, float]:
@@ -399,7 +310,12 @@ def upper_quartiles(runs: list[dict[str, float]]) -> dict[str, float]:
     The system puts the two processes now on one core, now on two, and on one they answer each other six times as fast: a
     median would be of the one here and of the other there. The upper quartile is of two cores.
     """
-    return {name: quantile([run[name] for run in runs], UPPER) for name in runs[0]}
+    return {name: quantile([run[name] for run in runs], 0.75) for name in runs[0]}
+
+
+def percentiles(runs: list[list[float]]) -> list[float]:
+    """Milliseconds at p50 and p99: medians of those of several runs in seconds."""
+    return [statistics.median(quantile(run, q) for run in runs) * 1000 for q in (0.5, 0.99)]
 
 
 def quantile(values: list[float], q: float) -> float:

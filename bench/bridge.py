@@ -11,8 +11,6 @@ from typing import Any
 from bench.peers import OURS
 from bench.stdio import PROMPT, request, started
 
-ECHO = OURS.command
-
 
 def from_threads(ask: Callable[[], Any], threads: int, calls: int) -> float:
     """Microseconds a call takes: the elapsed time by the number of calls."""
@@ -59,7 +57,7 @@ def theirs(calls: int) -> dict[str, float]:
     from anyio.from_thread import start_blocking_portal
     from mcp import Client, StdioServerParameters
 
-    parameters = StdioServerParameters(command=ECHO[0], args=ECHO[1:])
+    parameters = StdioServerParameters(command=OURS.command[0], args=OURS.command[1:])
     arguments = {"prompt": PROMPT}
     with start_blocking_portal() as portal, portal.wrap_async_context_manager(Client(parameters)) as client:
         sync = {

@@ -35,6 +35,9 @@ class Peer:
 
 
 OURS = Peer("mcp-models", [sys.executable, "-P", "-m", "mcp_models.servers.echo_mcp_server"])
+FLOOR = Peer("read-a-line loop (the floor)", [sys.executable, "-P", str(HERE / "servers" / "floor.py")])
+SDK_LOW = Peer("MCP SDK, low-level", [sys.executable, str(HERE / "servers" / "sdk_low.py")])
+SDK = Peer("MCP SDK, high-level", [sys.executable, str(HERE / "servers" / "sdk_high.py")])
 
 
 def cache() -> Path:
@@ -88,15 +91,9 @@ def pinned(name: str) -> str:
 
 def servers() -> list[Peer]:
     """The echo servers: the floor, this project's, and the peers'."""
-    folder = HERE / "servers"
-    found = [
-        Peer("read-a-line loop (the floor)", [sys.executable, "-P", str(folder / "floor.py")]),
-        OURS,
-        Peer("MCP SDK, low-level", [sys.executable, str(folder / "sdk_low.py")]),
-        Peer("MCP SDK, high-level", [sys.executable, str(folder / "sdk_high.py")]),
-    ]
+    found = [FLOOR, OURS, SDK_LOW, SDK]
     try:
-        found.append(Peer(pinned("fastmcp"), [python("fastmcp"), str(folder / "fastmcp_echo.py")]))
+        found.append(Peer(pinned("fastmcp"), [python("fastmcp"), str(HERE / "servers" / "fastmcp_echo.py")]))
     except RuntimeError as error:
         found.append(Peer(pinned("fastmcp"), [], missing=str(error)))
     try:

@@ -50,6 +50,11 @@ def request(number: int, prompt: str = PROMPT) -> bytes:
     return line({"jsonrpc": "2.0", "id": number, "method": "tools/call", "params": params})
 
 
+def environment() -> dict[str, str]:
+    """That of a user: with compiled bytecode."""
+    return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+
+
 class Server:
     """A server process that has answered `initialize`.
 
@@ -64,14 +69,13 @@ class Server:
     """
 
     def __init__(self, peer: Peer, core: int | None = None, **variables: str) -> None:
-        environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
         self.began = time.perf_counter()
         self.process = subprocess.Popen(
             peer.command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            env={**environment, **peer.env, **variables},
+            env={**environment(), **peer.env, **variables},
             preexec_fn=None if core is None else lambda: os.sched_setaffinity(0, {core}),
         )
         self._watchdog = threading.Timer(HANG_SECONDS, self.process.kill)

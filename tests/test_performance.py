@@ -7,19 +7,14 @@ from __future__ import annotations
 
 import json
 import statistics
-import sys
-from pathlib import Path
 
 import pytest
 
 from bench import __main__ as commands
-from bench import bridge, report, stdio
-from bench.peers import OURS, Peer
+from bench import bridge, report, stdio, ways
+from bench.peers import FLOOR, OURS, SDK
 
-HERE = Path(stdio.__file__).parent / "servers"
-FLOOR = Peer("floor", [sys.executable, "-P", str(HERE / "floor.py")])
 WAYS = ("sdk", "mcp-models")
-SDK = Peer("SDK", [sys.executable, str(HERE / "sdk_high.py")])
 
 
 @pytest.fixture(autouse=True)
@@ -30,7 +25,7 @@ def as_a_user(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_handshake_to_the_floors() -> None:
     found = stdio.handshakes([OURS, FLOOR], runs=9)
-    assert found["mcp-models"][0] / found["floor"][0] < 1.6
+    assert found[OURS.name][0] / found[FLOOR.name][0] < 1.6
 
 
 def test_a_round_trip_to_the_sdk_servers() -> None:
@@ -44,11 +39,8 @@ def test_idle_memory_to_the_floors() -> None:
 
 
 def test_memory_does_not_grow_with_calls() -> None:
-    with stdio.started(OURS) as server:
-        stdio.flow(server, 64, 1000)
-        before = server.memory()
-        stdio.flow(server, 64, 30_000)
-        assert server.memory() / before < 1.05
+    before, after = stdio.growth(OURS, 1000, 31_000)
+    assert after / before < 1.05
 
 
 def test_a_call_of_the_bridge_to_one_of_the_sdks_client() -> None:
@@ -59,15 +51,15 @@ def test_a_call_of_the_bridge_to_one_of_the_sdks_client() -> None:
 
 
 def test_a_completion_to_the_sdks() -> None:
-    with commands.provider(0) as url:
-        runs = [[statistics.median(commands.completions(way, url, "latency", 100)) for way in WAYS] for _ in range(3)]
+    with ways.provider(0) as url:
+        runs = [[statistics.median(ways.completions(way, url, "latency", 100)) for way in WAYS] for _ in range(3)]
     sdk, ours = (min(times) for times in zip(*runs, strict=True))
     assert ours / sdk < 2
 
 
 def test_completions_a_second_to_the_sdks() -> None:
-    with commands.provider(0.02) as url:
-        runs = [[commands.completions(way, url, "throughput", 64, 512) for way in WAYS] for _ in range(3)]
+    with ways.provider(0.02) as url:
+        runs = [[ways.completions(way, url, "throughput", 64, 512) for way in WAYS] for _ in range(3)]
     sdk, ours = (max(rates) for rates in zip(*runs, strict=True))
     assert ours / sdk > 0.6
 
