@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from mcp_models.servers.codex.home import Home
     from mcp_models.servers.codex.login import Login
 
-# A shell that kills its whole group when this process, which alone holds the other end of the pipe $1, is gone, however it
-# went. codex itself would go on: its stdin has already ended.
-GUARD = """exec 3<&0 4<"/dev/fd/$1"; shift
-{ read -r _ <&4; kill -KILL 0; } >/dev/null 2>&1 3<&- &
+# A shell that removes the texts in the folder $1 and kills its whole group when this process, which alone holds the other end
+# of the pipe $2, is gone, however it went. codex itself would go on: its stdin has already ended.
+GUARD = """texts=$1; exec 3<&0 4<"/dev/fd/$2"; shift 2
+{ read -r _ <&4; rm -rf -- "$texts"; kill -KILL 0; } >/dev/null 2>&1 3<&- &
 guard=$!
 "$@" <&3 3<&- 4<&- &
 exec 3<&- 4<&-
@@ -45,6 +45,8 @@ class ExecEngine:
 
     def __init__(self, program: str, home: Home) -> None:
         self._program, self._home = program, home
+        self._texts = home.path / "texts"
+        self._in_memory = hasattr(os, "memfd_create")
 
     async def run(self, turn: Turn, login: Login, on_text: Callable[[str], None], on_accepted: Callable[[], None]) -> Outcome:
         """As `Engine.run`; the text comes in one piece."""
@@ -52,6 +54,18 @@ class ExecEngine:
             raise errors.InvalidRequestError(
                 "codex exec takes images from files only, and no prompt is put on disk: set OPENAI_CODEX_ENGINE=app-server."
             )
+        try:
+            return await self._run(turn, login, on_text, on_accepted)
+        except errors.ProviderError as error:
+            if _our_memory() not in str(error):  # codex names a file that it cannot read, and has asked nothing of the service
+                raise
+        self._in_memory = False
+        return await self._run(turn, login, on_text, on_accepted)
+
+    async def aclose(self) -> None:
+        """As `Engine.aclose`: nothing is kept."""
+
+    async def _run(self, turn: Turn, login: Login, on_text: Callable[[str], None], on_accepted: Callable[[], None]) -> Outcome:
         with contextlib.ExitStack() as open_files:
             child = await self._start(turn, open_files)
             try:
@@ -67,52 +81,46 @@ class ExecEngine:
                 raise
         return events.outcome(code, child, login)
 
-    async def aclose(self) -> None:
-        """As `Engine.aclose`: nothing is kept."""
-
     async def _start(self, turn: Turn, open_files: contextlib.ExitStack) -> Child:
         arguments = ["exec", *FLAGS, "-C", str(self._home.work), "-m", turn.model]
-        fds = []
         if turn.system:
-            path, fd = open_files.enter_context(self._private_file(turn.system))
+            path = open_files.enter_context(self._private_file(turn.system))
             arguments += ["-c", f"model_instructions_file={json.dumps(path, ensure_ascii=False)}"]
-            fds += fd
         if turn.effort is not None:
             arguments += ["-c", f'model_reasoning_effort="{turn.effort}"']
         if turn.schema is not None:
-            path, fd = open_files.enter_context(self._private_file(json.dumps(turn.schema)))
-            arguments += ["--output-schema", path]
-            fds += fd
-        command = [self._program, *arguments, "-"]
+            arguments += ["--output-schema", open_files.enter_context(self._private_file(json.dumps(turn.schema)))]
+        command, fds = [self._program, *arguments, "-"], []
         if os.name == "posix":
             lifeline, ours = os.pipe()
             open_files.callback(os.close, ours)
             open_files.callback(os.close, lifeline)
-            command = ["/bin/sh", "-c", GUARD, "codex", str(lifeline), *command]
+            command = ["/bin/sh", "-c", GUARD, "codex", str(self._texts), str(lifeline), *command]
             fds.append(lifeline)
         return await Child.start(command, env=self._home.environment, cwd=self._home.work, fds=fds)
 
     @contextlib.contextmanager
-    def _private_file(self, text: str) -> Iterator[tuple[str, list[int]]]:
-        """A path that holds a text: in memory where the system has such files, as a prompt has no business on a disk.
+    def _private_file(self, text: str) -> Iterator[str]:
+        """A path that holds a text: in memory where codex can read that, as a prompt has no business on a disk.
 
-        Yields:
-            The path, and the descriptor that the child needs for it, if any.
+        A descriptor that codex inherits would not do: a shim may stand between, and node passes none on.
         """
         data = text.encode("utf-8", "replace")
-        if hasattr(os, "memfd_create"):
-            fd = os.memfd_create("codex")
-            try:
-                os.write(fd, data)
-                os.lseek(fd, 0, os.SEEK_SET)
-                yield f"/dev/fd/{fd}", [fd]
-            finally:
-                os.close(fd)
+        if self._in_memory:
+            with open(os.memfd_create("codex"), "wb") as memory:
+                memory.write(data)
+                memory.flush()
+                yield f"{_our_memory()}{memory.fileno()}"
             return
-        with tempfile.NamedTemporaryFile(dir=self._home.path) as file:
+        self._texts.mkdir(exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=self._texts) as file:
             file.write(data)
             file.flush()
-            yield file.name, []
+            yield file.name
+
+
+def _our_memory() -> str:
+    return f"/proc/{os.getpid()}/fd/"
 
 
 class _Events:

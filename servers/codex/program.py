@@ -26,6 +26,8 @@ OLDEST = (0, 169, 0)
 """The oldest version that the tests were run with."""
 
 RUN_SECONDS = 15.0
+SHIM_BYTES = 4096
+"""How much of a program is read to see whether it is a shim."""
 
 NEUTRAL = "Answer the user."
 """The instructions of a call that brings none; codex's own are of an agent that edits code."""
@@ -56,7 +58,7 @@ def kill_group(pid: int) -> None:
 
 
 def find(env: Environment) -> str:
-    """The path of the program, of the native one where npm's launcher lies before it.
+    """The path of the program: of the native one where npm's launcher or a version manager's shim lies before it.
 
     Raises:
         ConfigurationError: It is not installed, or OPENAI_CODEX_BIN names nothing that can be run.
@@ -69,13 +71,15 @@ def find(env: Environment) -> str:
         raise errors.ConfigurationError(
             f"the program `codex`, which the ChatGPT login needs, is not on PATH: run {INSTALL}, or set {BIN_VARIABLE}."
         )
-    return native(os.path.realpath(path))
+    path = os.path.abspath(path)  # no link is resolved: a shim may go by the name it is called by
+    return native(managed(path, env) or path)
 
 
 def native(path: str) -> str:
     """The native program beside npm's launcher, which costs a process of 43 MB and 0.1 s a run; else the path itself."""
-    package = Path(path).parent.parent
-    if Path(path).name != "codex.js":
+    launcher = Path(os.path.realpath(path))
+    package = launcher.parent.parent
+    if launcher.name != "codex.js":
         return path
     for modules in (package / "node_modules", package.parent.parent):
         for found in sorted(modules.glob("@openai/codex-*/vendor/*/bin/codex*")):
@@ -84,13 +88,38 @@ def native(path: str) -> str:
     return path
 
 
-def run(path: str, *arguments: str, env: Environment) -> subprocess.CompletedProcess[str]:
+def managed(shim: str, env: Environment) -> str | None:
+    """The program that a shim of mise, volta or asdf starts, which these find by the user's home: codex runs in another one."""
+    manager = _manager(Path(os.path.realpath(shim)), env)
+    if manager is None:
+        return None
+    # Asked beside the shim, as the folder that a server is started in may choose other versions.
+    found = run(manager, "which", Path(shim).name, env=env, cwd=os.path.dirname(shim)).stdout.strip()
+    return found if os.path.isabs(found) and os.access(found, os.X_OK) else None
+
+
+def _manager(shim: Path, env: Environment) -> str | None:
+    """The program of the version manager that a shim belongs to, if it is one of those known."""
+    if shim.name == "mise":
+        return str(shim)
+    if shim.name == "volta-shim":
+        return str(shim.with_name("volta"))
+    try:
+        with shim.open("rb") as file:
+            calls_asdf = re.search(rb'^exec "?(\S*\basdf)"? exec ', file.read(SHIM_BYTES), re.MULTILINE)
+    except OSError:  # one may be allowed to run what one may not read
+        return None
+    return shutil.which(os.fsdecode(calls_asdf[1]), path=env.get("PATH")) if calls_asdf else None
+
+
+def run(path: str, *arguments: str, env: Environment, cwd: str | None = None) -> subprocess.CompletedProcess[str]:
     """Runs the program to its end.
 
     Args:
         path: As `find` returned it.
         arguments: What to ask of it.
         env: The child's whole environment.
+        cwd: Its folder; None for that of this process.
 
     Raises:
         ConfigurationError: It cannot be run, or does not end.
@@ -98,7 +127,7 @@ def run(path: str, *arguments: str, env: Environment) -> subprocess.CompletedPro
     pipe = subprocess.PIPE
     try:
         process = subprocess.Popen(
-            [path, *arguments], env=env, stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe, start_new_session=True
+            [path, *arguments], env=env, cwd=cwd, stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe, start_new_session=True
         )
     except OSError as error:
         raise errors.ConfigurationError(f"{path} cannot be run ({error.strerror}): run {INSTALL}.") from error

@@ -32,6 +32,41 @@ def test_without_a_native_one_the_launcher_will_do(tmp_path: Path) -> None:
     assert program.native(str(launcher)) == str(launcher)
 
 
+def write_program(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    path.chmod(0o755)
+
+
+def write_manager(kind: str, home: Path, answer: Path | str) -> Path:
+    """The shim of a version manager that knows what it starts only in the user's home."""
+    says = f'#!/bin/sh\n[ "$HOME $*" = "{home} which codex" ] && echo "{answer}"\n'
+    shim = home / ".data" / "shims" / "codex"
+    write_program(home / "bin" / kind, says)
+    if kind == "asdf":
+        write_program(shim, '#!/usr/bin/env bash\n# asdf-plugin: nodejs 24.1.0\nexec asdf exec "codex" "$@"\n')
+        return shim
+    write_program(home / "bin" / "volta-shim", "#!/bin/sh\nexit 126\n")
+    shim.parent.mkdir(parents=True)
+    shim.symlink_to(home / "bin" / ("volta-shim" if kind == "volta" else kind))
+    return shim
+
+
+@pytest.mark.parametrize("kind", ["mise", "volta", "asdf"])
+def test_the_program_behind_a_version_managers_shim(kind: str, codex_program: Path, tmp_path: Path) -> None:
+    env = {"HOME": str(tmp_path), "PATH": f"{tmp_path}/bin:/usr/bin:/bin"}
+    shim = write_manager(kind, tmp_path, codex_program)
+    assert program.find({**env, "OPENAI_CODEX_BIN": str(shim)}) == program.native(str(codex_program))
+
+
+@pytest.mark.parametrize("kind", ["mise", "volta", "asdf"])
+@pytest.mark.parametrize("answer", ["", "codex", "/nowhere/codex"])
+def test_a_shim_whose_manager_does_not_know_is_run_itself(kind: str, answer: str, tmp_path: Path) -> None:
+    env = {"HOME": str(tmp_path), "PATH": f"{tmp_path}/bin:/usr/bin:/bin"}
+    shim = write_manager(kind, tmp_path, answer)
+    assert program.find({**env, "OPENAI_CODEX_BIN": str(shim)}) == str(shim)
+
+
 def test_the_catalogue_is_made_pure(codex_program: Path, tmp_path: Path) -> None:
     models = program.catalogue(
         program.native(str(codex_program.resolve())), {"HOME": str(tmp_path), "CODEX_HOME": str(tmp_path)}
