@@ -27,7 +27,7 @@ def result_dict(result: Mapping[str, Any], provider: str, model_name: str) -> Co
         return _failure(error, provider, model_name)
     record = dict(_object(meta, META_COMPLETION))
     answer: dict[str, Any] = {
-        "output": text,
+        "output": _text({"content": result["content"][:1]}) if record else text,  # a second block is for a host's model
         "model": record.pop("model", model_name),
         "tokens_used": record.pop("tokens_used", 0),
         "provider": record.pop("provider", provider),

@@ -11,8 +11,10 @@ import re
 from contextlib import contextmanager
 
 from mcp_models.servers import core
+from mcp_models.servers.anthropic_thinking import LEAST_BUDGET, thinking_budget, thinking_of
 from mcp_models.servers.core import environment, errors
 from mcp_models.servers.core.answer import Answer
+from mcp_models.servers.core.effort import nearest
 from mcp_models.servers.core.provider import Provider
 from mcp_models.servers.core.stdio import serve
 
@@ -25,8 +27,16 @@ if TYPE_CHECKING:
     from anthropic.types import ModelInfo as ListedModel
     from anthropic.types import RawMessageStreamEvent
 
+    from mcp_models.servers.anthropic_thinking import Thinking
     from mcp_models.servers.core.catalogue import ModelInfo
-    from mcp_models.servers.core.completion import Completion, CompletionRequest, ImagePart, Message, StopReason
+    from mcp_models.servers.core.completion import (
+        Completion,
+        CompletionRequest,
+        ImagePart,
+        Message,
+        ReasoningEffort,
+        StopReason,
+    )
     from mcp_models.servers.core.provider import OnText
 
 BASE_URL = "https://api.anthropic.com"
@@ -60,6 +70,19 @@ _BY_TYPE: dict[str, type[errors.CompletionError]] = {
     "timeout_error": errors.CallTimeoutError,
 }
 
+# The last two are llama.cpp's and LiteLLM's words.
+_TOO_LONG = ("prompt is too long", "exceed context limit", "exceed_context_size_error", "ContextWindowExceededError")
+
+# What no other try will mend, although it came in the middle of a stream.
+_FOR_GOOD = (
+    "invalid_request_error",
+    "authentication_error",
+    "billing_error",
+    "not_found_error",
+    "permission_error",
+    "request_too_large",
+)
+
 
 class Anthropic(Provider):
     """Claude with ANTHROPIC_API_KEY."""
@@ -91,6 +114,16 @@ class Anthropic(Provider):
     def takes_temperature(self, model: str) -> bool:
         return re.match(_TAKES_TEMPERATURE, model) is not None
 
+    def efforts(self, model: str) -> tuple[ReasoningEffort, ...]:
+        return self.thinking(model).efforts
+
+    def ignores(self, model: str) -> set[str]:
+        return {"reasoning_effort"} if self.thinking(model).how == "never" else set()
+
+    def thinking(self, model: str) -> Thinking:
+        """How a model thinks."""
+        return thinking_of(model)
+
     def connect(self) -> AsyncAnthropic:
         key, base = self._key(), self._base_url()
         from anthropic import AsyncAnthropic
@@ -109,8 +142,19 @@ class Anthropic(Provider):
                     if text := answer.add(event):
                         on_text(text)
         completion = answer.completion(self.auth_mode())
-        completion.warnings += _deprecation(request.model or "")
+        completion.warnings += [*self._no_room(request), *_deprecation(request.model or "")]
         return completion
+
+    def _no_room(self, request: CompletionRequest) -> list[str]:
+        """A warning, if the limit of the answer left no room for the thinking that was asked for."""
+        effort = request.reasoning_effort
+        if (
+            effort in (None, "none")
+            or self.thinking(request.model or "").how != "budget"
+            or thinking_budget(effort, request.limit)
+        ):
+            return []
+        return [f"reasoning_effort: {request.model} did not think, as that takes more than {LEAST_BUDGET:,} of `max_tokens`"]
 
     async def list_models(self) -> list[ModelInfo]:
         """What `/v1/models` lists, with limits and the date of retirement."""
@@ -126,24 +170,45 @@ class Anthropic(Provider):
         """A request in the terms of the Messages API."""
         sampling = {"temperature": request.temperature, "top_p": request.top_p}
         sampling = {name: value for name, value in sampling.items() if value is not None}
-        effort, schema = request.reasoning_effort, request.response_schema
-        output = {
-            "effort": None if effort == "none" else "low" if effort == "minimal" else effort,
-            "format": None if schema is None else {"type": "json_schema", "schema": schema},
-        }
+        output = {"effort": self._output_effort(request), "format": self._output_format(request)}
         output = {name: value for name, value in output.items() if value is not None}
         payload: dict[str, Any] = {
             "model": request.model,
-            "max_tokens": request.max_tokens,
+            "max_tokens": request.limit,
             "messages": [{"role": turn.role, "content": self._content(turn)} for turn in request.turns],
             "system": _system(request.system) if request.system else None,
             "stop_sequences": request.stop,
-            "thinking": None if effort is None else {"type": "disabled" if effort == "none" else "adaptive"},
+            "thinking": self._thinking_config(request),
             "output_config": output or None,
             "extra_body": sampling or None,
             "extra_headers": {"anthropic-version": SAMPLING_VERSION} if sampling else None,
         }
         return {name: value for name, value in payload.items() if value is not None}
+
+    def _thinking_config(self, request: CompletionRequest) -> dict[str, Any] | None:
+        """Return `thinking`; its text is asked for wherever the model thinks anyway, as that costs nothing."""
+        thinking, effort = self.thinking(request.model or ""), request.reasoning_effort
+        if effort == "none":
+            return {"type": thinking.off} if thinking.off else None
+        if effort is None and not (thinking.by_default and self._base_url() == BASE_URL):
+            return None
+        if thinking.how == "adaptive":
+            return {"type": "adaptive", "display": "summarized"}
+        budget = thinking_budget(effort, request.limit)
+        return {"type": "enabled", "budget_tokens": budget} if budget else None
+
+    def _output_effort(self, request: CompletionRequest) -> str | None:
+        sends, effort = self.thinking(request.model or "").sends_effort, request.reasoning_effort
+        return nearest(effort, sends) if sends and effort not in (None, "none") else None
+
+    def _output_format(self, request: CompletionRequest) -> dict[str, Any] | None:
+        if request.response_schema is None:
+            return None
+        from anthropic import transform_schema
+
+        from mcp_models.servers.core.json_schema import Dialect, translate
+
+        return {"type": "json_schema", "schema": transform_schema(translate(request.response_schema, Dialect(closed=True)))}
 
     def auth_mode(self) -> str:
         """How the calls are paid for."""
@@ -285,13 +350,16 @@ def _map_api_errors(base: str) -> Iterator[None]:
 def _failure(error: APIStatusError) -> errors.CompletionError:
     said = core.http.quote(error.body if error.body is not None else error.response.text)
     cls = _BY_TYPE.get(error.type or "")
-    if "prompt is too long" in said or "exceed context limit" in said or "exceed_context_size_error" in str(error.body):
+    if any(words in f"{said} {error.body}" for words in _TOO_LONG):
         cls = errors.ContextLengthError
+    elif "Invalid model name passed" in said:  # LiteLLM
+        cls = errors.ModelNotFoundError
     elif "credit balance" in said:
         cls = errors.BillingError
     if error.status_code == 200:
-        cls = cls or errors.ProviderError
-        return cls(f"the model failed while it answered: {said}.", request_id=error.request_id, retryable=True)
+        cls = cls or (errors.InvalidRequestError if error.type == "invalid_request_error" else errors.ProviderError)
+        retryable = error.type not in _FOR_GOOD
+        return cls(f"the model failed while it answered: {said}.", request_id=error.request_id, retryable=retryable)
     return core.http.from_response(error.response, said, cls)
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from mcp_models.servers import core
 from mcp_models.servers.anthropic_mcp_server import Anthropic
+from mcp_models.servers.anthropic_thinking import Thinking
 from mcp_models.servers.core import environment, errors
 from mcp_models.servers.core.stdio import serve
 from mcp_models.servers.ollama_mcp_server import tags
@@ -31,6 +32,13 @@ VALID_MODELS = (
 )
 """Known names; any other is tried, and Ollama's own answer decides."""
 
+# Retired in July 2026. Source: https://docs.ollama.com/cloud/model-lifecycle.
+SUCCESSORS = {
+    "devstral-2:123b-cloud": "mistral-large-3:675b-cloud",
+    "gemini-3-flash-preview:cloud": "minimax-m3:cloud",
+    "minimax-m2.5:cloud": "minimax-m2.7:cloud",
+}
+
 
 class AnthropicOllama(Anthropic):
     """Ollama at ANTHROPIC_BASE_URL, with ANTHROPIC_AUTH_TOKEN where it is the cloud."""
@@ -39,8 +47,9 @@ class AnthropicOllama(Anthropic):
     title = "Ollama (Anthropic protocol)"
     summary = "Its models run on this machine or in Ollama's cloud."
     setup = "start Ollama (`ollama serve`) and set ANTHROPIC_BASE_URL=http://localhost:11434, ANTHROPIC_AUTH_TOKEN=ollama"
-    default_model = "minimax-m2.5:cloud"
-    aliases = {}
+    default_model = "minimax-m2.7:cloud"
+    aliases = {name: name for name in VALID_MODELS}
+    successors = SUCCESSORS
     parameters = frozenset({"temperature", "top_p", "stop", "reasoning_effort"})
     price_list = None
     takes_image_urls = False
@@ -55,6 +64,10 @@ class AnthropicOllama(Anthropic):
 
     def takes_temperature(self, model: str) -> bool:  # noqa: ARG002
         return True
+
+    def thinking(self, model: str) -> Thinking:  # noqa: ARG002
+        """Any model that can think takes these; one that cannot refuses them by name (https://docs.ollama.com/api/chat)."""
+        return Thinking(("none", "low", "medium", "high", "max"), off="disabled", sends_effort=("low", "medium", "high", "max"))
 
     def connect(self) -> AsyncAnthropic:
         client = super().connect()

@@ -38,7 +38,7 @@ class DevstralLocal(Provider):
     summary = "It is the model that a llama.cpp server on this machine has loaded, made for Devstral, a model for code."
     setup = "start llama.cpp's server (`bash devstral_server.sh MODEL.gguf`)"
     default_model = "devstral"
-    parameters = frozenset({"temperature", "top_p", "stop", "seed", "response_schema"})
+    parameters = frozenset({"temperature", "top_p", "stop", "seed", "reasoning_effort", "response_schema"})
     native_names = {"response_format": "response_schema"}
     package = "httpx2"
     extra = "http"
@@ -84,22 +84,30 @@ class DevstralLocal(Provider):
 
 
 def payload(request: CompletionRequest) -> dict[str, Any]:
-    """A request in the terms of llama.cpp's chat completions."""
+    """A request in the terms of llama.cpp's chat completions.
+
+    The effort `none` turns thinking off; any other is left to the model's chat template, which may not look at it.
+    """
     schema = request.response_schema
-    named = {"name": "answer", "schema": schema, "strict": True}
     payload = {
         "model": request.model,
         "messages": chat.messages(request),
         "stream": True,
         "stream_options": {"include_usage": True},
-        "max_tokens": request.max_tokens,
+        "max_tokens": request.limit,
         "temperature": request.temperature,
         "top_p": request.top_p,
         "stop": request.stop,
         "seed": request.seed,
-        "response_format": None if schema is None else {"type": "json_schema", "json_schema": named},
+        "reasoning_effort": request.reasoning_effort,
+        "response_format": None if schema is None else _response_format(schema),
     }
     return {name: value for name, value in payload.items() if value is not None}
+
+
+def _response_format(schema: dict[str, Any]) -> dict[str, Any]:
+    named = {"name": "answer", "schema": chat.grammar_schema(schema), "strict": True}
+    return {"type": "json_schema", "json_schema": named}
 
 
 class ChatAnswer(Answer):
@@ -137,8 +145,6 @@ def _failure(response: httpx2.Response, body: bytes) -> errors.CompletionError:
     said = core.http.quote(body)
     if b"exceed_context_size_error" in body:
         return core.http.from_response(response, said, errors.ContextLengthError)
-    if b"input is not supported" in body:  # an image for a model that cannot see is a 500, which would be tried again
-        return core.http.from_response(response, said, errors.InvalidRequestError)
     if response.status_code == 503 and b"Loading model" in body:
         return core.http.from_response(response, "the model is still being loaded", patient=True)
     return core.http.from_response(response, said)

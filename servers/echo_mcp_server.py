@@ -46,7 +46,7 @@ class Echo(Provider):
             raise _failure(detail)
         prompt = request.turns[-1].text
         words = len(prompt.split())
-        limit = min(request.max_tokens, words // 2 if behaviour == "max_tokens" else words)
+        limit = min(request.limit, words // 2 if behaviour == "max_tokens" else words)
         text = "" if behaviour == "empty" else _first_words(prompt, limit) if limit < words else prompt
         pieces = _pieces(text)
         for piece in pieces:

@@ -22,21 +22,36 @@ if TYPE_CHECKING:
     import httpx2
 
     from mcp_models.servers.core.catalogue import ModelInfo
-    from mcp_models.servers.core.completion import Completion, CompletionRequest, Message, StopReason, Usage
+    from mcp_models.servers.core.completion import (
+        Completion,
+        CompletionRequest,
+        Message,
+        ReasoningEffort,
+        StopReason,
+        Usage,
+    )
     from mcp_models.servers.core.provider import OnText
 
 BASE_URL = "https://generativelanguage.googleapis.com"
 CURE = "Check GOOGLE_GEMINI_BASE_URL and the network."
 
-_THINKING_LEVELS = {
-    "none": "MINIMAL",
-    "minimal": "MINIMAL",
-    "low": "LOW",
-    "medium": "MEDIUM",
-    "high": "HIGH",
-    "xhigh": "HIGH",
-    "max": "HIGH",
-}
+# By the beginning of a model's name; the first that fits. Sources: https://ai.google.dev/gemini-api/docs/thinking, the guides
+# to Gemini 3.8 Flash and Gemini 4, and `ThinkingLevel` of google-genai 3.4.
+_EFFORTS: tuple[tuple[str, tuple[ReasoningEffort, ...]], ...] = (
+    (r"gemini-2\.5-pro", ("low", "medium", "high")),
+    (r"gemini-2\.5", ("none", "low", "medium", "high")),
+    (r"gemini-3-pro", ("low", "high")),
+    (r"gemini-(3-flash|3\.[156]-flash)", ("minimal", "low", "medium", "high")),
+    (r"gemini-4-(hydrogen|neon)", ("low", "medium", "high", "xhigh")),
+    (r"gemini-[3-9]", ("low", "medium", "high")),
+    (r"gemma-4", ("minimal", "high")),
+)
+
+# Gemini 2.5 takes a number of tokens instead of a level: https://ai.google.dev/gemini-api/docs/openai#thinking.
+_BUDGETS: dict[ReasoningEffort, int] = {"none": 0, "low": 1024, "medium": 8192, "high": 24576}
+
+# What `responseJsonSchema` takes: https://ai.google.dev/api/generate-content#v1beta.GenerationConfig.
+_SCHEMA_KEYWORDS = frozenset({"format", "prefixItems", "minItems", "maxItems", "minimum", "maximum", "additionalProperties"})
 
 
 class GoogleAIStudio(Provider):
@@ -46,12 +61,16 @@ class GoogleAIStudio(Provider):
     title = "Google AI Studio"
     summary = "Its models are the Gemini family, for general use."
     setup = "set GOOGLE_API_KEY or GEMINI_API_KEY (https://aistudio.google.com/apikey)"
-    default_model = "gemini-3.5-flash"
+    default_model = "gemini-3.6-flash"
     parameters = frozenset({"temperature", "top_p", "stop", "seed", "reasoning_effort", "response_schema"})
     native_names = {
         "Thinking level": "reasoning_effort",
         "thinkingLevel": "reasoning_effort",
         "thinking_level": "reasoning_effort",
+        "thinkingConfig": "reasoning_effort",
+        "thinking_config": "reasoning_effort",
+        "thinking budget": "reasoning_effort",
+        "Thinking": "reasoning_effort",
         "responseJsonSchema": "response_schema",
         "stopSequences": "stop",
         "topP": "top_p",
@@ -69,10 +88,17 @@ class GoogleAIStudio(Provider):
         return model.startswith(("gemini-1", "gemini-2"))
 
     def ignores(self, model: str) -> set[str]:
-        """From 3.6 on, and in 3.5-flash-lite, Gemini disregards the sampling parameters without a word."""
+        """From 3.6 on, and in 3.5-flash-lite, Gemini disregards the sampling parameters without a word.
+
+        Google answers gemini-3.5-flash with gemini-3.6-flash: https://ai.google.dev/gemini-api/docs/models/gemini-3.5-flash.
+        """
         version = re.match(r"(?:models/)?gemini-(\d+(?:\.\d+)?)", model)
         newer = version is not None and float(version[1]) >= 3.6
-        return {"temperature", "top_p"} if newer or "3.5-flash-lite" in model else set()
+        return {"temperature", "top_p"} if newer or "3.5-flash" in model else set()
+
+    def efforts(self, model: str) -> tuple[ReasoningEffort, ...]:
+        name = model.removeprefix("models/")
+        return next((efforts for pattern, efforts in _EFFORTS if re.match(pattern, name)), ())
 
     def has_list_prices(self) -> bool:
         return self._base_url() == BASE_URL
@@ -127,16 +153,16 @@ class GoogleAIStudio(Provider):
 
 def payload(request: CompletionRequest) -> dict[str, Any]:
     """A request in the terms of `generateContent`."""
-    effort = request.reasoning_effort
+    schema = request.response_schema
     config = {
-        "maxOutputTokens": request.max_tokens,
+        "maxOutputTokens": request.limit,
         "temperature": request.temperature,
         "topP": request.top_p,
         "stopSequences": request.stop,
         "seed": request.seed,
-        "thinkingConfig": None if effort is None else {"thinkingLevel": _THINKING_LEVELS[effort], "includeThoughts": True},
-        "responseMimeType": None if request.response_schema is None else "application/json",
-        "responseJsonSchema": request.response_schema,
+        "thinkingConfig": _thinking_config(request),
+        "responseMimeType": None if schema is None else "application/json",
+        "responseJsonSchema": None if schema is None else _json_schema(schema),
     }
     body: dict[str, Any] = {
         "contents": [
@@ -147,6 +173,21 @@ def payload(request: CompletionRequest) -> dict[str, Any]:
     if request.system is not None:
         body["systemInstruction"] = {"parts": [{"text": request.system}]}
     return body
+
+
+def _thinking_config(request: CompletionRequest) -> dict[str, Any] | None:
+    effort = request.reasoning_effort
+    if effort is None:
+        return None
+    if (request.model or "").removeprefix("models/").startswith("gemini-2.5"):
+        return {"thinkingBudget": _BUDGETS[effort], "includeThoughts": effort != "none"}
+    return {"thinkingLevel": effort.upper(), "includeThoughts": True}
+
+
+def _json_schema(schema: dict[str, Any]) -> dict[str, Any]:
+    from mcp_models.servers.core.json_schema import Dialect, translate
+
+    return translate(schema, Dialect(keywords=_SCHEMA_KEYWORDS))
 
 
 def _parts(turn: Message) -> list[dict[str, Any]]:
@@ -169,14 +210,22 @@ class ContentAnswer(Answer):
     stop_reasons: ClassVar[Mapping[str, StopReason]] = {
         "STOP": "end_turn",
         "MAX_TOKENS": "max_tokens",
+        "CONTINUATION": "max_tokens",
         "UNEXPECTED_TOOL_CALL": "tool_use",
+        "MALFORMED_FUNCTION_CALL": "tool_use",
+        "TOO_MANY_TOOL_CALLS": "tool_use",
         "SAFETY": "content_filter",
         "RECITATION": "content_filter",
         "BLOCKLIST": "content_filter",
         "PROHIBITED_CONTENT": "content_filter",
         "SPII": "content_filter",
         "MODEL_ARMOR": "content_filter",
+        "LANGUAGE": "content_filter",
+        "ESCALATION": "content_filter",
+        "PUP_LIMITED_DISABLED": "content_filter",
         "IMAGE_SAFETY": "content_filter",
+        "IMAGE_PROHIBITED_CONTENT": "content_filter",
+        "IMAGE_RECITATION": "content_filter",
     }
 
     def add(self, event: dict[str, Any]) -> str:
@@ -184,6 +233,7 @@ class ContentAnswer(Answer):
 
         Raises:
             ContentFilterError: The prompt was blocked; then there is no candidate.
+            ProviderError: Google says that the answer is malformed.
             CompletionError: The event is an error.
         """
         if error := event.get("error"):
@@ -197,9 +247,11 @@ class ContentAnswer(Answer):
         texts: list[str] = []
         for candidate in (event.get("candidates") or [])[:1]:
             self.native_stop_reason = candidate.get("finishReason") or self.native_stop_reason
-            for part in (candidate.get("content") or {}).get("parts", ()):
-                (self.thoughts if part.get("thought") else texts).append(part.get("text", ""))
+            for part in (candidate.get("content") or {}).get("parts") or ():
+                (self.thoughts if part.get("thought") else texts).append(part.get("text") or "")
         self.texts += texts
+        if self.native_stop_reason == "MALFORMED_RESPONSE":
+            raise errors.ProviderError("the model's answer is malformed.", retryable=True, request_id=self.request_id)
         return "".join(texts)
 
 

@@ -6,6 +6,7 @@ Sources: https://docs.mistral.ai/api/endpoint/chat; the types of `mistralai` 3.7
 from __future__ import annotations
 
 import json
+import re
 from contextlib import contextmanager
 
 from mcp_models.servers import core
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from mistralai.client.models import CompletionChunk, UsageInfo
 
     from mcp_models.servers.core.catalogue import ModelInfo
-    from mcp_models.servers.core.completion import Completion, CompletionRequest, StopReason, Usage
+    from mcp_models.servers.core.completion import Completion, CompletionRequest, ReasoningEffort, StopReason, Usage
     from mcp_models.servers.core.provider import OnText, Price
 
 BASE_URL = "https://api.mistral.ai"
@@ -53,7 +54,16 @@ PRICE_CORRECTIONS: dict[str, Price | None] = {
     "mistral-large-2512": (0.5, 1.5),
     "ministral-3b-latest": None,
     "ministral-3b-2512": None,
+    "mistral-large-4": None,  # sources differ since October 2026
 }
+
+# By the beginning of a model's name; a model that is not here takes what it takes. Sources: https://docs.mistral.ai (adjustable
+# reasoning; the enumeration of `reasoning_effort` in its OpenAPI document is high and none), and refusals seen of the others.
+_EFFORTS: tuple[tuple[str, tuple[ReasoningEffort, ...]], ...] = (
+    (r"mistral-large-4", ("none", "low", "medium", "high")),
+    (r"mistral-(small|medium)", ("none", "high")),
+)
+_WITHOUT_EFFORT = r"magistral|codestral|devstral|ministral|mistral-large-(latest|2)"
 
 DEPRECATION_HEADER = "x-model-deprecation-timestamp"
 
@@ -72,12 +82,20 @@ class Mistral(Provider):
     native_names = {"random_seed": "seed", "response_format": "response_schema"}
     price_list = "mistral"
     price_corrections = PRICE_CORRECTIONS
+    model_variables = ("MISTRAL_MODEL", "MODEL_DEFAULT")
     package = "mistralai"
     extra = "mistral"
 
     def check(self) -> None:
         environment.key(self.env, "MISTRAL_API_KEY", f"{self.setup}.")
         self._base_url()
+
+    def efforts(self, model: str) -> tuple[ReasoningEffort, ...]:
+        return next((efforts for pattern, efforts in _EFFORTS if re.match(pattern, model)), ())
+
+    def ignores(self, model: str) -> set[str]:
+        """Magistral always thinks as it likes, and the others here never do."""
+        return {"reasoning_effort"} if re.match(_WITHOUT_EFFORT, model) else set()
 
     def connect(self) -> Client:
         key, base = environment.key(self.env, "MISTRAL_API_KEY", f"{self.setup}."), self._base_url()
@@ -141,19 +159,37 @@ class Mistral(Provider):
 def payload(request: CompletionRequest) -> dict[str, Any]:
     """A request in the terms of the SDK."""
     schema = request.response_schema
-    named = {"name": "answer", "schema_definition": schema, "strict": True}
     payload = {
         "model": request.model,
-        "messages": chat.messages(request),
-        "max_tokens": request.max_tokens,
+        "messages": _messages(request),
+        "max_tokens": request.limit,
         "temperature": request.temperature,
         "top_p": request.top_p,
         "stop": request.stop,
         "random_seed": request.seed,
         "reasoning_effort": request.reasoning_effort,
-        "response_format": None if schema is None else {"type": "json_schema", "json_schema": named},
+        "response_format": None if schema is None else _response_format(schema),
     }
     return {name: value for name, value in payload.items() if value is not None}
+
+
+def _messages(request: CompletionRequest) -> list[dict[str, Any]]:
+    """The messages, of which a last one of the assistant's is the beginning of the answer."""
+    messages = chat.messages(request)
+    if messages[-1]["role"] == "assistant":
+        messages[-1]["prefix"] = True
+    return messages
+
+
+def _response_format(schema: dict[str, Any]) -> dict[str, Any]:
+    """The schema with closed objects, as the SDK's own helper for pydantic types sends it; open ones cannot be strict."""
+    from mcp_models.servers.core.json_schema import Dialect, InexpressibleError, translate
+
+    try:
+        named = {"name": "answer", "schema_definition": translate(schema, Dialect(closed=True)), "strict": True}
+    except InexpressibleError:
+        named = {"name": "answer", "schema_definition": translate(schema, Dialect()), "strict": False}
+    return {"type": "json_schema", "json_schema": named}
 
 
 class ChatAnswer(Answer):
@@ -190,11 +226,13 @@ class ChatAnswer(Answer):
 
 
 def _usage(usage: UsageInfo) -> Usage:
-    details = (usage.additional_properties or {}).get("prompt_tokens_details") or {}
+    """The counts; cached tokens come under one of three names."""
+    extra = usage.additional_properties or {}
+    details = extra.get("prompt_tokens_details") or extra.get("prompt_token_details") or {}
     return core.completion.Usage(
         input_tokens=usage.prompt_tokens or 0,
         output_tokens=usage.completion_tokens or 0,
-        cache_read_tokens=details.get("cached_tokens") or 0,
+        cache_read_tokens=details.get("cached_tokens") or extra.get("num_cached_tokens") or 0,
     )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 
 from mcp_models.servers import core
-from mcp_models.servers.core import environment, errors
+from mcp_models.servers.core import chat, environment, errors
 from mcp_models.servers.core.answer import Answer
 from mcp_models.servers.core.provider import Provider
 from mcp_models.servers.core.stdio import serve
@@ -22,22 +22,16 @@ if TYPE_CHECKING:
     import httpx2
 
     from mcp_models.servers.core.catalogue import ModelInfo
-    from mcp_models.servers.core.completion import Completion, CompletionRequest, Message, StopReason
+    from mcp_models.servers.core.completion import Completion, CompletionRequest, Message, ReasoningEffort, StopReason
     from mcp_models.servers.core.provider import OnText
 
 DEFAULT_HOST = "http://localhost:11434"
 DEFAULT_PORT = 11434
 CURE = "Start Ollama (`ollama serve`), or set OLLAMA_HOST to its address."
 
-_THINK: dict[str, bool | str] = {
-    "none": False,
-    "minimal": "low",
-    "low": "low",
-    "medium": "medium",
-    "high": "high",
-    "xhigh": "high",
-    "max": "high",
-}
+# https://docs.ollama.com/api/chat; gpt-oss cannot be kept from thinking, and thinks as much with "max" as with "high".
+_EFFORTS: tuple[ReasoningEffort, ...] = ("none", "low", "medium", "high", "max")
+_EFFORTS_OF_GPT_OSS: tuple[ReasoningEffort, ...] = ("low", "medium", "high")
 
 
 class Ollama(Provider):
@@ -68,6 +62,9 @@ class Ollama(Provider):
         except OSError:
             return False
         return True
+
+    def efforts(self, model: str) -> tuple[ReasoningEffort, ...]:
+        return _EFFORTS_OF_GPT_OSS if model.startswith("gpt-oss") else _EFFORTS
 
     def connect(self) -> httpx2.AsyncClient:
         base = self._base_url()
@@ -154,10 +151,11 @@ class ChatAnswer(Answer):
 def payload(request: CompletionRequest) -> dict[str, Any]:
     """A request in Ollama's terms.
 
-    `truncate: false` makes a prompt that does not fit an error; Ollama would otherwise cut it and say nothing.
+    `truncate: false` makes a prompt that does not fit an error, and `shift: false` ends an answer that fills the context;
+    Ollama would otherwise cut the one and forget the beginning for the other, and say nothing.
     """
     options = {
-        "num_predict": request.max_tokens,
+        "num_predict": request.limit,
         "temperature": request.temperature,
         "top_p": request.top_p,
         "stop": request.stop,
@@ -169,12 +167,13 @@ def payload(request: CompletionRequest) -> dict[str, Any]:
         "messages": [*system, *map(_message, request.turns)],
         "stream": True,
         "truncate": False,
+        "shift": False,
         "options": {name: value for name, value in options.items() if value is not None},
     }
     if request.reasoning_effort is not None:
-        body["think"] = _THINK[request.reasoning_effort]
+        body["think"] = request.reasoning_effort if request.reasoning_effort != "none" else False
     if request.response_schema is not None:
-        body["format"] = request.response_schema
+        body["format"] = chat.grammar_schema(request.response_schema)
     return body
 
 

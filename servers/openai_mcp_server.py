@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from mcp_models.servers.codex import Codex
     from mcp_models.servers.codex.login import Login
     from mcp_models.servers.core.catalogue import ModelInfo
-    from mcp_models.servers.core.completion import Completion, CompletionRequest
+    from mcp_models.servers.core.completion import Completion, CompletionRequest, ReasoningEffort
     from mcp_models.servers.core.environment import Environment
     from mcp_models.servers.core.provider import OnText
 
@@ -51,6 +51,12 @@ class OpenAI(OpenAIAPI):
 
     def takes_temperature(self, model: str) -> bool:
         return not self._wants_login() and super().takes_temperature(model)
+
+    def efforts(self, model: str) -> tuple[ReasoningEffort, ...]:
+        return () if self._wants_login() else super().efforts(model)  # codex lists its own
+
+    def ignores(self, model: str) -> set[str]:
+        return set() if self._wants_login() else super().ignores(model)
 
     def resolve(self, model: str | None) -> tuple[str, list[str]]:
         default = LOGIN_MODEL if self._wants_login() and self._find_login()[0] else None

@@ -13,6 +13,8 @@ import contextlib
 import threading
 from typing import TYPE_CHECKING, Any
 
+from msgspec.structs import replace
+
 from mcp_models.servers.codex import program
 from mcp_models.servers.codex.app_server import AppServerEngine
 from mcp_models.servers.codex.exec import ExecEngine
@@ -22,6 +24,7 @@ from mcp_models.servers.codex.turn import turn_of
 from mcp_models.servers.core import errors
 from mcp_models.servers.core.catalogue import ModelInfo
 from mcp_models.servers.core.completion import Completion
+from mcp_models.servers.core.effort import EFFORTS, nearest
 
 if TYPE_CHECKING:
     from mcp_models.servers.codex.turn import Engine, Outcome, Turn
@@ -92,7 +95,7 @@ class Codex:
             CompletionError: The completion failed.
         """
         await asyncio.to_thread(self.prepare, login)
-        self._check_effort(request)
+        request, warnings = self._with_known_effort(request)
         work = asyncio.ensure_future(self._run(turn_of(request), login, on_text))
         try:
             outcome = await asyncio.shield(work)
@@ -110,7 +113,7 @@ class Codex:
             auth_mode="chatgpt",
             reasoning="\n\n".join(outcome.reasoning) or None,
             dropped_params=["max_tokens", *(name for name in LACKING if getattr(request, name) is not None)],
-            warnings=outcome.warnings,
+            warnings=[*warnings, *outcome.warnings],
         )
 
     async def _run(self, turn: Turn, login: Login, on_text: OnText) -> Outcome:
@@ -159,13 +162,21 @@ class Codex:
             self._engine = ENGINES[name](self._program, self._home)
         return self._engine
 
-    def _check_effort(self, request: CompletionRequest) -> None:
-        """codex passes any word on; what its own catalogue does not list for a model, the service would refuse."""
-        effort = request.reasoning_effort
+    def _with_known_effort(self, request: CompletionRequest) -> tuple[CompletionRequest, list[str]]:
+        """Return the request with an effort that codex lists for its model, and a warning if it is another one.
+
+        codex passes any word on; what its own catalogue does not list for a model, the service would refuse.
+        """
+        asked = request.reasoning_effort
         known = next((model for model in self._models if model["slug"] == request.model), {})
-        levels = [level["effort"] for level in known.get("supported_reasoning_levels") or []]
-        if effort is not None and levels and effort not in levels:
-            raise errors.InvalidRequestError(f"reasoning_effort: {request.model} takes {', '.join(levels)}; got {effort!r}")
+        levels = {level["effort"] for level in known.get("supported_reasoning_levels") or []}
+        listed = [effort for effort in EFFORTS if effort in levels]
+        if asked is None or not listed or asked in listed:
+            return request, []
+        sent = nearest(asked, listed)
+        return replace(request, reasoning_effort=sent), [
+            f"reasoning_effort: {request.model} has no {asked!r}, so {sent!r} was sent"
+        ]
 
 
 async def _stop_after_renewal(work: asyncio.Future[Outcome], login: Login) -> None:

@@ -20,6 +20,10 @@ TEMPERATURE_DEFAULT = 7.3e-07
 """Sent where the caller gave no temperature and the model is known to take one."""
 
 MAX_TOKENS_DEFAULT = 4096
+"""What a `call()` allows unless it says otherwise."""
+
+TOOL_MAX_TOKENS_DEFAULT = 16_384
+"""What the tool `complete` allows unless its caller says otherwise: thinking counts, and a model that is done stops."""
 
 TIMEOUT_DEFAULT = 600.0
 """Seconds a call may take where neither it nor MCP_MODELS_TIMEOUT says."""

@@ -1,12 +1,11 @@
-"""Owns one call from its arguments to its result: the model, the deadline, retries, refused parameters, timing.
+"""Carries out one call from its arguments to its result: the model, the deadline, retries, what counts as an answer.
 
-The data flow one way: arguments -> CompletionRequest -> adapter -> Completion or CompletionError -> result.
+Data flows one way: arguments -> CompletionRequest -> adapter -> Completion or CompletionError -> result.
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
 import re
 import sys
 import time
@@ -15,21 +14,19 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from mcp_models.servers.core import TEMPERATURE_DEFAULT, catalogue, environment, errors, pricing
+from mcp_models.servers.core import catalogue, environment, errors, pricing
+from mcp_models.servers.core.adaptation import Adaptation, Learnt
 from mcp_models.servers.core.arguments import parse_arguments
 from mcp_models.servers.core.catalogue import ModelInfo
-from mcp_models.servers.core.completion import OPTIONAL_PARAMETERS, Completion, CompletionRequest
+from mcp_models.servers.core.completion import Completion, CompletionRequest
 from mcp_models.servers.core.provider import Provider
 from mcp_models.servers.core.result import completion_result, error_result, models_result
 from mcp_models.servers.core.retry import with_retries
+from mcp_models.servers.core.tools import LIST_MODELS
 
 if TYPE_CHECKING:
     from mcp_models.servers.core.provider import OnText
-
-# How providers say that a model does not take a parameter at all, that two exclude each other, and that a value is wrong.
-_NOT_TAKEN = r"(?i)unsupported|not support|deprecated|not permitted|only the default|unrecognized|unknown name"
-_IN_CONFLICT = r"(?i)cannot both|must be 1 when|may only be set to 1 when"
-_WRONG_VALUE = r"(?i)supported (values|levels)|invalid schema|effort level '|level \S*(minimal|low|medium|high)\b"
+    from mcp_models.servers.core.structured import Check
 
 
 class Received:
@@ -58,7 +55,7 @@ class Caller:
 
     def __init__(self, provider: Provider) -> None:
         self.provider = provider
-        self._refused: dict[str, set[str]] = {}
+        self._learnt: dict[str, Learnt] = {}
 
     async def call_tool(self, name: str, arguments: dict[str, Any], on_text: OnText) -> dict[str, Any]:
         """A tool call's whole way, from its arguments to MCP's result. Raises nothing but cancellation.
@@ -71,7 +68,7 @@ class Caller:
         received = Received(on_text)
         model = None
         try:
-            if name == "list_models":
+            if name == LIST_MODELS:
                 return models_result(await self.list_models(arguments))
             request = parse_arguments(arguments)
             model, warnings = self.provider.resolve(request.model)
@@ -108,12 +105,13 @@ class Caller:
         started = time.monotonic()
         timeout = request.timeout or environment.default_timeout(self.provider.env)
         model = request.model or ""
-        dropped: set[str] = set()
+        adaptation = Adaptation(request, self.provider, self._learnt.setdefault(model, Learnt()))
         if self.provider.has_list_prices():
             pricing.begin_loading()
         try:
             async with asyncio.timeout(timeout):
-                completion = await self._complete_adapting(request, received, started + timeout, dropped)
+                check = await _schema_check(request)
+                completion = await self._complete_adapting(adaptation, received, started + timeout)
         except TimeoutError:
             raise errors.CallTimeoutError(f"no complete answer within {timeout:g} s.", retryable=True) from None
         except errors.ModelNotFoundError as error:
@@ -123,75 +121,64 @@ class Caller:
         _check_answer(completion)
         completion.provider = self.provider.name
         completion.latency_ms = round((time.monotonic() - started) * 1000)
-        completion.dropped_params = sorted({*completion.dropped_params, *dropped})
-        completion.warnings = [*warnings, *_another_model(completion.model, model), *completion.warnings]
+        _report_dropped(completion, adaptation, request)
+        _report_model(completion, model)
+        completion.warnings = [*warnings, *adaptation.warnings, *completion.warnings]
         if self.provider.has_list_prices() and completion.auth_mode == "api_key":  # a subscription has no price per token
             await pricing.ready()
             completion.cost_usd = pricing.cost_usd(self.provider, completion.model, completion.usage)
-        if request.response_schema is not None and "response_schema" not in dropped:
-            _parse_structured(completion)
+        if check is not None and "response_schema" not in completion.dropped_params:
+            _read_structured(completion, check)
+        _note_cut(completion)
         return completion
 
-    async def _complete_adapting(
-        self, request: CompletionRequest, received: Received, deadline: float, dropped: set[str]
-    ) -> Completion:
-        """Asks without each parameter that the provider lacks or the model refuses; fills `dropped` with what was asked for."""
-        model = request.model or ""
-        refused = self._refused.get(model)
-        if refused is None:
-            lacking = set(OPTIONAL_PARAMETERS) - self.provider.parameters | self.provider.ignores(model)
-            refused = self._refused[model] = lacking
-        asked = request
-        if _is_free(request) and self.provider.takes_temperature(model):
-            request = msgspec.structs.replace(request, temperature=TEMPERATURE_DEFAULT)
+    async def _complete_adapting(self, adaptation: Adaptation, received: Received, deadline: float) -> Completion:
+        """Ask, and ask again without what the provider refuses of the request, as long as no text has come."""
         retries = environment.max_retries(self.provider.env)
-        left_out: set[str] = set()
 
         async def attempt() -> Completion:
-            if not (without := refused | left_out):
-                return await self.provider.complete(request, received)
-            dropped.update(name for name in without if getattr(asked, name) is not None)
-            return await self.provider.complete(msgspec.structs.replace(request, **dict.fromkeys(without)), received)
+            return await self.provider.complete(adaptation.request, received)
 
         while True:
             try:
                 return await with_retries(attempt, retries, deadline, may_retry=lambda: not received.texts)
-            except errors.InvalidRequestError as error:
-                without = refused | left_out
-                sent = [name for name in OPTIONAL_PARAMETERS if getattr(request, name) is not None and name not in without]
-                culprit = refused_parameter(error, sent, self.provider.native_names)
-                if culprit is None or received.texts:
+            except errors.CompletionError as error:
+                if received.texts or not adaptation.learn(error):
                     raise
-                (left_out if re.search(_IN_CONFLICT, error.message) else refused).add(culprit)
 
 
-def refused_parameter(error: errors.InvalidRequestError, sent: list[str], native_names: dict[str, str]) -> str | None:
-    """Which of the optional parameters that were sent the provider refuses as such, if any.
-
-    A refusal of a value is the caller's to know: the next call may have a better one.
-
-    Args:
-        error: The provider's refusal; `param` counts before the words of the message.
-        sent: Our names of the optional parameters in the request.
-        native_names: The provider's own names for them, to ours.
-    """
-    said = error.message
-    if re.search(_WRONG_VALUE, said) or not (re.search(_NOT_TAKEN, said) or re.search(_IN_CONFLICT, said)):
+async def _schema_check(request: CompletionRequest) -> Check | None:
+    """Return what answers are checked with, in a thread, as its import takes 25 ms."""
+    if request.response_schema is None:
         return None
-    if error.param:
-        root = error.param.split(".")[0]
-        name = native_names.get(error.param) or native_names.get(root) or root
-        return name if name in sent else None
-    spellings = [*native_names.items(), *((name, name) for name in sent)]
-    for native, name in spellings:
-        if name in sent and re.search(rf"\b{re.escape(native)}\b", said):
-            return name
-    return None
+    schema = request.response_schema
+
+    def made() -> Check:
+        from mcp_models.servers.core.structured import Check
+
+        return Check(schema)
+
+    return await asyncio.to_thread(made)
 
 
-def _is_free(request: CompletionRequest) -> bool:
-    """Whether the sampling is left to us: the caller neither set it nor asked for thinking, which a low temperature harms."""
-    return request.temperature is None and request.top_p is None and request.reasoning_effort in (None, "none")
+def _report_dropped(completion: Completion, adaptation: Adaptation, asked: CompletionRequest) -> None:
+    """Say which of the caller's parameters had no effect; an adapter may not know that `max_tokens` is not one of them."""
+    dropped = {*completion.dropped_params, *adaptation.dropped}
+    completion.dropped_params = sorted(name for name in dropped if getattr(asked, name) is not None)
+    if completion.dropped_params:
+        names = ", ".join(f"`{name}`" for name in completion.dropped_params)
+        completion.notes.append(f"{completion.model} does not take {names}: answered without.")
+
+
+def _report_model(completion: Completion, asked: str) -> None:
+    for warning in _another_model(completion.model, asked):
+        completion.warnings.insert(0, warning)
+        completion.notes.append(f"{warning}.")
+
+
+def _note_cut(completion: Completion) -> None:
+    if completion.stop_reason == "max_tokens":
+        completion.notes.append("This answer is cut off at the limit of tokens: raise `max_tokens`, or ask to go on.")
 
 
 def _another_model(answered: str, asked: str) -> list[str]:
@@ -222,8 +209,14 @@ def _check_answer(completion: Completion) -> None:
     )
 
 
-def _parse_structured(completion: Completion) -> None:
+def _read_structured(completion: Completion, check: Check) -> None:
+    """Parse the answer and hold it against the caller's schema; what does not fit is returned all the same."""
     try:
-        completion.structured = json.loads(completion.text)
-    except (ValueError, RecursionError):
-        completion.warnings.append("the answer is not the JSON that `response_schema` asked for")
+        answer = check.read(completion.text)
+    except ValueError:
+        problem: str | None = "it is not JSON"
+    else:
+        completion.structured, completion.text, problem = answer
+    if problem:
+        completion.warnings.append(f"the answer does not fit `response_schema`: {problem}")
+        completion.notes.append(f"The answer does not fit `response_schema`: {problem}.")

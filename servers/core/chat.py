@@ -1,4 +1,4 @@
-"""Owns what the providers share that speak Chat Completions or nearly so: the messages, and the words for the end."""
+"""Shares what providers have in common that speak Chat Completions or nearly so: messages, stop reasons, thinking in tags."""
 
 from __future__ import annotations
 
@@ -28,3 +28,72 @@ def _content(turn: Message) -> str | list[dict[str, Any]]:
         else {"type": "text", "text": part.text}
         for part in turn.content
     ]
+
+
+def grammar_schema(schema: dict[str, Any]) -> dict[str, Any]:
+    """Return a JSON Schema for llama.cpp's grammars, which Ollama uses too: a `pattern` must be anchored at both ends.
+
+    Source: https://github.com/ggml-org/llama.cpp/blob/master/grammars/README.md#json-schemas--gbnf.
+    """
+    from mcp_models.servers.core.json_schema import Dialect, translate
+
+    return translate(schema, Dialect(keywords=_GRAMMAR_KEYWORDS, anchored=True))
+
+
+_GRAMMAR_KEYWORDS = frozenset(
+    {"additionalProperties", "allOf", "format", "maximum", "minimum", "exclusiveMaximum", "exclusiveMinimum"}
+    | {"maxItems", "minItems", "maxLength", "minLength", "prefixItems"}
+)
+
+
+class ThinkTags:
+    """Tells thinking from text where a server leaves the model's `<think>` tags in the answer.
+
+    Only thinking that the answer begins with counts; tags later on are the model's own words.
+    """
+
+    OPEN, CLOSE = "<think>", "</think>"
+
+    def __init__(self) -> None:
+        self._held = ""
+        self._state = "start"
+        self._is_leading = False
+
+    def feed(self, piece: str) -> tuple[str, str]:
+        """Take a piece in and return the thinking and the text that it brings."""
+        self._held += piece
+        if self._state == "start":
+            self._begin()
+        if self._state == "start":
+            return "", ""
+        return self._think() if self._state == "thinking" else ("", self._text())
+
+    def rest(self) -> tuple[str, str]:
+        """Return what was held back, at the answer's end."""
+        return (self._released(len(self._held)), "") if self._state == "thinking" else ("", self._text())
+
+    def _begin(self) -> None:
+        text = self._held.lstrip()
+        if text.startswith(self.OPEN):
+            self._state, self._held = "thinking", text[len(self.OPEN) :]
+        elif not self.OPEN.startswith(text):
+            self._state = "text"
+
+    def _think(self) -> tuple[str, str]:
+        thought, close, text = self._held.partition(self.CLOSE)
+        if close:
+            self._state, self._held, self._is_leading = "text", text, True
+            return thought, self._text()
+        keep = next((size for size in range(len(self.CLOSE) - 1, 0, -1) if self._held.endswith(self.CLOSE[:size])), 0)
+        return self._released(len(self._held) - keep), ""
+
+    def _text(self) -> str:
+        """Return the text so far, without the blank lines between it and the thinking."""
+        text = self._released(len(self._held))
+        text = text.lstrip() if self._is_leading else text
+        self._is_leading = self._is_leading and not text
+        return text
+
+    def _released(self, size: int) -> str:
+        released, self._held = self._held[:size], self._held[size:]
+        return released

@@ -9,9 +9,9 @@ from __future__ import annotations
 import math
 from typing import Annotated, Any, Literal
 
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct
 
-from mcp_models.servers.core import MAX_TOKENS_DEFAULT, TEMPERATURE_DEFAULT
+from mcp_models.servers.core import TEMPERATURE_DEFAULT, TOOL_MAX_TOKENS_DEFAULT
 
 StopReason = Literal["end_turn", "max_tokens", "stop_sequence", "tool_use", "refusal", "content_filter", "other"]
 ReasoningEffort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
@@ -29,7 +29,11 @@ class TextPart(Struct, frozen=True, forbid_unknown_fields=True, tag="text"):
 class ImagePart(Struct, frozen=True, forbid_unknown_fields=True, tag="image"):
     """An image within a message; never a local path, so that no prompt can make a server read a file."""
 
-    url: Annotated[str, Meta(pattern=r"^(data:image/|https://)", description="a data: URI of an image or an https URL")]
+    url: Annotated[str, Meta(description="data:image/… or https://…")]
+
+    def __post_init__(self) -> None:
+        if not self.url.startswith(("data:image/", "https://")):
+            raise ValueError("url: expected a data: URI of an image or an https URL")
 
 
 class Message(Struct, frozen=True, forbid_unknown_fields=True):
@@ -49,33 +53,30 @@ class Message(Struct, frozen=True, forbid_unknown_fields=True):
 class CompletionRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The arguments of the tool `complete`."""
 
-    prompt: Annotated[str, Meta(description="What to ask. Give this, or `messages`.")] | None = None
-    messages: (
-        Annotated[list[Message], Meta(min_length=1, description="A conversation, oldest turn first, instead of `prompt`.")]
-        | None
-    ) = None
-    system: Annotated[str, Meta(description="Instructions that precede the conversation.")] | None = None
-    model: Annotated[str, Meta(description="The provider's name of a model; left out, its default.")] | None = None
-    max_tokens: Annotated[int, Meta(ge=1, description="The most tokens the answer may have, thinking included.")] = (
-        MAX_TOKENS_DEFAULT
-    )
-    temperature: (
-        Annotated[float, Meta(ge=0, description=f"Left out, {TEMPERATURE_DEFAULT} for the models that take one.")] | None
-    ) = None
-    top_p: Annotated[float, Meta(ge=0, le=1, description="Nucleus sampling: the probability mass considered.")] | None = None
-    stop: Annotated[list[str], Meta(description="Strings at which the answer ends.")] | None = None
-    seed: Annotated[int, Meta(description="For repeatable sampling.")] | None = None
-    reasoning_effort: Annotated[ReasoningEffort, Meta(description="How much the model may think first.")] | None = None
-    response_schema: (
-        Annotated[dict[str, Any], Meta(description="A JSON Schema for the answer, which then comes parsed as well.")] | None
-    ) = None
-    timeout: (
+    prompt: Annotated[str, Meta(description="What to ask; or give `messages`.")] | None = None
+    messages: Annotated[list[Message], Meta(min_length=1, description="A conversation, oldest turn first.")] | None = None
+    system: Annotated[str, Meta(description="Instructions.")] | None = None
+    model: Annotated[str, Meta(description="A name from `list_models`.")] | None = None
+    max_tokens: (
         Annotated[
-            float,
-            Meta(gt=0, description="Seconds the whole call may take, retries included; left out, MCP_MODELS_TIMEOUT or 600."),
+            int,
+            Meta(
+                ge=1,
+                description="Limit of the answer, thinking included.",
+                extra_json_schema={"default": TOOL_MAX_TOKENS_DEFAULT},
+            ),
         ]
         | None
     ) = None
+    temperature: (
+        Annotated[float, Meta(ge=0, description=f"Default {TEMPERATURE_DEFAULT}, where the model takes one.")] | None
+    ) = None
+    top_p: Annotated[float, Meta(ge=0, le=1)] | None = None
+    stop: Annotated[list[str], Meta(description="The answer ends before any of these.")] | None = None
+    seed: int | None = None
+    reasoning_effort: Annotated[ReasoningEffort, Meta(description="How much to think.")] | None = None
+    response_schema: Annotated[dict[str, Any], Meta(description="JSON Schema for the answer.")] | None = None
+    timeout: Annotated[float, Meta(description="Seconds for the whole call. Default 600.")] | None = None
 
     def __post_init__(self) -> None:
         if (self.prompt is None) == (self.messages is None):
@@ -84,6 +85,13 @@ class CompletionRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields
             value = getattr(self, name)
             if value is not None and not math.isfinite(value):
                 raise ValueError(f"{name}: expected a finite number")
+        if self.timeout is not None and self.timeout <= 0:
+            raise ValueError("timeout: expected number > 0")
+
+    @property
+    def limit(self) -> int:
+        """The most tokens that the answer may have."""
+        return TOOL_MAX_TOKENS_DEFAULT if self.max_tokens is None else self.max_tokens
 
     @property
     def turns(self) -> list[Message]:
@@ -112,6 +120,10 @@ class Completion(Struct, kw_only=True):
     """An answer and all that is known about it.
 
     An adapter fills what its provider said; `call.py` adds what is the same for all (provider, latency, cost, dropped_params).
+
+    Attributes:
+        structured: The parsed answer where the caller gave a `response_schema`; any JSON value, null included.
+        notes: Sentences for the caller's model, which hosts do not show the record.
     """
 
     text: str
@@ -125,6 +137,7 @@ class Completion(Struct, kw_only=True):
     latency_ms: int = 0
     auth_mode: str | None = None
     reasoning: str | None = None
-    structured: Any = None
+    structured: Any = UNSET
     dropped_params: list[str] = []
     warnings: list[str] = []
+    notes: list[str] = []

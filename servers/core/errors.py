@@ -174,12 +174,13 @@ _BY_STATUS: dict[int, type[CompletionError]] = {
     413: ContextLengthError,
     422: InvalidRequestError,
     429: RateLimitError,
+    498: OverloadedError,  # Groq's word for no capacity
     503: OverloadedError,
     504: CallTimeoutError,
     529: OverloadedError,
 }
 
-_RETRYABLE_STATUSES = frozenset({408, 409, 425, 429})
+_RETRYABLE_STATUSES = frozenset({408, 409, 425, 429, 498})
 
 
 def from_status(status: int, message: str, **details: Any) -> CompletionError:

@@ -111,11 +111,15 @@ def from_response(
         details: Further arguments of `CompletionError`.
     """
     details.setdefault("retry_after", retry_after(response.headers))
+    if details["retry_after"] is None and (passed_on := response.headers.get("llm_provider-retry-after")):  # LiteLLM's
+        details["retry_after"] = retry_after({"retry-after": passed_on})
     details.setdefault("request_id", response.headers.get("x-request-id") or response.headers.get("request-id"))
     message = f"{said.rstrip('.')} (HTTP {response.status_code})."
     if cls is None and response.status_code == 404 and "model" not in said.lower():
         cls = errors.ConfigurationError
         message = f"{said.rstrip('.')} (HTTP 404): nothing at {response.url.path}; check the server's address."
+    if "input is not supported" in said:  # an image for a model that cannot see: llama.cpp calls that a 500
+        cls = errors.InvalidRequestError
     if cls is not None:
         return cls(message, status=response.status_code, **details)
     return errors.from_status(response.status_code, message, **details)
@@ -133,6 +137,8 @@ def quote(body: Any) -> str:
         if not isinstance(parsed, (dict, list)):
             return _one_line("an HTML page" if body.lstrip()[:1] == "<" else body)
         body = parsed
+    if isinstance(body, list) and len(body) == 1 and isinstance(body[0], dict):  # as Gemini puts it at times
+        body = body[0]
     if isinstance(body, dict):
         for key in ("error", "message", "detail"):
             if body.get(key):

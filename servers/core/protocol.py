@@ -72,11 +72,11 @@ class Server:
         info: `serverInfo`: `name`, `title` and `version`.
         instructions: What the server is good for, in a sentence for the host's model.
         tools: Makes the list for `tools/list`; called late, as the schemas take time to build.
-        tool_names: The tools that `tools/call` takes, unlisted aliases included.
+        tool_names: The names that `tools/call` takes, and the tool that each stands for; the first is the main one's.
     """
 
     def __init__(
-        self, info: dict[str, str], instructions: str, tools: Callable[[], list[dict[str, Any]]], tool_names: tuple[str, ...]
+        self, info: dict[str, str], instructions: str, tools: Callable[[], list[dict[str, Any]]], tool_names: dict[str, str]
     ) -> None:
         self.info, self.instructions, self.tools, self.tool_names = info, instructions, tools, tool_names
 
@@ -211,7 +211,7 @@ def _is_modern(method: str, params: dict[str, Any]) -> bool:
     if not isinstance(version, str):
         raise ProtocolError(INVALID_PARAMS, f"_meta: expected {META_VERSION}, a string such as {MODERN_VERSIONS[-1]!r}")
     if version not in MODERN_VERSIONS:
-        supported = {"supported": [*MODERN_VERSIONS, *reversed(LEGACY_VERSIONS)], "requested": version}
+        supported = {"supported": list(MODERN_VERSIONS), "requested": version}
         raise ProtocolError(
             UNSUPPORTED_PROTOCOL_VERSION, "unsupported protocol version; those before 2026 begin with `initialize`", supported
         )
@@ -279,13 +279,13 @@ def _tool_call(request_id: RequestId, params: dict[str, Any], server: Server, mo
     if not isinstance(name, str):
         raise ProtocolError(INVALID_PARAMS, f"name: expected a tool's name, got {wire.kind(name)}")
     if name not in server.tool_names:
-        raise ProtocolError(INVALID_PARAMS, f"unknown tool {_short(name)}; this server has `{server.tool_names[0]}`")
+        raise ProtocolError(INVALID_PARAMS, f"unknown tool {_short(name)}; this server has `{next(iter(server.tool_names))}`")
     if not isinstance(arguments, (dict, type(None))):
         raise ProtocolError(INVALID_PARAMS, f"arguments: expected object, got {wire.kind(arguments)}")
     token = meta.get("progressToken")
     if token is not None and not _is_id(token):
         raise ProtocolError(INVALID_PARAMS, f"progressToken: expected string or integer, got {wire.kind(token)}")
-    return ToolCall(request_id, name, arguments or {}, meta, modern)
+    return ToolCall(request_id, server.tool_names[name], arguments or {}, meta, modern)
 
 
 def _is_id(value: Any) -> bool:

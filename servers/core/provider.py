@@ -10,11 +10,11 @@ from mcp_models.servers.core import __version__, errors
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from typing import Any, ClassVar, TypeAlias
 
     from mcp_models.servers.core.catalogue import ModelInfo
-    from mcp_models.servers.core.completion import Completion, CompletionRequest
+    from mcp_models.servers.core.completion import Completion, CompletionRequest, ReasoningEffort
     from mcp_models.servers.core.environment import Environment
 
     OnText: TypeAlias = Callable[[str], None]
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
     Price: TypeAlias = tuple[float, float]
     """Dollars per million input and output tokens."""
-
-MODEL_VARIABLE = "MODEL_DEFAULT"
 
 
 class Provider:
@@ -49,7 +47,10 @@ class Provider:
     """What to set or start before the first call, for whoever has nothing configured yet."""
 
     default_model: ClassVar[str]
-    """The model that is asked when the caller and `MODEL_DEFAULT` name none."""
+    """The model that is asked when neither the caller nor the environment names one."""
+
+    model_variables: ClassVar[tuple[str, ...]] = ("MODEL_DEFAULT",)
+    """The environment variables that name the default model; the first that is set counts."""
 
     aliases: ClassVar[dict[str, str]] = {}
     """Short names of models."""
@@ -140,6 +141,10 @@ class Provider:
         """Optional parameters that a model is known to take and disregard in silence: not sent, and reported as dropped."""
         return set()
 
+    def efforts(self, model: str) -> Sequence[ReasoningEffort]:  # noqa: ARG002
+        """Return the efforts that a model has, so that another one is mapped to the nearest; empty where that is not known."""
+        return ()
+
     def has_list_prices(self) -> bool:
         """Whether the calls cost what `price_list` says; not so where another server than the provider's own answers."""
         return self.price_list is not None
@@ -168,7 +173,8 @@ class Provider:
         Args:
             model: What the caller named, if anything: a full name is never swapped, an alias of a retired model is.
         """
-        name = model or self.env.get(MODEL_VARIABLE) or self.default_model
+        chosen = next((self.env[variable] for variable in self.model_variables if self.env.get(variable)), None)
+        name = model or chosen or self.default_model
         target = self.aliases.get(name, name)
         if name not in self.aliases or target not in self.successors:
             return target, []

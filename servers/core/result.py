@@ -1,10 +1,11 @@
-"""Owns the shape of a tool's result: a `Completion` or a `CompletionError` as MCP's `CallToolResult`."""
+"""Shapes a tool's result: a `Completion` or a `CompletionError` as MCP's `CallToolResult`."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import msgspec
+from msgspec import UNSET
 
 from mcp_models.servers.core import catalogue
 from mcp_models.servers.core.catalogue import ModelInfo
@@ -15,18 +16,24 @@ from mcp_models.servers.core.redaction import redact, redact_record, redact_valu
 
 
 def completion_result(completion: Completion) -> dict[str, Any]:
-    """The text in `content`, once, and everything known about it in `_meta`."""
+    """Return the text in `content`, once, and everything known about it in `_meta`.
+
+    Hosts do not show their model `_meta`, so what it must know comes as a second block, set apart by a blank line as some
+    hosts join the blocks. Several hosts show `structuredContent` and nothing else, and clients of the legacy era throw a
+    result away if it is not an object: so it holds an object only, and only if there is no second block.
+    """
     fields = msgspec.to_builtins(completion)
-    text, structured = fields.pop("text"), fields.pop("structured")
+    text, structured, notes = fields.pop("text"), fields.pop("structured", UNSET), fields.pop("notes")
     fields["tokens_used"] = completion.usage.total
-    result: dict[str, Any] = {
-        "content": [{"type": "text", "text": redact_values(text)}],
-        "isError": False,
-        "_meta": {META_COMPLETION: redact_record(fields)},
-    }
-    if structured is not None:
+    result: dict[str, Any] = {"content": [{"type": "text", "text": redact_values(text)}], "isError": False}
+    if notes:
+        note = redact_values(f"\n\n[{' '.join(notes)}]")
+        result["content"].append({"type": "text", "text": note, "annotations": {"audience": ["assistant"]}})
+    if isinstance(structured, dict) and not notes:
         result["structuredContent"] = redact_record(structured)
-    return result
+    elif structured is not UNSET:
+        fields["structured"] = structured
+    return {**result, "_meta": {META_COMPLETION: redact_record(fields)}}
 
 
 def models_result(models: list[ModelInfo]) -> dict[str, Any]:

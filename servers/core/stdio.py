@@ -12,23 +12,20 @@ import os
 import signal
 import sys
 
-from mcp_models.servers.core import protocol
+from mcp_models.servers.core import protocol, tools
 from mcp_models.servers.core.channel import Channel, ClientGone, OutputFailed
 from mcp_models.servers.core.provider import server_info
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import FrameType
-    from typing import Any, NoReturn
+    from typing import NoReturn
 
     from mcp_models.servers.core.calls import Calls
     from mcp_models.servers.core.provider import Provider
 
 WARM_FLAG = "--warm"
 """Start importing the provider's SDK right after the handshake instead of with the first call."""
-
-TOOL_NAMES = ("complete", "list_models", "execute_task")
-"""The tools, and the name by which Hillstar's client calls `complete`."""
 
 SHUTDOWN_SECONDS = 0.7
 
@@ -65,8 +62,8 @@ class Process:
         self._server = protocol.Server(
             info=server_info(provider),
             instructions=f"Use `complete` to ask a model of {provider.title}.",
-            tools=self._tools,
-            tool_names=TOOL_NAMES,
+            tools=lambda: tools.tools(provider),
+            tool_names=tools.tool_names(provider.env),
         )
         self._channel = Channel()
         self._calls: Calls | None = None
@@ -90,11 +87,6 @@ class Process:
             return 0
         finally:
             self._close()
-
-    def _tools(self) -> list[dict[str, Any]]:
-        from mcp_models.servers.core.tools import tools
-
-        return tools(self._provider)
 
     def _receive(self, line: bytes) -> None:
         action = protocol.receive(line, self._server)

@@ -1,54 +1,93 @@
-"""Owns the definitions of a server's tools, as `tools/list` shows them."""
+"""Defines a server's tools: their names, and what `tools/list` shows of them."""
 
 from __future__ import annotations
 
-from typing import Any
+import functools
+import json
+import os
+import re
+import sys
 
-from mcp_models.servers.core.arguments import input_schema
-from mcp_models.servers.core.provider import Provider
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    from mcp_models.servers.core.provider import Provider
+
+COMPLETE = "complete"
+LIST_MODELS = "list_models"
+
+ALIASES = {"execute_task": COMPLETE}
+"""Names that are taken and not listed: Hillstar's client calls `complete` so."""
+
+PREFIX_VARIABLE = "MCP_MODELS_TOOL_PREFIX"
+"""Put before the listed names, so that several servers can live in one host."""
+
+_PREFIX = r"[A-Za-z0-9_-]{0,48}"  # the hosts' model APIs take names of up to 64 such characters
+
+
+def tool_names(env: Mapping[str, str]) -> dict[str, str]:
+    """Return every name that a call may use, the listed ones first, and the tool that each stands for.
+
+    Args:
+        env: The environment, for the prefix; one that no host would take is ignored, with a line on stderr.
+    """
+    prefix = _prefix(env)
+    listed = {f"{prefix}{name}": name for name in (COMPLETE, LIST_MODELS)}
+    return {**listed, COMPLETE: COMPLETE, LIST_MODELS: LIST_MODELS, **ALIASES}
 
 
 def tools(provider: Provider) -> list[dict[str, Any]]:
-    """The tools of a provider's server, in a fixed order."""
-    return [_complete(provider), _list_models(provider)]
+    """Return the definitions of a provider's tools, in a fixed order."""
+    complete, list_models = list(tool_names(provider.env))[:2]
+    return [_complete(provider, complete), _list_models(provider, list_models)]
 
 
-def _complete(provider: Provider) -> dict[str, Any]:
+@functools.cache
+def input_schema() -> dict[str, Any]:
+    """Return the JSON Schema of `complete`'s arguments, flat and without `$ref`, as hosts want it.
+
+    It is a file, as making it from `CompletionRequest` would take longer than the handshake; a test holds the two together.
+    """
+    with open(os.path.join(os.path.dirname(__file__), "complete.schema.json"), "rb") as file:
+        schema: dict[str, Any] = json.load(file)
+        return schema
+
+
+def _prefix(env: Mapping[str, str]) -> str:
+    prefix = env.get(PREFIX_VARIABLE, "").strip()
+    if re.fullmatch(_PREFIX, prefix):
+        return prefix
+    print(f"{PREFIX_VARIABLE} is ignored: expected up to 48 letters, digits, _ and -.", file=sys.stderr)
+    return ""
+
+
+def _complete(provider: Provider, name: str) -> dict[str, Any]:
     model, _ = provider.resolve(None)
     return {
-        "name": "complete",
+        "name": name,
         "title": f"Ask {provider.title}",
         "description": (
-            f"Sends a prompt to {provider.title} and returns the model's answer as text. {provider.summary} "
-            f"Model if none is named: {model}. "
-            "Stop reason, token usage and cost come back in the result's _meta."
+            f"Asks a model of {provider.title} and returns its answer as text. {provider.summary} Default model: {model}."
         ),
         "inputSchema": input_schema(),
-        "annotations": _annotations(f"Ask {provider.title}"),
+        "annotations": _ANNOTATIONS,
         # Claude Code saves a longer text to a file unless the tool says how much it may return.
         "_meta": {"anthropic/maxResultSizeChars": 500_000},
     }
 
 
-def _list_models(provider: Provider) -> dict[str, Any]:
-    title = f"List {provider.title}'s models"
+def _list_models(provider: Provider, name: str) -> dict[str, Any]:
     return {
-        "name": "list_models",
-        "title": title,
+        "name": name,
+        "title": f"List {provider.title}'s models",
         "description": (
-            f"Lists the models that {provider.title} offers now, a line each, with context and output limits and the date "
-            "of retirement where the provider tells them. Use a name from it as the argument `model` of `complete`."
+            f"Lists the models that {provider.title} offers now, a line each, with limits and retirement dates where known."
         ),
         "inputSchema": {"type": "object", "properties": {}, "additionalProperties": False},
-        "annotations": _annotations(title),
+        "annotations": _ANNOTATIONS,
     }
 
 
-def _annotations(title: str) -> dict[str, Any]:
-    return {
-        "title": title,
-        "readOnlyHint": True,
-        "destructiveHint": False,
-        "idempotentHint": False,
-        "openWorldHint": True,
-    }
+_ANNOTATIONS = {"readOnlyHint": True, "destructiveHint": False, "openWorldHint": True}

@@ -21,7 +21,6 @@ class FakeDevstralLocal(FakeProvider):
 
     provider = "devstral_local"
     model = "tiny"
-    lacks = frozenset({"reasoning_effort"})
     lists_limits = True
 
     def environment(self) -> dict[str, str]:

@@ -115,7 +115,8 @@ class FakeGoogleAIStudio(FakeProvider):
         config = body.get("generationConfig", {})
         parts = [part for content in body["contents"] for part in content["parts"]]
         roles = {"user": "user", "model": "assistant"}
-        effort = config.get("thinkingConfig", {}).get("thinkingLevel")
+        thinking = config.get("thinkingConfig", {})
+        effort = thinking.get("thinkingLevel") or {1024: "LOW"}.get(thinking.get("thinkingBudget"))
         return Seen(
             model=request.path.split("/models/")[1].split(":")[0],
             turns=[

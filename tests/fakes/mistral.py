@@ -22,6 +22,7 @@ class FakeMistral(FakeProvider):
 
     provider = "mistral"
     model = "mistral-medium-latest"
+    low_effort = "high"
     lists_limits = True
     key = "made-up-mistral-key-0123"
 

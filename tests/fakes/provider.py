@@ -44,6 +44,9 @@ class FakeProvider(Endpoint):
     lacks: ClassVar[frozenset[str]] = frozenset()
     """Optional parameters that the provider has no field for."""
 
+    low_effort: ClassVar[str] = "low"
+    """What its model is sent for the effort `low`: the nearest that it has."""
+
     lists_limits: ClassVar[bool] = False
     """Whether its list of models tells context limits."""
 

@@ -30,5 +30,6 @@ def ask_again(server: Peer, **arguments: Any) -> dict[str, Any]:
         **meta.get("mcp-models/error", {}),
         "text": result["content"][0]["text"],
         "is_error": result["isError"],
-        "structured": result.get("structuredContent"),
+        "structured": result.get("structuredContent", meta.get("mcp-models/completion", {}).get("structured")),
+        "note": result["content"][1]["text"].strip() if len(result["content"]) > 1 else None,
     }

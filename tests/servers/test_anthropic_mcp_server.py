@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from mcp_models.servers.anthropic_mcp_server import Anthropic
+from mcp_models.servers.core.completion import CompletionRequest
 from tests.fakes.anthropic import FakeAnthropic
+from tests.fakes.endpoint import Reply
 from tests.peer import Peer
 from tests.servers.contract import ask, ask_again
 
@@ -100,18 +103,156 @@ def test_sampling_is_sent_under_the_version_that_takes_it(anthropic: FakeAnthrop
         assert len(anthropic.requests) == 2
 
 
-@pytest.mark.parametrize(("effort", "sent"), [("minimal", "low"), ("high", "high"), ("max", "max")])
-def test_effort(anthropic: FakeAnthropic, effort: str, sent: str) -> None:
-    ask("anthropic", reasoning_effort=effort)
-    assert body(anthropic)["output_config"] == {"effort": sent}
-    assert body(anthropic)["thinking"] == {"type": "adaptive"}
-    assert "temperature" not in body(anthropic)
+ADAPTIVE = {"type": "adaptive", "display": "summarized"}
 
 
-def test_no_effort_turns_thinking_off(anthropic: FakeAnthropic) -> None:
-    ask("anthropic", reasoning_effort="none")
-    assert body(anthropic)["thinking"] == {"type": "disabled"}
-    assert "output_config" not in body(anthropic)
+@pytest.mark.parametrize(
+    ("model", "effort", "thinking", "sent"),
+    [
+        ("claude-sonnet-4-6", "minimal", ADAPTIVE, "low"),
+        ("claude-sonnet-4-6", "high", ADAPTIVE, "high"),
+        ("claude-sonnet-4-6", "xhigh", ADAPTIVE, "high"),
+        ("claude-sonnet-4-6", "none", None, None),
+        ("claude-opus-4-7", "xhigh", ADAPTIVE, "xhigh"),
+        ("claude-opus-4-8", "none", None, None),
+        ("claude-opus-5", "none", {"type": "disabled"}, None),
+        ("claude-sonnet-5-5", "none", {"type": "between_tools"}, None),
+        ("claude-haiku-5-5", "none", {"type": "disabled"}, None),
+        ("claude-opus-5-5", "none", ADAPTIVE, "low"),
+        ("claude-fable-5-2", "none", ADAPTIVE, "low"),
+        ("claude-mythos-5", "max", ADAPTIVE, "max"),
+        ("claude-haiku-4-5-20251001", "minimal", {"type": "enabled", "budget_tokens": 1638}, None),
+        ("claude-haiku-4-5", "high", {"type": "enabled", "budget_tokens": 13107}, None),
+        ("claude-opus-4-1", "max", {"type": "enabled", "budget_tokens": 15564}, None),
+        ("claude-opus-4-5", "medium", {"type": "enabled", "budget_tokens": 8192}, "medium"),
+        ("claude-opus-4-5", "max", {"type": "enabled", "budget_tokens": 15564}, "high"),
+        ("claude-3-5-haiku-20241022", "high", None, None),
+        ("claude-brand-9", "max", ADAPTIVE, "max"),
+    ],
+)
+def test_an_effort_is_the_nearest_that_the_model_has(
+    anthropic: FakeAnthropic, model: str, effort: str, thinking: dict[str, Any] | None, sent: str | None
+) -> None:
+    record = ask("anthropic", model=model, reasoning_effort=effort)
+    assert body(anthropic).get("thinking") == thinking
+    assert body(anthropic).get("output_config", {}).get("effort") == sent
+    assert "temperature" not in body(anthropic) or effort == "none"
+    assert (record["dropped_params"] == ["reasoning_effort"]) is model.startswith("claude-3-5")
+
+
+def test_another_effort_than_the_one_asked_is_a_warning(anthropic: FakeAnthropic) -> None:
+    with Peer("anthropic") as server:
+        (warning,) = ask_again(server, reasoning_effort="xhigh")["warnings"]
+        assert warning == "reasoning_effort: claude-sonnet-4-6 has no 'xhigh', so 'high' was sent"
+        assert ask_again(server, reasoning_effort="high")["warnings"] == []
+
+
+def test_a_budget_leaves_room_for_the_answer_or_is_not_sent(anthropic: FakeAnthropic) -> None:
+    with Peer("anthropic") as server:
+        ask_again(server, model="haiku", reasoning_effort="max", max_tokens=1100)
+        assert body(anthropic)["thinking"] == {"type": "enabled", "budget_tokens": 1045}
+        ask_again(server, model="haiku", reasoning_effort="max", max_tokens=100_000)
+        assert body(anthropic)["thinking"]["budget_tokens"] == 32_000
+        record = ask_again(server, model="haiku", reasoning_effort="max", max_tokens=1024)
+        assert "thinking" not in body(anthropic)
+        assert "did not think" in record["warnings"][0]
+
+
+@pytest.mark.parametrize(
+    ("model", "base", "thinking"),
+    [
+        ("claude-opus-5-5", None, ADAPTIVE),
+        ("claude-sonnet-5", None, ADAPTIVE),
+        ("claude-opus-4-8", None, None),
+        ("claude-opus-5-5", "https://gateway.example", None),
+    ],
+)
+def test_the_text_of_the_thinking_is_asked_for_where_a_model_thinks_anyway(
+    model: str, base: str | None, thinking: dict[str, Any] | None
+) -> None:
+    provider = Anthropic({"ANTHROPIC_BASE_URL": base} if base else {})
+    payload = provider.payload(CompletionRequest(prompt="x", model=model, max_tokens=5))
+    assert payload.get("thinking") == thinking
+
+
+PORTABLE = {
+    "type": "object",
+    "properties": {
+        "name": {"type": "string", "pattern": "^A"},
+        "age": {"type": ["integer", "null"], "minimum": 0},
+        "tags": {"type": "array", "items": {"$ref": "#/$defs/Tag"}, "minItems": 3},
+    },
+    "required": ["name"],
+    "$defs": {"Tag": {"enum": ["a", "b"]}},
+}
+
+
+def test_an_ordinary_schema_is_translated_and_the_answer_checked_against_it(anthropic: FakeAnthropic) -> None:
+    with Peer("anthropic") as server:
+        anthropic.script(anthropic.text(None, '{"name": "Ann"}'), anthropic.text(None, '{"name": "Bob"}'))
+        record = ask_again(server, response_schema=PORTABLE)
+        assert (record["structured"], record["warnings"]) == ({"name": "Ann"}, [])
+        sent = body(anthropic)["output_config"]["format"]["schema"]
+        assert sent["additionalProperties"] is False
+        assert sent["required"] == ["name"]
+        assert sent["properties"]["name"]["description"] == "{pattern: ^A}"
+        assert sent["properties"]["tags"]["description"] == "{minItems: 3}"
+        record = ask_again(server, response_schema=PORTABLE)
+        assert record["structured"] == {"name": "Bob"}
+        assert record["warnings"][0].startswith("the answer does not fit `response_schema`: name: ")
+
+
+def test_what_anthropic_cannot_express_is_said_and_nothing_is_sent(anthropic: FakeAnthropic) -> None:
+    record = ask("anthropic", response_schema={"type": "object", "additionalProperties": {"type": "integer"}})
+    assert record["type"] == "invalid_request"
+    assert "an object of free keys" in record["message"]
+    assert anthropic.requests == []
+
+
+def test_a_refused_schema_is_the_callers_and_the_next_one_is_sent(anthropic: FakeAnthropic) -> None:
+    """Verbatim from an issue: it reads "not supported", and speaks of something inside the schema."""
+    text = "output_config.format.schema: For 'array' type, 'minItems' values other than 0 or 1 are not supported"
+    with Peer("anthropic") as server:
+        anthropic.script(anthropic.error(400, text))
+        assert ask_again(server, response_schema={"type": "array", "items": {"type": "integer"}})["type"] == "invalid_request"
+        anthropic.script(anthropic.text(None, "[1]"))
+        assert ask_again(server, response_schema={"type": "array", "items": {"type": "integer"}})["structured"] == [1]
+        assert "format" in body(anthropic)["output_config"]
+
+
+def test_one_refused_effort_does_not_switch_the_others_off(anthropic: FakeAnthropic) -> None:
+    text = '"thinking.type.disabled" is not supported for this model.'
+    with Peer("anthropic") as server:
+        anthropic.script(anthropic.error(400, text))
+        assert ask_again(server, model="claude-brand-9", reasoning_effort="none")["type"] == "invalid_request"
+        assert ask_again(server, model="claude-brand-9", reasoning_effort="high")["dropped_params"] == []
+        assert body(anthropic)["output_config"] == {"effort": "high"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "error_type", "retryable"),
+    [
+        ("invalid_request_error", "invalid_request", False),
+        ("authentication_error", "authentication", False),
+        ("request_too_large", "context_length", False),
+        ("overloaded_error", "overloaded", True),
+        ("api_error", "provider_error", True),
+    ],
+)
+def test_an_error_in_a_stream_is_worth_another_try_only_if_it_can_pass(
+    anthropic: FakeAnthropic, kind: str, error_type: str, retryable: bool
+) -> None:
+    event = {"type": "error", "error": {"type": kind, "message": "That did not work"}}
+    anthropic.script(Reply(200, f"event: error\ndata: {json.dumps(event)}\n\n".encode(), content_type="text/event-stream"))
+    record = ask("anthropic")
+    assert (record["type"], record["retryable"]) == (error_type, retryable)
+
+
+def test_an_image_that_a_server_cannot_see_is_not_tried_again(anthropic: FakeAnthropic) -> None:
+    """llama.cpp's words, under HTTP 500."""
+    anthropic.script(anthropic.error(500, "image input is not supported - hint: if this is unexpected, provide the mmproj"))
+    record = ask("anthropic")
+    assert (record["type"], record["retryable"]) == ("invalid_request", False)
 
 
 def test_an_https_image_is_left_to_anthropic_to_fetch(anthropic: FakeAnthropic) -> None:

@@ -6,6 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from mcp_models.servers.anthropic_ollama_mcp_server import AnthropicOllama
+from mcp_models.servers.core.completion import CompletionRequest
+from mcp_models.servers.core.effort import nearest
 from tests.fakes.anthropic_ollama import FakeAnthropicOllama
 from tests.servers.contract import ask
 
@@ -75,3 +78,29 @@ def test_a_server_that_is_not_running(monkeypatch: pytest.MonkeyPatch) -> None:
     record = ask("anthropic_ollama")
     assert record["type"] == "connection"
     assert "http://127.0.0.1:9" in record["message"]
+
+
+@pytest.mark.parametrize(
+    ("model", "answered", "warned"),
+    [
+        ("minimax-m2.5:cloud", "minimax-m2.7:cloud", True),
+        ("devstral-2:123b-cloud", "mistral-large-3:675b-cloud", True),
+        ("gemini-3-flash-preview:cloud", "minimax-m3:cloud", True),
+        ("gpt-oss:120b-cloud", "gpt-oss:120b-cloud", False),
+        (None, "minimax-m2.7:cloud", False),
+    ],
+)
+def test_a_known_name_that_is_retired_is_answered_by_its_documented_successor(
+    model: str | None, answered: str, warned: bool
+) -> None:
+    resolved, warnings = AnthropicOllama({}).resolve(model)
+    assert (resolved, bool(warnings)) == (answered, warned)
+
+
+@pytest.mark.parametrize(("effort", "sent"), [("minimal", "low"), ("xhigh", "high"), ("max", "max")])
+def test_an_effort_is_the_nearest_that_ollama_has(effort: str, sent: str) -> None:
+    provider = AnthropicOllama({})
+    assert nearest(effort, provider.efforts("any")) == sent  # type: ignore[arg-type]
+    assert provider.payload(CompletionRequest(prompt="x", model="any", reasoning_effort="none"))["thinking"] == {
+        "type": "disabled"
+    }

@@ -82,7 +82,7 @@ def test_every_argument_reaches_the_provider_or_is_reported(fake: FakeProvider, 
     assert seen.turns == [("user", "Look:"), ("assistant", "I see."), ("user", "And?")]
     assert (seen.images, seen.system, seen.max_tokens, seen.model) == ([IMAGE], "Be brief.", 99, fake.model)
     assert set(record["dropped_params"]) == fake.lacks
-    for name, value in arguments.items():
+    for name, value in {**arguments, "reasoning_effort": fake.low_effort}.items():
         assert getattr(seen, name) == (None if name in fake.lacks else value), name
 
 

@@ -78,8 +78,27 @@ def test_a_schema_is_followed(server: Peer) -> None:
     assert ask_again(server, model="tiny", response_schema=schema, max_tokens=64)["structured"] in ({"a": 1}, {"a": 2})
 
 
-def test_reasoning_effort_is_reported_as_dropped(server: Peer) -> None:
-    assert ask_again(server, model="tiny", max_tokens=2, reasoning_effort="low")["dropped_params"] == ["reasoning_effort"]
+@pytest.mark.parametrize("effort", ["none", "low", "max"])
+def test_reasoning_effort_is_passed_on(server: Peer, effort: str) -> None:
+    record = ask_again(server, model="tiny", max_tokens=2, reasoning_effort=effort)
+    assert (record["is_error"], record["dropped_params"]) == (False, [])
+
+
+PORTABLE: list[dict[str, Any]] = [
+    {"type": "object", "properties": {"a": {"type": "string", "pattern": "b+"}, "n": {"minimum": 1, "type": "integer"}}},
+    {"type": ["integer", "null"]},
+    {"$ref": "#/$defs/X", "$defs": {"X": {"type": "array", "items": {"const": "x"}, "minItems": 1, "maxItems": 2}}},
+    {"properties": {"a": {"oneOf": [{"type": "boolean"}, {"type": "null"}], "default": None}}, "required": ["a"]},
+    {"type": "object", "additionalProperties": {"type": "integer"}, "propertyNames": {"maxLength": 3}, "maxProperties": 1},
+    {"type": "object", "properties": {"a": {"enum": [1]}}, "not": {"required": ["b"]}, "if": {}, "then": {}},
+    {},
+]
+
+
+@pytest.mark.parametrize("schema", PORTABLE, ids=str)
+def test_an_ordinary_schema_is_one_that_the_grammar_takes(server: Peer, schema: dict[str, Any]) -> None:
+    record = ask_again(server, model="tiny", response_schema=schema, max_tokens=200)
+    assert not record["is_error"], record["message"]
 
 
 def test_a_prompt_past_the_context(server: Peer) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from mcp_models.servers.google_ai_studio_mcp_server import GoogleAIStudio
-from tests.fakes.endpoint import json_reply
+from tests.fakes.endpoint import Reply, json_reply
 from tests.fakes.google_ai_studio import FakeGoogleAIStudio
 from tests.servers.contract import ask
 
@@ -115,7 +115,8 @@ def test_an_error_in_mid_stream_is_known_by_its_code(google: FakeGoogleAIStudio)
     ("model", "dropped"),
     [
         ("gemini-2.5-flash", []),
-        ("gemini-3.5-flash", []),
+        ("gemini-3.1-flash-lite", []),
+        ("gemini-3.5-flash", ["temperature"]),
         ("gemini-3.5-flash-lite", ["temperature"]),
         ("gemini-3.8-flash", ["temperature"]),
     ],
@@ -126,16 +127,89 @@ def test_a_temperature_that_a_model_would_disregard_is_reported(
     assert ask(GEMINI, model=model, temperature=0.2)["dropped_params"] == dropped
 
 
-def test_thinking_is_shown_when_it_was_asked_for(google: FakeGoogleAIStudio) -> None:
-    ask(GEMINI, reasoning_effort="high")
-    assert google.requests[0].body["generationConfig"]["thinkingConfig"] == {"thinkingLevel": "HIGH", "includeThoughts": True}
+def test_the_default_model_is_the_one_that_answers(google: FakeGoogleAIStudio) -> None:
+    """gemini-3.5-flash, which was the default, is forwarded: every call would warn that another model answered."""
+    ask(GEMINI)
+    assert google.seen(google.requests[0]).model == "gemini-3.6-flash"
+
+
+@pytest.mark.parametrize(
+    ("model", "effort", "sent"),
+    [
+        ("gemini-3.6-flash", "none", {"thinkingLevel": "MINIMAL", "includeThoughts": True}),
+        ("gemini-3.6-flash", "max", {"thinkingLevel": "HIGH", "includeThoughts": True}),
+        ("gemini-3.7-flash", "minimal", {"thinkingLevel": "LOW", "includeThoughts": True}),
+        ("gemini-3.8-flash", "none", {"thinkingLevel": "LOW", "includeThoughts": True}),
+        ("gemini-3.1-pro-preview", "minimal", {"thinkingLevel": "LOW", "includeThoughts": True}),
+        ("gemini-4-argon", "xhigh", {"thinkingLevel": "HIGH", "includeThoughts": True}),
+        ("gemini-4-hydrogen", "max", {"thinkingLevel": "XHIGH", "includeThoughts": True}),
+        ("gemini-2.5-flash", "none", {"thinkingBudget": 0, "includeThoughts": False}),
+        ("gemini-2.5-flash", "xhigh", {"thinkingBudget": 24576, "includeThoughts": True}),
+        ("models/gemini-2.5-pro", "none", {"thinkingBudget": 1024, "includeThoughts": True}),
+        ("gemma-4-31b", "medium", {"thinkingLevel": "HIGH", "includeThoughts": True}),
+        ("brand-new", "xhigh", {"thinkingLevel": "XHIGH", "includeThoughts": True}),
+    ],
+)
+def test_an_effort_is_the_nearest_that_the_model_has(
+    google: FakeGoogleAIStudio, model: str, effort: str, sent: dict[str, object]
+) -> None:
+    ask(GEMINI, model=model, reasoning_effort=effort)
+    assert google.requests[0].body["generationConfig"]["thinkingConfig"] == sent
+
+
+@pytest.mark.parametrize(
+    ("word", "kind"),
+    [
+        ("ESCALATION", "content_filter"),
+        ("PUP_LIMITED_DISABLED", "content_filter"),
+        ("LANGUAGE", "content_filter"),
+        ("IMAGE_PROHIBITED_CONTENT", "content_filter"),
+        ("IMAGE_RECITATION", "content_filter"),
+        ("MALFORMED_RESPONSE", "provider_error"),
+    ],
+)
+def test_a_finish_reason_that_is_a_failure_is_never_an_answer(google: FakeGoogleAIStudio, word: str, kind: str) -> None:
+    google.script(google.text(None, "Well,", stop=word))
+    record = ask(GEMINI)
+    assert (record["type"], record["partial"]) == (kind, "Well,")
+
+
+@pytest.mark.parametrize(("word", "stop"), [("CONTINUATION", "max_tokens"), ("TOO_MANY_TOOL_CALLS", "tool_use")])
+def test_other_finish_reasons(google: FakeGoogleAIStudio, word: str, stop: str) -> None:
+    google.script(google.text(None, "Well,", stop=word))
+    assert ask(GEMINI)["stop_reason"] == stop
+
+
+def test_an_error_in_a_list_is_read_like_any_other(google: FakeGoogleAIStudio) -> None:
+    google.script(json_reply([{"error": {"code": 400, "message": "Contents are wrong", "status": "INVALID_ARGUMENT"}}], 400))
+    assert "Google AI Studio: Contents are wrong (HTTP 400)." in ask(GEMINI)["message"]
+
+
+def test_null_for_parts_is_no_parts(google: FakeGoogleAIStudio) -> None:
+    event = {"candidates": [{"content": {"role": "model", "parts": None}, "finishReason": "STOP"}]}
+    google.script(Reply(200, f"data: {json.dumps(event)}\n\n".encode(), content_type="text/event-stream"))
+    assert ask(GEMINI)["type"] == "empty_output"
+
+
+def test_an_ordinary_schema_is_translated(google: FakeGoogleAIStudio) -> None:
+    schema = {"properties": {"a": {"const": "x"}, "b": {"type": "string", "pattern": "^y", "minLength": 2}}, "required": ["a"]}
+    google.script(google.text(None, '{"a": "x"}'))
+    assert ask(GEMINI, response_schema=schema)["structured"] == {"a": "x"}
+    assert google.requests[0].body["generationConfig"]["responseJsonSchema"] == {
+        "type": "object",
+        "properties": {
+            "a": {"type": "string", "enum": ["x"]},
+            "b": {"type": "string", "description": "{pattern: ^y, minLength: 2}"},
+        },
+        "required": ["a"],
+    }
 
 
 def test_a_level_that_a_model_lacks_is_the_callers_to_know(google: FakeGoogleAIStudio) -> None:
     google.script(
         google.error(400, "Thinking level MINIMAL is not supported for this model. Please retry with other thinking level.")
     )
-    assert ask(GEMINI, reasoning_effort="none")["type"] == "invalid_request"
+    assert ask(GEMINI, reasoning_effort="minimal")["type"] == "invalid_request"
 
 
 def test_an_https_image_is_refused(google: FakeGoogleAIStudio) -> None:

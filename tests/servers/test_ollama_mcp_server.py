@@ -31,6 +31,22 @@ def test_an_answer_with_everything_known_about_it(ollama: FakeOllama) -> None:
     assert (record["stop_reason"], record["native_stop_reason"], record["tokens_used"]) == ("end_turn", "stop", 31)
 
 
+@pytest.mark.parametrize(
+    ("model", "effort", "think"),
+    [
+        ("thinker", "none", False),
+        ("thinker", "minimal", "low"),
+        ("thinker", "max", "max"),
+        ("thinker", "xhigh", "high"),
+        ("gpt-oss:20b", "none", "low"),
+        ("gpt-oss:120b-cloud", "max", "high"),
+    ],
+)
+def test_an_effort_is_the_nearest_that_the_model_has(ollama: FakeOllama, model: str, effort: str, think: object) -> None:
+    ask("ollama", model=model, reasoning_effort=effort)
+    assert ollama.requests[0].body["think"] == think
+
+
 def test_the_request(ollama: FakeOllama) -> None:
     messages = [
         {"role": "user", "content": [{"type": "text", "text": "Look:"}, {"type": "image", "url": IMAGE}]},
@@ -57,6 +73,7 @@ def test_the_request(ollama: FakeOllama) -> None:
         ],
         "stream": True,
         "truncate": False,
+        "shift": False,
         "options": {"num_predict": 9, "temperature": 0, "top_p": 0.5, "stop": ["END"], "seed": 3},
         "think": False,
         "format": {"type": "object"},

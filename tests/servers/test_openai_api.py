@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import os
 import signal
 import time
@@ -10,10 +11,11 @@ from typing import Any
 
 import pytest
 
+from mcp_models.servers.core.completion import CompletionRequest
 from mcp_models.servers.openai_mcp_server import OpenAI
 from tests.fakes.endpoint import Reply, json_reply
 from tests.fakes.openai import TEXT, FakeOpenAI, chat_chunk, deltas, error, message, response, sse, stream
-from tests.peer import Peer, call
+from tests.peer import Peer, call, request
 from tests.servers.contract import ask, ask_again
 
 IMAGE = "data:image/png;base64,iVBORw0KGgo="
@@ -22,7 +24,7 @@ CONVERSATION = [
     {"role": "assistant", "content": "I see."},
     {"role": "user", "content": "And?"},
 ]
-SCHEMA = {"type": "object", "properties": {}, "additionalProperties": False}
+SCHEMA = {"type": "object", "properties": {"a": {"type": "integer"}}, "required": ["a"], "additionalProperties": False}
 
 
 @pytest.fixture(params=["responses", "chat"])
@@ -67,14 +69,15 @@ def test_the_request_in_the_responses_api(openai: FakeOpenAI, responses_api: Non
         "instructions": "Be brief.",
         "input": [
             {
+                "type": "message",
                 "role": "user",
                 "content": [
                     {"type": "input_text", "text": "Look:"},
                     {"type": "input_image", "image_url": IMAGE, "detail": "auto"},
                 ],
             },
-            {"role": "assistant", "content": "I see."},
-            {"role": "user", "content": "And?"},
+            {"type": "message", "role": "assistant", "content": "I see."},
+            {"type": "message", "role": "user", "content": "And?"},
         ],
         "store": False,
         "stream": True,
@@ -125,6 +128,51 @@ def test_a_schema_comes_back_parsed(openai: FakeOpenAI, api: str) -> None:
     body = openai.requests[0].body
     sent = body["text"]["format"] if api == "responses" else body["response_format"]["json_schema"]
     assert (sent["schema"], sent["strict"], sent["name"]) == (SCHEMA, True, "answer")
+
+
+def test_an_ordinary_schema_becomes_strict_and_the_answer_fits_the_callers(openai: FakeOpenAI) -> None:
+    schema = {
+        "properties": {"a": {"type": "integer", "minimum": 1}, "b": {"type": "string", "minLength": 2}},
+        "required": ["a"],
+    }
+    openai.script(stream([*_chat_pieces('{"a": 1, "b": null}')]))
+    record = ask("openai", response_schema=schema, model="m")
+    assert (record["structured"], json.loads(record["text"]), record["warnings"]) == ({"a": 1}, {"a": 1}, [])
+    sent = openai.requests[0].body["response_format"]["json_schema"]
+    assert sent["strict"] is True
+    assert sent["schema"] == {
+        "type": "object",
+        "properties": {
+            "a": {"type": "integer", "minimum": 1},
+            "b": {"anyOf": [{"type": "string", "description": "{minLength: 2}"}, {"type": "null"}]},
+        },
+        "required": ["a", "b"],
+        "additionalProperties": False,
+    }
+
+
+def test_an_answer_that_is_no_object_comes_out_of_its_wrapper(openai: FakeOpenAI) -> None:
+    openai.script(stream([*_chat_pieces('{"answer": [1, 2]}')]))
+    record = ask("openai", response_schema={"type": "array", "items": {"type": "integer"}}, model="m")
+    assert (record["structured"], json.loads(record["text"])) == ([1, 2], [1, 2])
+    assert openai.requests[0].body["response_format"]["json_schema"]["schema"]["required"] == ["answer"]
+
+
+def test_a_schema_that_cannot_be_strict_is_sent_all_the_same(openai: FakeOpenAI) -> None:
+    schema = {"type": "object", "additionalProperties": {"type": "integer"}}
+    openai.script(stream([*_chat_pieces('{"x": "y"}')]))
+    record = ask("openai", response_schema=schema, model="m")
+    assert openai.requests[0].body["response_format"]["json_schema"] == {"name": "answer", "schema": schema, "strict": False}
+    assert record["structured"] == {"x": "y"}
+    assert "the answer does not fit" in record["warnings"][0]
+    assert "does not fit `response_schema`" in record["note"]
+
+
+def test_what_is_no_schema_is_said_and_nothing_is_sent(openai: FakeOpenAI) -> None:
+    record = ask("openai", response_schema={"type": "objekt"})
+    assert record["type"] == "invalid_request"
+    assert record["message"].startswith("OpenAI: response_schema: type: ")
+    assert openai.requests == []
 
 
 def test_a_default_temperature_is_not_forced_on_a_reasoning_model(openai: FakeOpenAI, api: str) -> None:
@@ -303,6 +351,7 @@ def test_a_gateway_to_a_reasoning_model_is_told_the_limit_by_its_new_name(openai
     ("url", "openais"),
     [
         ("https://api.openai.com/v1", True),
+        ("https://api.openai.com:443/v1", True),
         ("https://eu.api.openai.com/v1", True),
         ("https://me.openai.azure.com/openai/v1", True),
         ("http://127.0.0.1:1/v1", False),
@@ -420,3 +469,260 @@ def _chat(delta: dict[str, Any] | None = None, finish_reason: str | None = None)
 
 def _chat_pieces(*texts: str) -> list[bytes]:
     return [*(_chat(delta={"content": text}) for text in texts), _chat(finish_reason="stop")]
+
+
+def at(url: str, **env: str) -> OpenAI:
+    """The adapter at some address, of which nothing is asked."""
+    return OpenAI({"OPENAI_API_KEY": "made-up", "OPENAI_BASE_URL": url, **env})
+
+
+OWN, FOREIGN, AZURE = "https://api.openai.com/v1", "http://127.0.0.1:1/v1", "https://me.openai.azure.com/openai/v1"
+
+
+@pytest.mark.parametrize(
+    ("model", "efforts"),
+    [
+        ("gpt-5.2", ("none", "low", "medium", "high", "xhigh")),
+        ("gpt-5.2-2025-12-11", ("none", "low", "medium", "high", "xhigh")),
+        ("gpt-5.2-pro", ("medium", "high", "xhigh")),
+        ("gpt-5.2-codex", ("low", "medium", "high", "xhigh")),
+        ("gpt-5.1", ("none", "low", "medium", "high")),
+        ("gpt-5-mini", ("minimal", "low", "medium", "high")),
+        ("gpt-5-pro", ("high",)),
+        ("gpt-5.6-sol", ("none", "low", "medium", "high", "xhigh", "max")),
+        ("gpt-6-astra", ("low", "medium", "high", "xhigh", "max")),
+        ("gpt-6.2-sol", ("low", "medium", "high", "xhigh")),
+        ("o3-mini", ("low", "medium", "high")),
+        ("gpt-9", ()),
+    ],
+)
+def test_the_efforts_of_openais_models(model: str, efforts: tuple[str, ...]) -> None:
+    assert at(OWN).efforts(model) == efforts
+    assert at(FOREIGN).efforts(model) == ()
+
+
+@pytest.mark.parametrize(
+    ("model", "ignored"), [("gpt-4o", {"reasoning_effort"}), ("gpt-5.5-pro", {"stop", "seed"}), ("gpt-5.2", set())]
+)
+def test_what_a_model_of_openais_lacks_is_known(model: str, ignored: set[str]) -> None:
+    assert at(OWN).ignores(model) == ignored
+    assert at(FOREIGN).ignores(model) == set()
+
+
+@pytest.mark.parametrize(
+    ("url", "arguments", "api"),
+    [
+        (OWN, {}, "responses"),
+        (OWN, {"stop": ["x"]}, "chat"),
+        (OWN, {"stop": ["x"], "model": "gpt-5-codex"}, "responses"),
+        (OWN, {"max_tokens": 15}, "chat"),
+        (OWN, {"max_tokens": 16}, "responses"),
+        (OWN, {"max_tokens": 15, "model": "gpt-5.5-pro"}, "responses"),
+        (FOREIGN, {}, "chat"),
+        (AZURE, {}, "responses"),
+    ],
+)
+def test_which_api_is_asked(url: str, arguments: dict[str, Any], api: str) -> None:
+    request = CompletionRequest(**{"prompt": "x", "model": "gpt-5.2", **arguments})
+    assert at(url)._wire_api(request) == api
+
+
+def test_a_limit_below_what_responses_take_is_raised_with_a_warning_where_there_is_no_other_api() -> None:
+    request, (warning,) = at(OWN)._with_least_limit(CompletionRequest(prompt="x", model="gpt-5.5-pro", max_tokens=1))
+    assert (request.limit, "16" in warning) == (16, True)
+
+
+@pytest.mark.parametrize(("url", "priced"), [(OWN, True), (AZURE, False), (FOREIGN, False)])
+def test_only_openais_own_address_has_its_prices(url: str, priced: bool) -> None:
+    assert at(url).has_list_prices() is priced
+
+
+def test_what_the_sdk_reads_of_the_environment_goes_to_openai_only(openai: FakeOpenAI, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("OPENAI_ORG_ID", "OPENAI_PROJECT_ID"):
+        monkeypatch.setenv(name, "for-openai-alone")
+    monkeypatch.setenv("OPENAI_CUSTOM_HEADERS", "X-Secret: for-openai-alone")
+    ask("openai")
+    assert "for-openai-alone" not in str(openai.requests[0].headers)
+    assert at(OWN).connect().organization == "for-openai-alone"
+
+
+def test_a_temperature_refused_at_one_effort_is_sent_at_another(openai: FakeOpenAI) -> None:
+    """gpt-5.2 takes one at the effort `none` only, and refuses it in words that speak of the parameter alone."""
+    refusal = error(400, "Unsupported parameter: 'temperature' is not supported with this model.", param="temperature")
+    with Peer("openai") as server:
+        openai.script(refusal)
+        record = ask_again(server, temperature=0.5, reasoning_effort="high")
+        assert record["dropped_params"] == ["temperature"]
+        assert ask_again(server, temperature=0.5)["dropped_params"] == []
+        assert openai.requests[-1].body["temperature"] == 0.5
+        assert ask_again(server, temperature=0.5, reasoning_effort="high")["dropped_params"] == ["temperature"]
+        assert len(openai.requests) == 4
+
+
+def test_an_effort_is_mapped_to_those_that_a_refusal_lists(openai: FakeOpenAI) -> None:
+    text = "Unsupported value: 'minimal' is not supported with the 'gpt-x' model. Supported values are: 'low' and 'high'."
+    with Peer("openai") as server:
+        openai.script(error(400, text, param="reasoning_effort", code="unsupported_value"))
+        record = ask_again(server, reasoning_effort="minimal", model="gpt-x")
+        assert record["warnings"] == ["reasoning_effort: gpt-x has no 'minimal', so 'low' was sent"]
+        assert [request.body["reasoning_effort"] for request in openai.requests] == ["minimal", "low"]
+
+
+@pytest.mark.parametrize("name", ["reasoning_content", "reasoning"])
+def test_thinking_under_either_name_is_kept_apart(openai: FakeOpenAI, name: str) -> None:
+    openai.script(stream([_chat(delta={name: "hmm"}), _chat(finish_reason="length")]))
+    assert "the whole budget went into thinking" in ask("openai")["message"]
+
+
+def test_thinking_in_tags_is_kept_apart(openai: FakeOpenAI) -> None:
+    openai.script(stream(_chat_pieces("<th", "ink>\nhm", "m</thi", "nk>", "\n\n", "yes, <think>", "ing")))
+    record = ask("openai")
+    assert (record["text"], record["reasoning"].strip()) == ("yes, <think>ing", "hmm")
+
+
+@pytest.mark.parametrize("text", ["<", "<thin", "<b>", " <thinking>"])
+def test_what_only_looks_like_a_tag_is_text(openai: FakeOpenAI, text: str) -> None:
+    openai.script(stream(_chat_pieces(*text)))
+    record = ask("openai")
+    assert (record["text"], record["reasoning"]) == (text, None)
+
+
+@pytest.mark.parametrize(
+    ("usage", "read", "written"),
+    [
+        ({"prompt_tokens_details": {"cached_tokens": 3, "cache_write_tokens": 2}}, 3, 2),
+        ({"prompt_tokens_details": {"cached_tokens": 3, "cache_creation_input_tokens": 2}}, 3, 2),
+        ({"prompt_cache_hit_tokens": 3}, 3, 0),
+        ({"cached_tokens": 3}, 3, 0),
+        ({"prompt_tokens_details": None, "completion_tokens_details": None}, 0, 0),
+    ],
+    ids=str,
+)
+def test_cached_tokens_under_each_of_their_names(openai: FakeOpenAI, usage: dict[str, Any], read: int, written: int) -> None:
+    last = {"id": "1", "model": "m", "choices": [], "usage": {"prompt_tokens": 20, "completion_tokens": None, **usage}}
+    openai.script(stream([*_chat_pieces("yes"), f"data: {json.dumps(last)}\n\n".encode()]))
+    counted = ask("openai")["usage"]
+    assert (counted["input_tokens"], counted["output_tokens"]) == (20, 0)
+    assert (counted["cache_read_tokens"], counted["cache_write_tokens"]) == (read, written)
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"choices": None},
+        {},
+        {"choices": []},
+        {"choices": [{"index": 0, "delta": None, "finish_reason": None}]},
+        {"choices": [{"index": 0, "delta": {"content": None}, "finish_reason": None}]},
+    ],
+    ids=str,
+)
+def test_a_chunk_without_its_parts_brings_nothing(openai: FakeOpenAI, odd: dict[str, Any]) -> None:
+    chunk = f"data: {json.dumps({'id': '1', 'model': 'm', **odd})}\n\n".encode()
+    openai.script(stream([chunk, *_chat_pieces("yes")]))
+    assert ask("openai")["text"] == "yes"
+
+
+def test_content_in_parts(openai: FakeOpenAI) -> None:
+    openai.script(stream([_chat(delta={"content": [{"type": "text", "text": "yes"}]}), _chat(finish_reason="stop")]))
+    assert ask("openai")["text"] == "yes"
+
+
+@pytest.mark.parametrize(
+    ("event", "kind", "retryable"),
+    [
+        ({"error": {"message": "upset", "type": "server_error", "code": None}}, "provider_error", True),
+        ({"error": {"message": "upset", "code": 502}}, "provider_error", True),
+        ({"error": {"message": "upset", "code": "429"}}, "rate_limit", True),
+        ({"error": {"message": "upset", "code": 400}}, "invalid_request", False),
+        ({"error": {"message": "litellm.APIConnectionError", "type": None, "code": "500"}}, "provider_error", True),
+        ({"error": "upset", "code": "x"}, "provider_error", False),
+        ({"message": "upset", "type": "server_error", "code": "server_error"}, "provider_error", True),
+    ],
+    ids=str,
+)
+def test_an_error_in_the_stream(openai: FakeOpenAI, event: dict[str, Any], kind: str, retryable: bool) -> None:
+    openai.script(stream([_chat(delta={"content": "Half an"}), f"data: {json.dumps(event)}\n\n".encode()]))
+    record = ask("openai")
+    assert (record["type"], record["retryable"], record["partial"]) == (kind, retryable, "Half an")
+
+
+def test_a_choice_that_ends_with_an_error_is_no_answer(openai: FakeOpenAI) -> None:
+    openai.script(stream([_chat(delta={"content": "Half an"}), _chat(finish_reason="error")]))
+    record = ask("openai")
+    assert (record["type"], record["retryable"]) == ("provider_error", True)
+
+
+def test_an_error_under_http_200(openai: FakeOpenAI) -> None:
+    openai.script(json_reply({"error": {"message": "The quota is used up", "code": "insufficient_quota"}}, 200))
+    record = ask("openai")
+    assert "The quota is used up" in record["message"]
+    assert record["type"] == "provider_error"
+
+
+@pytest.mark.parametrize(
+    ("reply", "kind", "retryable"),
+    [
+        (error(400, "filtered", code="content_filter"), "content_filter", False),
+        (error(429, "no balance", code="1113"), "billing", False),
+        (error(429, "used up", kind="exceeded_current_quota_error"), "billing", False),
+        (error(429, "busy", kind="engine_overloaded_error"), "overloaded", True),
+        (error(498, "no capacity", code="capacity_exceeded"), "overloaded", True),
+        (error(500, "image input is not supported"), "invalid_request", False),
+    ],
+)
+def test_what_providers_say_in_their_own_way(openai: FakeOpenAI, reply: Reply, kind: str, retryable: bool) -> None:
+    openai.script(reply)
+    record = ask("openai")
+    assert (record["type"], record["retryable"]) == (kind, retryable)
+
+
+def test_a_list_of_models_without_an_envelope(openai: FakeOpenAI) -> None:
+    openai.script(json_reply([{"id": "b", "object": "model"}, {"id": "a"}]))
+    with Peer("openai") as server:
+        listed = server.ask(request(1, "tools/call", {"name": "list_models", "arguments": {}}))["result"]
+    assert [model["id"] for model in listed["_meta"]["mcp-models/models"]] == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    "thought",
+    [
+        {"type": "reasoning", "id": "r", "summary": [{"type": "summary_text", "text": "hmm"}]},
+        {"type": "reasoning", "id": "r", "content": [{"type": "reasoning_text", "text": "hmm"}], "summary": []},
+        {"type": "reasoning", "id": "r", "content": [{"type": "output_text", "text": "hmm"}], "status": "completed"},
+    ],
+    ids=["summary", "content", "LiteLLM's, without a summary"],
+)
+def test_thinking_in_each_of_its_shapes(openai: FakeOpenAI, responses_api: None, thought: dict[str, Any]) -> None:
+    body = _responses_object("", output=[thought, message("yes")])
+    openai.script(stream(sse({"type": "response.completed", "response": body})))
+    record = ask("openai")
+    assert (record["text"], record["reasoning"]) == ("yes", "hmm")
+
+
+def test_remarks_on_the_work_are_not_part_of_the_answer(openai: FakeOpenAI, responses_api: None) -> None:
+    aside, answer = {**message("I look it up."), "phase": "commentary", "id": "msg_0"}, message('{"a": 1}')
+    events = [
+        {"type": "response.output_item.added", "output_index": 0, "item": {**aside, "content": []}},
+        {"type": "response.output_text.delta", "item_id": "msg_0", "delta": "I look it up."},
+        {"type": "response.output_text.delta", "item_id": "msg_1", "delta": '{"a": 1}'},
+        {"type": "response.completed", "response": _responses_object("", output=[aside, answer])},
+    ]
+    openai.script(stream(sse(*events)))
+    record = ask("openai", response_schema=SCHEMA)
+    assert (record["text"], record["structured"]) == ('{"a": 1}', {"a": 1})
+
+
+def test_several_messages_are_set_apart(openai: FakeOpenAI, responses_api: None) -> None:
+    events = [
+        {"type": "response.output_text.delta", "item_id": "a", "delta": "One."},
+        {"type": "response.output_text.delta", "item_id": "b", "delta": "Two."},
+        {"type": "response.completed", "response": _responses_object("", output=[message("One."), message("Two.")])},
+    ]
+    openai.script(stream(sse(*events)))
+    with Peer("openai") as server:
+        server.send(call(1, {"prompt": "x"}, progressToken=1, **{"mcp-models/stream": True}))
+        pieces = []
+        while "id" not in (received := server.read()):
+            pieces.append(received["params"].get("_meta", {}).get("mcp-models/delta", ""))
+    assert "".join(pieces) == received["result"]["content"][0]["text"] == "One.\n\nTwo."

@@ -7,8 +7,9 @@ from typing import Any
 import jsonschema
 import pytest
 
-from mcp_models.servers.core.arguments import input_schema, parse_arguments
+from mcp_models.servers.core.arguments import parse_arguments
 from mcp_models.servers.core.errors import InvalidRequestError
+from mcp_models.servers.core.tools import input_schema
 
 IMAGE = {"type": "image", "url": "data:image/png;base64,AA=="}
 USER = {"role": "user", "content": "x"}
@@ -21,8 +22,13 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"prompt": "x", "temperature": -1}, "temperature: expected number ≥ 0, got -1"),
     ({"prompt": "x", "top_p": 2}, "top_p: expected number ≥ 0 and ≤ 1, got 2"),
     ({"prompt": "x", "timeout": 0}, "timeout: expected number > 0, got 0"),
-    ({"prompt": "x", "timeout": float("inf")}, "timeout: expected a finite number"),
+    ({"prompt": "x", "timeout": float("inf")}, "timeout: expected a finite number, got Infinity"),
     ({"prompt": "x", "stop": ["a", 1]}, "stop[1]: expected string, got 1"),
+    ({"prompt": "x", "max_tokens": "1.5"}, 'max_tokens: expected int ≥ 1, got "1.5"'),
+    ({"prompt": "x", "temperature": "NaN"}, 'temperature: expected number ≥ 0, got "NaN"'),
+    ({"prompt": "x", "response_schema": "[]"}, 'response_schema: expected object, got "[]"'),
+    ({"messages": "[1"}, 'messages: expected a non-empty array, got "[1"'),
+    ({"messages": '[{"role": "me", "content": "x"}]'}, 'messages[0].role: expected "assistant" or "user", got "me"'),
     ({"prompt": 5}, "prompt: expected string, got 5"),
     ({"prompt": ["y" * 100]}, f'prompt: expected string, got ["{"y" * 37}…'),
     ({"promt": "x"}, "promt: unknown argument; did you mean `prompt`?"),
@@ -73,7 +79,12 @@ def test_what_the_check_refuses_the_schema_refuses(arguments: dict[str, Any]) ->
 
 def test_null_means_left_out() -> None:
     request = parse_arguments({"prompt": "x", "system": None, "temperature": None})
-    assert (request.system, request.temperature, request.max_tokens) == (None, None, 4096)
+    assert (request.system, request.temperature, request.max_tokens) == (None, None, None)
+
+
+def test_the_tool_allows_more_than_a_call_where_nobody_says() -> None:
+    assert parse_arguments({"prompt": "x"}).limit == 16_384
+    assert parse_arguments({"prompt": "x", "max_tokens": 5}).limit == 5
 
 
 def test_zero_is_a_temperature() -> None:
@@ -84,11 +95,36 @@ def test_a_whole_float_is_an_integer_as_in_json_schema() -> None:
     assert parse_arguments({"prompt": "x", "max_tokens": 5.0}).max_tokens == 5
 
 
-def test_the_schema_is_one_that_every_host_takes() -> None:
-    schema = input_schema()
-    jsonschema.Draft202012Validator.check_schema(schema)
-    assert schema["type"] == "object"
-    assert schema["additionalProperties"] is False
-    assert not schema.keys() & {"anyOf", "oneOf", "allOf"}
-    assert "$ref" not in str(schema)
-    assert all("description" in argument for argument in schema["properties"].values())
+@pytest.mark.parametrize(
+    ("name", "text", "meant"),
+    [
+        ("max_tokens", "100", 100),
+        ("max_tokens", " 100 ", 100),
+        ("max_tokens", "4096.0", 4096),
+        ("max_tokens", "null", None),
+        ("temperature", "0", 0),
+        ("temperature", "0.5", 0.5),
+        ("timeout", "30", 30),
+        ("seed", "-7", -7),
+        ("stop", "END", ["END"]),
+        ("stop", '["a", "b"]', ["a", "b"]),
+        ("stop", "[1]", ["[1]"]),
+        ("stop", "7", ["7"]),
+        ("stop", "[]", None),
+        ("response_schema", '{"type": "object"}', {"type": "object"}),
+        ("system", "5", "5"),
+        ("model", "null", "null"),
+        ("prompt", '{"a": 1}', '{"a": 1}'),
+    ],
+)
+def test_an_argument_that_comes_as_a_string_is_taken_for_what_it_must_mean(name: str, text: str, meant: Any) -> None:
+    assert getattr(parse_arguments({"prompt": "x", name: text}), name) == meant
+
+
+def test_a_conversation_may_come_as_a_string() -> None:
+    request = parse_arguments({"messages": '[{"role": "user", "content": "Hello?"}]'})
+    assert [(turn.role, turn.text) for turn in request.turns] == [("user", "Hello?")]
+
+
+def test_an_empty_list_of_stops_says_nothing() -> None:
+    assert parse_arguments({"prompt": "x", "stop": []}).stop is None

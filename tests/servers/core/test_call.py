@@ -11,7 +11,7 @@ import pytest
 from mcp_models.servers.core import errors
 from mcp_models.servers.core.call import Caller
 from mcp_models.servers.core.catalogue import ModelInfo
-from mcp_models.servers.core.completion import Completion, CompletionRequest, Usage
+from mcp_models.servers.core.completion import Completion, CompletionRequest, ReasoningEffort, Usage
 from mcp_models.servers.core.provider import Provider
 
 Behaviour = Callable[[CompletionRequest, Callable[[str], None]], Completion | None]
@@ -148,6 +148,7 @@ async def test_the_providers_own_names_are_understood() -> None:
     "error",
     [
         errors.InvalidRequestError("temperature must be nice"),
+        errors.InvalidRequestError("output_config.format.schema: 'minItems' is not supported"),
         errors.InvalidRequestError("model is not supported"),
         errors.InvalidRequestError("max_output_tokens is not supported", param="max_output_tokens"),
         errors.InvalidRequestError("Input should be less than or equal to 1.5", param="temperature"),
@@ -205,7 +206,85 @@ async def test_a_structured_answer_comes_parsed() -> None:
 async def test_a_structured_answer_that_is_no_json_is_a_warning() -> None:
     record = await ask(lambda request, on_text: answered("sorry"), response_schema={"type": "object"})
     assert "structuredContent" not in record["result"]
-    assert len(record["warnings"]) == 1
+    assert record["warnings"] == ["the answer does not fit `response_schema`: it is not JSON"]
+
+
+@pytest.mark.parametrize(("text", "value"), [("[1]", [1]), ('"x"', "x"), ("1", 1), ("null", None), ("false", False)])
+async def test_a_structured_answer_that_is_no_object_is_in_the_record(text: str, value: Any) -> None:
+    """Clients of the legacy era throw a result away whose `structuredContent` is no object."""
+    record = await ask(lambda request, on_text: answered(text), response_schema={})
+    assert "structuredContent" not in record["result"]
+    assert record["structured"] == value
+
+
+NOTED: list[tuple[Behaviour, dict[str, Any], str]] = [
+    (lambda request, on_text: answered(stop_reason="max_tokens"), {}, "This answer is cut off at the limit of tokens"),
+    (lambda request, on_text: answered(model="other"), {}, "other answered, not default."),
+    (lambda request, on_text: answered(), {"seed": 1}, "default-1 does not take `seed`: answered without."),
+    (lambda request, on_text: answered("{}"), {"response_schema": {"type": "array"}}, "does not fit `response_schema`: {} is"),
+]
+
+
+@pytest.mark.parametrize(("behaviour", "arguments", "words"), NOTED, ids=["cut", "another model", "dropped", "unfit"])
+async def test_what_the_callers_model_must_know_comes_as_a_second_block(
+    behaviour: Behaviour, arguments: dict[str, Any], words: str
+) -> None:
+    """Hosts do not show their model `_meta`, and some show `structuredContent` alone, so there is none beside a note."""
+    result = (await ask(behaviour, **arguments))["result"]
+    answer, note = result["content"]
+    assert answer == {"type": "text", "text": behaviour(CompletionRequest(prompt=""), print).text}
+    assert note["annotations"] == {"audience": ["assistant"]}
+    assert words in note["text"]
+    assert note["text"].startswith("\n\n[")
+    assert "structuredContent" not in result
+
+
+async def test_a_structured_answer_beside_a_note_is_in_the_record() -> None:
+    record = await ask(lambda request, on_text: answered('{"a": 1}'), response_schema={}, seed=1)
+    assert (len(record["result"]["content"]), record["structured"]) == (2, {"a": 1})
+
+
+async def test_a_limit_that_nobody_asked_for_gives_way() -> None:
+    """The tool allows 16,384 tokens where its caller does not say; older models have less."""
+
+    def behaviour(request: CompletionRequest, on_text: Callable[[str], None]) -> Completion:
+        if request.limit > 8192:
+            raise errors.InvalidRequestError(f"max_tokens: {request.limit} > 8192, which is the maximum allowed")
+        return answered()
+
+    asked, provider = caller(behaviour)
+    for tries in (2, 3):
+        result = await asked.call_tool("complete", {"prompt": "x"}, lambda text: None)
+        assert result["isError"] is False
+        assert [request.limit for request in provider.requests[-1:]] == [4096]
+        assert len(provider.requests) == tries
+    result = await asked.call_tool("complete", {"prompt": "x", "max_tokens": 16_384}, lambda text: None)
+    assert result["_meta"]["mcp-models/error"]["type"] == "invalid_request"
+
+
+async def test_a_limit_that_an_adapter_lacks_is_reported_only_if_it_was_given() -> None:
+    def behaviour(request: CompletionRequest, on_text: Callable[[str], None]) -> Completion:
+        return answered(dropped_params=["max_tokens"])
+
+    assert (await ask(behaviour))["dropped_params"] == []
+    assert (await ask(behaviour, max_tokens=5))["dropped_params"] == ["max_tokens"]
+
+
+class Choosy(Scripted):
+    """Has two efforts."""
+
+    def efforts(self, model: str) -> tuple[ReasoningEffort, ...]:
+        return ("low", "high")
+
+
+async def test_an_effort_that_the_model_lacks_becomes_the_nearest_with_a_warning() -> None:
+    provider = Choosy(lambda request, on_text: answered())
+    result = await Caller(provider).call_tool("complete", {"prompt": "x", "reasoning_effort": "max"}, lambda text: None)
+    assert provider.requests[0].reasoning_effort == "high"
+    assert result["_meta"]["mcp-models/completion"]["warnings"] == [
+        "reasoning_effort: default has no 'max', so 'high' was sent"
+    ]
+    assert len(result["content"]) == 1
 
 
 async def test_every_error_type_reaches_the_caller_with_its_details() -> None:

@@ -15,7 +15,7 @@ SERVER = Server(
     info={"name": "test-mcp-server", "title": "Test", "version": "1"},
     instructions="Use it.",
     tools=lambda: [{"name": "complete", "inputSchema": {"type": "object"}}],
-    tool_names=("complete", "execute_task"),
+    tool_names={"complete": "complete", "execute_task": "complete"},
 )
 
 
@@ -72,11 +72,12 @@ def test_a_malformed_message_is_refused_with_what_was_wrong(message: Any, code: 
 
 
 def test_an_unknown_modern_version_is_told_what_is_supported() -> None:
+    """The same list as `server/discover` has."""
     response = answer(
         request(1, "server/discover", {"_meta": {**MODERN_META, "io.modelcontextprotocol/protocolVersion": "1900-01-01"}})
     )
     assert response["error"]["data"] == {
-        "supported": ["2026-07-28", "2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05"],
+        "supported": answer(request(1, "server/discover", modern=True))["result"]["supportedVersions"],
         "requested": "1900-01-01",
     }
 

@@ -1,0 +1,145 @@
+"""Reads a structured answer and checks it against the caller's own JSON Schema."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple
+
+import jsonschema_rs
+
+from mcp_models.servers.core.errors import InvalidRequestError
+from mcp_models.servers.core.json_schema import WRAPPER, Schema
+
+BACKTRACK_LIMIT = 100_000
+"""Steps that a `pattern` of the caller's may take, so that none can keep the server busy."""
+
+MAX_EXPLANATIONS = 100_000
+"""Branches of a recursive `anyOf` up to which it is worked out why an answer does not fit."""
+
+_LONGEST_REASON = 200
+
+
+class Structured(NamedTuple):
+    """A structured answer.
+
+    Attributes:
+        value: The JSON value.
+        text: The value as text, which is the model's own wherever that fits the schema.
+        problem: Why it does not fit the caller's schema; None if it does.
+    """
+
+    value: Any
+    text: str
+    problem: str | None = None
+
+
+class Check:
+    """A caller's schema, ready to check answers with.
+
+    Args:
+        schema: The value of `response_schema`.
+
+    Raises:
+        InvalidRequestError: It is not a JSON Schema, or points out of itself.
+    """
+
+    def __init__(self, schema: Schema) -> None:
+        patterns = jsonschema_rs.FancyRegexOptions(backtrack_limit=BACKTRACK_LIMIT)
+        try:
+            self._validator = jsonschema_rs.Draft202012Validator(schema, offline=True, pattern_options=patterns)
+        except ValueError as error:
+            raise InvalidRequestError(f"response_schema: {_place(error)}{_reason(error)}.") from None
+        self._most_choices = max(_choices(schema), default=1) if "$ref" in str(schema) else 1
+
+    def read(self, text: str) -> Structured:
+        """Return the value that an answer holds.
+
+        What a translated schema has added (nulls for absent properties, the wrapper) is taken away again.
+
+        Args:
+            text: The answer.
+
+        Raises:
+            ValueError: It is not JSON.
+        """
+        value, is_bare = _parsed(text)
+        for number, candidate in enumerate(self._candidates(value)):
+            if self._validator.is_valid(candidate):
+                return Structured(candidate, text if is_bare and number == 0 else json.dumps(candidate, ensure_ascii=False))
+        errors = self._errors(value)
+        return Structured(value, text, f"{_place(errors[0])}{_reason(errors[0])}" if errors else "it is nested too deeply")
+
+    def _candidates(self, value: Any) -> Iterator[Any]:
+        wholes = [value, value[WRAPPER]] if isinstance(value, dict) and value.keys() == {WRAPPER} else [value]
+        yield from wholes
+        for whole in wholes:
+            yield _without(whole, list(_null_paths(self._errors(whole))))
+
+    def _errors(self, value: Any) -> list[jsonschema_rs.ValidationError]:
+        """Return what is wrong with a value; nothing if working that out would take too long."""
+        if self._most_choices ** _depth(value) > MAX_EXPLANATIONS:
+            return []
+        return list(self._validator.iter_errors(value))
+
+
+def _parsed(text: str) -> tuple[Any, bool]:
+    """Return the value, and whether the text was nothing but JSON; models like to put it into a code block."""
+    fenced = re.fullmatch(r"\s*```(?:json)?\s*\n(.*)\n\s*```\s*", text, re.DOTALL)
+    try:
+        return json.loads(fenced[1] if fenced else text, parse_constant=_no_constant), fenced is None
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+
+
+def _null_paths(errors: Iterable[jsonschema_rs.ValidationError]) -> Iterator[tuple[str | int, ...]]:
+    """Yield where a value has a null that some branch of the schema does not allow."""
+    for error in errors:
+        if error.instance is None:
+            yield tuple(error.instance_path)
+        for branch in getattr(error.kind, "context", ()):
+            yield from _null_paths(branch)
+
+
+def _without(value: Any, paths: list[tuple[str | int, ...]]) -> Any:
+    """Return a value without the properties at some paths."""
+    if isinstance(value, list):
+        return [_without(item, [path[1:] for path in paths if path[:1] == (place,)]) for place, item in enumerate(value)]
+    if not isinstance(value, dict):
+        return value
+    return {
+        name: _without(item, [path[1:] for path in paths if path[:1] == (name,)])
+        for name, item in value.items()
+        if (name,) not in paths
+    }
+
+
+def _choices(schema: Any) -> Iterator[int]:
+    """Yield how many branches each `anyOf` and `oneOf` has."""
+    if isinstance(schema, list):
+        for part in schema:
+            yield from _choices(part)
+    elif isinstance(schema, dict):
+        yield from (len(schema[name]) for name in ("anyOf", "oneOf") if isinstance(schema.get(name), list))
+        yield from _choices(list(schema.values()))
+
+
+def _depth(value: Any) -> int:
+    parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return 1 + max(map(_depth, parts), default=0) if parts else 0
+
+
+def _place(error: Exception) -> str:
+    """Return where in the value an error lies, with a colon."""
+    path = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in getattr(error, "instance_path", ()))
+    return f"{path.removeprefix('.')}: " if path else ""
+
+
+def _reason(error: Exception) -> str:
+    said = " ".join(str(getattr(error, "message", error)).split())
+    return said if len(said) <= _LONGEST_REASON else f"{said[:_LONGEST_REASON]}…"
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(f"{name} is not JSON")

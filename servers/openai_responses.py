@@ -1,0 +1,150 @@
+"""Speaks OpenAI's Responses API, its primary one: requests, streams and answers.
+
+Source: https://platform.openai.com/docs/api-reference/responses; the types of `openai` 3.54.
+"""
+
+from __future__ import annotations
+
+from mcp_models.servers import core
+from mcp_models.servers.core import errors
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from openai import AsyncOpenAI
+    from openai.types.responses import Response, ResponseReasoningItem, ResponseStreamEvent, ResponseUsage
+
+    from mcp_models.servers.core.completion import Completion, CompletionRequest, Message, StopReason, Usage
+    from mcp_models.servers.core.provider import OnText
+
+    Failed = Callable[[str | None, str, str | None], errors.CompletionError]
+    """Makes the error for a code, what was said, and a request's id."""
+
+_STOP_REASONS: dict[str | None, StopReason] = {"max_output_tokens": "max_tokens", "content_filter": "content_filter"}
+
+
+async def respond(
+    client: AsyncOpenAI, request: CompletionRequest, on_text: OnText, strict_format: dict[str, Any] | None, failed: Failed
+) -> Completion:
+    """Ask for one streamed response.
+
+    Args:
+        client: The SDK's client.
+        request: What to ask.
+        on_text: Takes each piece of the text.
+        strict_format: The schema for the answer with its name, if there is one.
+        failed: Makes the error for a failure within the stream.
+    """
+    payload = responses_payload(request, strict_format)
+    async with await client.responses.create(**payload, stream=True, timeout=None) as stream:
+        request_id = stream.response.headers.get("x-request-id")
+        shown = _Shown(on_text)
+        async for event in stream:
+            if event.type in ("response.completed", "response.incomplete"):
+                return responses_completion(event.response, request_id)
+            if event.type == "response.failed":
+                failure = event.response.error
+                raise failed(failure and failure.code, failure.message if failure else "it gave no reason.", request_id)
+            if event.type == "error":
+                raise failed(event.code, event.message, request_id)
+            shown.receive(event)
+    raise errors.UnreachableError("OpenAI ended the answer in its middle.")
+
+
+class _Shown:
+    """Passes on the text of a streamed response, without the remarks that a model makes while it works.
+
+    Args:
+        on_text: Takes each piece.
+    """
+
+    def __init__(self, on_text: OnText) -> None:
+        self._on_text = on_text
+        self._asides: set[str] = set()
+        self._item: str | None = None
+
+    def receive(self, event: ResponseStreamEvent) -> None:
+        """Take an event in."""
+        if event.type == "response.output_item.added" and getattr(event.item, "phase", None) == "commentary":
+            self._asides.add(str(event.item.id))
+        elif event.type == "response.output_text.delta" and event.item_id not in self._asides:
+            if self._item not in (None, event.item_id):
+                self._on_text("\n\n")
+            self._item = event.item_id
+            self._on_text(event.delta)
+
+
+def responses_payload(request: CompletionRequest, strict_format: dict[str, Any] | None) -> dict[str, Any]:
+    """A request in the terms of the Responses API; `store=False`, as the API otherwise keeps every answer for 30 days."""
+    payload = {
+        "model": request.model,
+        # OpenAI does without the type, llama.cpp does not.
+        "input": [{"type": "message", "role": turn.role, "content": _content(turn)} for turn in request.turns],
+        "store": False,
+        "max_output_tokens": request.limit,
+        "instructions": request.system,
+        "temperature": request.temperature,
+        "top_p": request.top_p,
+        "reasoning": {"effort": request.reasoning_effort} if request.reasoning_effort is not None else None,
+        "text": None if strict_format is None else {"format": {"type": "json_schema", **strict_format}},
+    }
+    return {name: value for name, value in payload.items() if value is not None}
+
+
+def responses_completion(response: Response, request_id: str | None) -> Completion:
+    """A finished response as a `Completion`.
+
+    Raises:
+        RefusalError: The model declined.
+    """
+    messages = [item for item in response.output if item.type == "message"]
+    answers = [item for item in messages if item.phase != "commentary"] or messages
+    refusals = [part.refusal for item in messages for part in item.content if part.type == "refusal"]
+    if refusals:
+        raise errors.RefusalError(f"the model declined: {' '.join(refusals)}", request_id=request_id)
+    texts = ["".join(part.text for part in item.content if part.type == "output_text") for item in answers]
+    thoughts = [text for item in response.output if item.type == "reasoning" for text in _thoughts(item)]
+    called = any(item.type.endswith("_call") for item in response.output)
+    reason = response.incomplete_details.reason if response.incomplete_details else None
+    stop_reason: StopReason = "tool_use" if called else "end_turn"
+    return core.completion.Completion(
+        text="\n\n".join(filter(None, texts)),
+        model=response.model,
+        stop_reason=stop_reason if response.status == "completed" else _STOP_REASONS.get(reason, "other"),
+        native_stop_reason=reason or response.status,
+        usage=_usage(response.usage),
+        request_id=request_id,
+        auth_mode="api_key",
+        reasoning="\n\n".join(thoughts) or None,
+    )
+
+
+def _thoughts(item: ResponseReasoningItem) -> list[str]:
+    """The summary of the thinking, or its text, which only compatible servers show; some leave the other out."""
+    return [part.text for part in item.summary or ()] or [part.text for part in item.content or ()]
+
+
+def _content(turn: Message) -> str | list[dict[str, Any]]:
+    if isinstance(turn.content, str) or turn.role == "assistant":  # the API types an assistant's parts differently
+        return turn.text
+    return [
+        {"type": "input_image", "image_url": part.url, "detail": "auto"}
+        if isinstance(part, core.completion.ImagePart)
+        else {"type": "input_text", "text": part.text}
+        for part in turn.content
+    ]
+
+
+def _usage(usage: ResponseUsage | None) -> Usage:
+    if usage is None:
+        return core.completion.Usage()
+    details, out = usage.input_tokens_details, usage.output_tokens_details
+    return core.completion.Usage(
+        input_tokens=usage.input_tokens or 0,
+        output_tokens=usage.output_tokens or 0,
+        cache_read_tokens=getattr(details, "cached_tokens", None) or 0,
+        cache_write_tokens=getattr(details, "cache_write_tokens", None) or 0,
+        reasoning_tokens=getattr(out, "reasoning_tokens", None) or 0,
+    )
