@@ -1,0 +1,15 @@
+"""Declares the tools to Gemini in one of google-genai's two ways, which the first argument names."""
+
+import sys
+
+from google.genai import types
+from verdicts import judge
+
+
+def accept(server):
+    for tool in server["tools"]:
+        schema = {sys.argv[1]: tool["inputSchema"]}
+        types.FunctionDeclaration(name=tool["name"], description=tool["description"], **schema)
+
+
+judge(accept)

@@ -1,0 +1,44 @@
+"""Owns what the programs have in common: servers come in, a verdict on each goes out."""
+
+import json
+import os
+import sys
+
+ACCEPTED = "accepted"
+
+
+def judge(accept):
+    """Reads the servers from stdin and writes the verdicts; `accept` raises where its SDK does."""
+    verdicts = {}
+    for name, server in json.load(sys.stdin).items():
+        try:
+            accept(server)
+            verdicts[name] = ACCEPTED
+        except Exception as error:
+            verdicts[name] = _reason(error)
+    json.dump(verdicts, sys.stdout)
+
+
+def parameters(server):
+    """How the Python SDKs want a server; by themselves they keep most variables from it."""
+    command, *args = server["command"]
+    return {"command": command, "args": args, "env": dict(os.environ)}
+
+
+def check_tools(server, names):
+    """Raises unless a client saw each tool of the server."""
+    expected = [tool["name"] for tool in server["tools"]]
+    if list(names) != expected:
+        raise ValueError(f"{list(names)} instead of {expected}")
+
+
+def check_answer(server, text):
+    """Raises unless the echo came back."""
+    if text != server["arguments"]["prompt"]:
+        raise ValueError(f"the answer was {text!r}")
+
+
+def _reason(error):
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return f"{type(error).__name__}: {error}"
