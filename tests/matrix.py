@@ -22,6 +22,17 @@ IMAGE = {"type": "image", "url": "data:image/png;base64,iVBORw0KGgo="}
 TURNS = [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}, {"role": "user", "content": "c"}]
 SCHEMA = {"type": "object", "properties": {"a": {"type": "integer"}}, "required": ["a"], "additionalProperties": False}
 
+# What providers' own dialects lack: an optional property, bounds, definitions, and no `additionalProperties`.
+PORTABLE = {
+    "type": "object",
+    "properties": {
+        "a": {"type": "integer", "minimum": 1},
+        "b": {"type": "array", "items": {"$ref": "#/$defs/B"}, "minItems": 2},
+    },
+    "required": ["a"],
+    "$defs": {"B": {"type": "string", "pattern": "x"}},
+}
+
 Prepare = Callable[[FakeProvider], Any]
 
 # Each call: its name, its arguments, and what to bring the fake into before.
@@ -32,9 +43,15 @@ CALLS: list[tuple[str, dict[str, Any], Prepare | None]] = [
     ("temperature 0", {"prompt": "Hello?", "temperature": 0}, None),
     ("top_p, stop, seed", {"prompt": "Hello?", "top_p": 0.5, "stop": ["END"], "seed": 1}, None),
     ("reasoning_effort", {"prompt": "Hello?", "reasoning_effort": "low"}, None),
+    ("effort max", {"prompt": "Hello?", "reasoning_effort": "max"}, None),
     (
         "response_schema",
         {"prompt": '{"a": 1}', "response_schema": SCHEMA},
+        lambda fake: fake.script(fake.text(None, '{"a": 1}')),
+    ),
+    (
+        "portable schema",
+        {"prompt": '{"a": 1}', "response_schema": PORTABLE},
         lambda fake: fake.script(fake.text(None, '{"a": 1}')),
     ),
     (
@@ -85,8 +102,9 @@ def cell(result: dict[str, Any]) -> str:
         return f"{error['type']}{wait}"
     record = meta["mcp-models/completion"]
     dropped = f", dropped {' '.join(record['dropped_params'])}" if record["dropped_params"] else ""
-    parsed = ", parsed" if "structuredContent" in result else ""
-    return f"{record['stop_reason']} {record['tokens_used']} tokens{parsed}{dropped}"
+    parsed = ", parsed" if "structuredContent" in result or "structured" in record else ""
+    effort = next((f", effort {warning.split()[-3]}" for warning in record["warnings"] if "reasoning_effort" in warning), "")
+    return f"{record['stop_reason']} {record['tokens_used']} tokens{parsed}{effort}{dropped}"
 
 
 if __name__ == "__main__":

@@ -28,6 +28,11 @@ def test_the_handshake_to_the_floors() -> None:
     assert found[OURS.name][0] / found[FLOOR.name][0] < 1.6
 
 
+def test_the_list_of_tools_to_the_handshake() -> None:
+    initialized, listed, _ = stdio.handshakes([OURS], runs=9)[OURS.name]
+    assert listed / initialized < 1.3
+
+
 def test_a_round_trip_to_the_sdk_servers() -> None:
     runs = [[stdio.round_trip(peer, 300) for peer in (OURS, SDK)] for _ in range(3)]
     ours, theirs = (min(times) for times in zip(*runs, strict=True))

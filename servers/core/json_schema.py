@@ -68,7 +68,8 @@ def translate(schema: Schema, dialect: Dialect) -> Schema:
     root = _with_plain_root(_normalised(schema))
     if dialect.object_root and root.get("type") != "object":
         root = _wrapped(root)
-    return _translated(root, dialect, "the root")
+    translated: Schema = _translated(root, dialect, "the root")
+    return translated
 
 
 def _normalised(schema: Any, depth: int = 0) -> Any:
@@ -110,7 +111,7 @@ def _without_type_list(schema: Schema) -> Schema:
     kinds = schema.get("type")
     if not isinstance(kinds, list):
         return schema
-    shared = {name: schema[name] for name in ("description", "title", "$defs") if name in schema}
+    shared: Schema = {name: schema[name] for name in ("description", "title", "$defs") if name in schema}
     rest = {name: value for name, value in schema.items() if name not in ("type", *shared)}
     return {**shared, "anyOf": [_of_type(kind, rest) for kind in kinds]}
 

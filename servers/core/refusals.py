@@ -10,7 +10,7 @@ import re
 from collections.abc import Collection, Mapping
 from enum import Enum
 
-from mcp_models.servers.core.errors import InvalidRequestError
+from mcp_models.servers.core.errors import CompletionError
 
 
 class Refusal(Enum):
@@ -45,7 +45,7 @@ _PARAMETER = r"""(?ix)
 
 
 def refused_parameter(
-    error: InvalidRequestError, sent: Collection[str], native_names: Mapping[str, str]
+    error: CompletionError, sent: Collection[str], native_names: Mapping[str, str]
 ) -> tuple[str, Refusal] | None:
     """Return which of the optional parameters a provider refuses, and what it says of it; None if it names none.
 

@@ -70,6 +70,20 @@ def test_every_option_reaches_the_provider(openai: FakeOpenAI) -> None:
     assert body["messages"][0] == {"role": "system", "content": "Be brief."}
 
 
+def test_what_is_said_to_a_hosts_model_is_not_part_of_the_output() -> None:
+    """A second block comes with an answer that was cut off; a caller in Python reads `stop_reason`."""
+    with EchoMCPModel("echo-max_tokens") as model:
+        result = model.call("one two three four")
+        assert (result["output"], result["stop_reason"]) == ("one two", "max_tokens")
+        assert "".join(piece for piece in model.stream("one two three four") if isinstance(piece, str)) == "one two"
+
+
+@pytest.mark.parametrize("text", ['{"a": 1}', "[1]", "null"])
+def test_a_structured_answer_is_any_json_value(text: str) -> None:
+    with EchoMCPModel() as model:
+        assert model.call(text, response_schema={})["structured"] == json.loads(text)
+
+
 def test_a_conversation_instead_of_a_prompt() -> None:
     messages = [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}, {"role": "user", "content": "c"}]
     with EchoMCPModel() as model:

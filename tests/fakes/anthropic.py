@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Any, ClassVar
 
 from tests.fakes.endpoint import Reply, Request, json_reply
-from tests.fakes.provider import FakeProvider, Seen
+from tests.fakes.provider import FakeProvider, Seen, schemas_in
 
 _FIELDS = {
     *("model", "max_tokens", "messages", "system", "stop_sequences", "stream", "thinking", "output_config"),
@@ -57,6 +57,17 @@ class FakeAnthropic(FakeProvider):
                 return self.error(400, f"`{name}` is deprecated for this model.")
         if "temperature" in body and "top_p" in body and body["model"].startswith("claude-haiku"):
             return self.error(400, "`temperature` and `top_p` cannot both be specified for this model. Please use only one.")
+        for part in schemas_in((body.get("output_config") or {}).get("format", {}).get("schema")):
+            if part.get("type") == "object" and part.get("additionalProperties") is not False:
+                said = "For 'object' type, 'additionalProperties' must be explicitly set to false"
+                return self.error(400, f"output_config.format.schema: {said}")
+            for name in ("minimum", "maximum", "maxItems", "minLength", "pattern", "oneOf", "not"):
+                if name in part:
+                    said = f"For '{part.get('type')}' type, property '{name}' is not supported"
+                    return self.error(400, f"output_config.format.schema: {said}")
+            if part.get("minItems", 0) not in (0, 1):
+                said = "For 'array' type, 'minItems' values other than 0 or 1 are not supported"
+                return self.error(400, f"output_config.format.schema: {said}")
         if body["messages"][-1]["role"] == "assistant":
             return self.error(400, "This model does not support assistant message prefill.")
         return None

@@ -12,7 +12,7 @@ from typing import Any
 
 from tests.fakes.devstral_local import chat_seen
 from tests.fakes.endpoint import Reply, Request, json_reply
-from tests.fakes.provider import FakeProvider, Seen
+from tests.fakes.provider import FakeProvider, Seen, schemas_in
 
 TEXT = "Hello from the fake."
 
@@ -71,6 +71,10 @@ class FakeOpenAI(FakeProvider):
                 return error(400, f"Missing required parameter: '{name}'.", param=name, code="missing_required_parameter")
         for name in body.keys() - (_RESPONSES_FIELDS if responses else _CHAT_FIELDS):
             return error(400, f"Unknown parameter: '{name}'.", param=name, code="unknown_parameter")
+        text_format = (body.get("text") or {}).get("format") or (body.get("response_format") or {}).get("json_schema") or {}
+        if text_format.get("strict") and (why := not_strict(text_format["schema"])):
+            said = f"Invalid schema for response_format 'answer': In context=(), {why}"
+            return error(400, said, param="text.format.schema" if responses else "response_format", code="invalid_json_schema")
         if body["model"].startswith("reasoner") and "temperature" in body:
             text = "Unsupported parameter: 'temperature' is not supported with this model."
             return error(400, text, param="temperature")
@@ -170,6 +174,36 @@ class FakeOpenAIResponses(FakeOpenAI):
             reasoning_effort=(body.get("reasoning") or {}).get("effort"),
             response_schema=(body.get("text") or {}).get("format", {}).get("schema"),
         )
+
+
+def not_strict(schema: dict[str, Any]) -> str | None:
+    """What strict mode refuses of a schema, as https://platform.openai.com/docs/guides/structured-outputs lists it."""
+    if schema.get("type") != "object":
+        return "schema must be a JSON Schema of 'type: \"object\"'."
+    for part in schemas_in(schema):
+        if part.get("type") == "object" and part.get("additionalProperties") is not False:
+            return "'additionalProperties' is required to be supplied and to be false."
+        if part.get("type") == "object" and set(part.get("required", ())) != set(part["properties"]):
+            return "'required' is required to be supplied and to be an array including every key in properties."
+        if "$ref" in part and len(part) > 1:
+            return "$ref cannot have keywords beside it."
+        for name in (
+            "allOf",
+            "oneOf",
+            "not",
+            "if",
+            "minLength",
+            "maxLength",
+            "uniqueItems",
+            "default",
+            "const",
+            "patternProperties",
+        ):
+            if name in part:
+                return f"'{name}' is not permitted."
+        if not part.keys() & {"type", "anyOf", "$ref", "enum"}:
+            return "schema must have a 'type' key."
+    return None
 
 
 def error(

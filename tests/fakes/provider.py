@@ -31,6 +31,20 @@ class Seen:
     response_schema: dict[str, Any] | None = None
 
 
+def schemas_in(schema: Any) -> Iterator[dict[str, Any]]:
+    """A JSON Schema and every one within it."""
+    if not isinstance(schema, dict):
+        return
+    yield schema
+    for name, value in schema.items():
+        if name in ("properties", "$defs"):
+            parts = list(value.values())
+        else:
+            parts = value if name in ("anyOf", "allOf", "prefixItems") else [value] if name == "items" else []
+        for part in parts:
+            yield from schemas_in(part)
+
+
 class FakeProvider(Endpoint):
     """A provider that can be brought into each situation of the contract."""
 

@@ -168,3 +168,21 @@ def test_the_anthropic_adapter_speaks_llama_cpps_messages_api(llama: LlamaServer
     assert ask("anthropic", model="tiny", prompt="word " * 5000)["type"] == "context_length"
     stopped = ask("anthropic", model="tiny", max_tokens=16, temperature=0, stop=[record["text"].split()[1]])
     assert stopped["stop_reason"] == "stop_sequence"
+
+
+TURNS = [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}, {"role": "user", "content": "c"}]
+
+
+@pytest.mark.parametrize("api", ["responses", "chat"])
+def test_the_openai_adapter_speaks_both_of_llama_cpps_apis(
+    llama: LlamaServer, monkeypatch: pytest.MonkeyPatch, api: str
+) -> None:
+    monkeypatch.setenv("OPENAI_BASE_URL", f"{llama.url}/v1")
+    monkeypatch.setenv("OPENAI_API_KEY", "made-up-for-llama-cpp")
+    monkeypatch.setenv("OPENAI_WIRE_API", api)
+    record = ask("openai", model="tiny", messages=TURNS, system="Be brief.", max_tokens=8, temperature=0)
+    assert not record["is_error"], record["text"]
+    assert (record["model"], record["usage"]["output_tokens"]) == ("tiny", 8)
+    image = [{"role": "user", "content": [{"type": "image", "url": "data:image/png;base64,iVBORw0KGgo="}]}]
+    unseen = ask("openai", model="tiny", messages=image)
+    assert (unseen["type"], unseen["retryable"]) == ("invalid_request", False)

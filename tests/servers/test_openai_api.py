@@ -702,7 +702,7 @@ def test_thinking_in_each_of_its_shapes(openai: FakeOpenAI, responses_api: None,
 
 def test_remarks_on_the_work_are_not_part_of_the_answer(openai: FakeOpenAI, responses_api: None) -> None:
     aside, answer = {**message("I look it up."), "phase": "commentary", "id": "msg_0"}, message('{"a": 1}')
-    events = [
+    events: list[dict[str, Any]] = [
         {"type": "response.output_item.added", "output_index": 0, "item": {**aside, "content": []}},
         {"type": "response.output_text.delta", "item_id": "msg_0", "delta": "I look it up."},
         {"type": "response.output_text.delta", "item_id": "msg_1", "delta": '{"a": 1}'},
@@ -714,7 +714,7 @@ def test_remarks_on_the_work_are_not_part_of_the_answer(openai: FakeOpenAI, resp
 
 
 def test_several_messages_are_set_apart(openai: FakeOpenAI, responses_api: None) -> None:
-    events = [
+    events: list[dict[str, Any]] = [
         {"type": "response.output_text.delta", "item_id": "a", "delta": "One."},
         {"type": "response.output_text.delta", "item_id": "b", "delta": "Two."},
         {"type": "response.completed", "response": _responses_object("", output=[message("One."), message("Two.")])},
