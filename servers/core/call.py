@@ -148,7 +148,7 @@ class Caller:
 
 
 async def _schema_check(request: CompletionRequest) -> Check | None:
-    """Return what answers are checked with, in a thread, as its import takes 25 ms."""
+    """Return what answers are checked with, in a thread, as its import takes 13 ms."""
     if request.response_schema is None:
         return None
     schema = request.response_schema
