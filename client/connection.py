@@ -18,7 +18,7 @@ from mcp_models.client.errors import (
 )
 from mcp_models.client.pending import Pending, reading
 from mcp_models.client.process import ServerProcess
-from mcp_models.servers.core import __version__, wire
+from mcp_models.servers.core import __version__
 from mcp_models.servers.core.protocol import (
     LEGACY_VERSIONS,
     META_CAPABILITIES,
@@ -26,6 +26,7 @@ from mcp_models.servers.core.protocol import (
     METHOD_NOT_FOUND,
     MODERN_VERSIONS,
 )
+from mcp_models.servers.core.transport import json_codec
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -92,7 +93,7 @@ class Connection:
         """
         request_id, pending, message = self._made(method, params, on_progress)
         try:
-            self._process.write(wire.encode(message), min(timeout, WRITE_SECONDS))
+            self._process.write(json_codec.encode(message), min(timeout, WRITE_SECONDS))
         except BaseException as error:
             self._forget(request_id)
             if isinstance(error, ServerExitedError):
@@ -105,7 +106,7 @@ class Connection:
         request_id, pending, message = self._made(method, params, on_progress)
         sent = False
         try:
-            sent = self._process.write_at_once(wire.encode(message))
+            sent = self._process.write_at_once(json_codec.encode(message))
         finally:
             if not sent:
                 self._forget(request_id)
@@ -175,7 +176,7 @@ class Connection:
         offer: dict[str, Any] = {"protocolVersion": LEGACY_VERSIONS[-1], "capabilities": {}, "clientInfo": _CLIENT_INFO}
         try:
             initialized = self.request("initialize", offer, timeout)
-            wire.use_msgspec(encoding=False)  # imported while the server starts
+            json_codec.use_msgspec(encoding=False)  # imported while the server starts
             found = initialized.wait(timeout)
         except ServerProtocolError:
             self._modern = True
@@ -195,7 +196,7 @@ class Connection:
         method = "notifications/cancelled"
         messages = [{"jsonrpc": "2.0", "method": method, "params": {"requestId": n, "reason": reason}} for n in request_ids]
         with suppress(SessionError):  # a server that has gone has stopped as well
-            self._process.write(b"".join(map(wire.encode, messages)), CANCEL_SECONDS)
+            self._process.write(b"".join(map(json_codec.encode, messages)), CANCEL_SECONDS)
 
     def _forget(self, request_id: int) -> Pending | None:
         with self._lock:
@@ -203,7 +204,7 @@ class Connection:
             return self._pending.pop(request_id, None)
 
     def _send(self, message: dict[str, Any], timeout: float) -> None:
-        self._process.write(wire.encode(message), timeout)
+        self._process.write(json_codec.encode(message), timeout)
 
     def _receive(self, line: bytes) -> None:
         """Takes one line of the server's stdout, in the thread that reads."""
@@ -287,7 +288,7 @@ _MODERN_META: dict[str, Any] = {
 
 def _decoded(line: bytes) -> Any:
     try:
-        return wire.decode(line)
+        return json_codec.decode(line)
     except ValueError:  # `NaN` or broken UTF-8 in an answer that can be read all the same
         return json.loads(line.decode("utf-8", "replace"))
 

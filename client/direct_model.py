@@ -122,9 +122,9 @@ class Worker:
     def __init__(self, provider: Provider) -> None:
         import asyncio
 
-        from mcp_models.servers.core.call import Caller
+        from mcp_models.servers.core.service import CompletionService
 
-        self._provider, self._caller = provider, Caller(provider)
+        self._provider, self._caller = provider, CompletionService(provider)
         self._lock, self._closing = threading.Lock(), False
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name=f"{provider.name} model", daemon=True)

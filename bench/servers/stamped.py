@@ -6,17 +6,17 @@ import statistics
 import time
 
 from mcp_models.servers.core import protocol, stdio
-from mcp_models.servers.core.call import Caller
-from mcp_models.servers.core.channel import Channel
+from mcp_models.servers.core.service import CompletionService
+from mcp_models.servers.core.transport.stdio import StdioTransport
 from mcp_models.servers.echo_mcp_server import Echo
 
 STEPS = ("read", "receive", "call_tool", "send")
 stamps = []
 plain = {
-    "read": Channel.read,
+    "read": StdioTransport.read,
     "receive": protocol.receive,
-    "call_tool": Caller.call_tool,
-    "send": Channel.send,
+    "call_tool": CompletionService.call_tool,
+    "send": StdioTransport.send,
     "exit": os._exit,
 }
 
@@ -52,6 +52,11 @@ def end(code):
     plain["exit"](code)
 
 
-Channel.read, Channel.send, protocol.receive, Caller.call_tool = timed("read"), timed("send"), timed("receive"), call_tool
+StdioTransport.read, StdioTransport.send, protocol.receive, CompletionService.call_tool = (
+    timed("read"),
+    timed("send"),
+    timed("receive"),
+    call_tool,
+)
 os._exit = end
 stdio.serve(Echo())

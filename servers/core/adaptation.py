@@ -19,18 +19,25 @@ _OUR_LIMIT = (str(TOOL_MAX_TOKENS_DEFAULT), f"{TOOL_MAX_TOKENS_DEFAULT:,}")
 
 
 class Learnt(Struct):
-    """What a model's provider has said of its parameters, for the life of the process.
+    """What is known of a model's parameters, for the life of the process.
 
     Attributes:
-        refused: Each parameter that the model does not take, and the effort at which it was refused: some models take a
-            temperature at one effort only.
+        lacking: The parameters that the provider has no field for, or the model is known to disregard.
+        refused: Each parameter that the model refused, and the effort at which it did: some models take a temperature at one
+            effort only.
         efforts: The efforts that the model has, if a refusal listed them.
         max_tokens: The limit to send where the caller gives none, if the usual one was refused.
     """
 
+    lacking: set[str]
     refused: set[tuple[str, ReasoningEffort | None]] = msgspec.field(default_factory=set)
     efforts: tuple[ReasoningEffort, ...] | None = None
-    max_tokens: int = TOOL_MAX_TOKENS_DEFAULT
+    max_tokens: int | None = None
+
+
+def learnt_of(provider: Provider, model: str) -> Learnt:
+    """Return what is known of a model before it was asked anything."""
+    return Learnt(set(OPTIONAL_PARAMETERS) - provider.parameters | provider.ignores(model))
 
 
 class Adaptation:
@@ -40,37 +47,50 @@ class Adaptation:
         asked: What the caller asked for; its model is settled.
         provider: Who is asked.
         learnt: What is known of the model; added to.
+
+    Attributes:
+        sent: The last request that was made of it.
     """
 
     def __init__(self, asked: CompletionRequest, provider: Provider, learnt: Learnt) -> None:
         self._asked, self._provider, self._learnt = asked, provider, learnt
-        self._model = asked.model or ""
-        self._lacking = set(OPTIONAL_PARAMETERS) - provider.parameters | provider.ignores(self._model)
         self._left_out: set[str] = set()
-        self._soft: dict[str, Any] = {}
-        if _is_free(asked) and provider.takes_temperature(self._model):
-            self._soft["temperature"] = TEMPERATURE_DEFAULT
+        self._without: set[str] = set()
+        self._temperature: float | None = None
+        if _is_free(asked) and provider.takes_temperature(asked.model or ""):
+            self._temperature = TEMPERATURE_DEFAULT
+        self.sent = asked
 
-    @property
     def request(self) -> CompletionRequest:
-        """The request to send."""
-        changes: dict[str, Any] = {"max_tokens": self._learnt.max_tokens} if self._asked.max_tokens is None else {}
-        changes |= {**self._soft, "reasoning_effort": self._effort, **dict.fromkeys(self._without)}
-        return msgspec.structs.replace(self._asked, **changes)
+        """Return the request to send, by what is known now."""
+        effort = self._effort()
+        self._without = {*self._learnt.lacking, *self._left_out}
+        if self._learnt.refused:
+            self._without.update(name for name, at in self._learnt.refused if at == effort)
+        changes: dict[str, Any] = {name: None for name in self._without if getattr(self._asked, name) is not None}
+        if self._temperature is not None and "temperature" not in self._without:
+            changes["temperature"] = self._temperature
+        if effort != self._asked.reasoning_effort and "reasoning_effort" not in self._without:
+            changes["reasoning_effort"] = effort
+        if self._asked.max_tokens is None and self._learnt.max_tokens is not None:
+            changes["max_tokens"] = self._learnt.max_tokens
+        self.sent = msgspec.structs.replace(self._asked, **changes) if changes else self._asked
+        return self.sent
 
     @property
     def dropped(self) -> list[str]:
-        """The parameters that the caller gave and the request lacks."""
-        return sorted(name for name in self._without if getattr(self._asked, name) is not None)
+        """The parameters that the caller gave and the last request lacked."""
+        return [name for name in self._without if getattr(self._asked, name) is not None]
 
     @property
     def warnings(self) -> list[str]:
         """What there is to say about a value that was changed."""
-        asked, sent = self._asked.reasoning_effort, self.request.reasoning_effort
-        return [f"reasoning_effort: {self._model} has no {asked!r}, so {sent!r} was sent"] if sent not in (asked, None) else []
+        asked, sent = self._asked.reasoning_effort, self.sent.reasoning_effort
+        changed = sent not in (asked, None)
+        return [f"reasoning_effort: {self._asked.model} has no {asked!r}, so {sent!r} was sent"] if changed else []
 
     def learn(self, error: CompletionError) -> bool:
-        """Take in a refusal and return whether the request is another one now.
+        """Take in a refusal and return whether the next request is another one.
 
         Args:
             error: What the provider said of the last request.
@@ -79,13 +99,13 @@ class Adaptation:
             return False
         if self._learn_limit(error):
             return True
-        sent = [name for name in OPTIONAL_PARAMETERS if getattr(self.request, name) is not None]
+        sent = [name for name in OPTIONAL_PARAMETERS if getattr(self.sent, name) is not None]
         found = refused_parameter(error, sent, self._provider.native_names)
         if found is None:
             return False
         name, refusal = found
         if refusal is Refusal.PARAMETER:
-            self._learnt.refused.add((name, self._effort))
+            self._learnt.refused.add((name, self._effort()))
         elif refusal is Refusal.COMBINATION:
             self._left_out.add(name)
         else:
@@ -94,32 +114,27 @@ class Adaptation:
 
     def _learn_limit(self, error: CompletionError) -> bool:
         """Lower the limit that nobody asked for, if the refusal quotes it."""
-        is_ours = self._asked.max_tokens is None and self._learnt.max_tokens == TOOL_MAX_TOKENS_DEFAULT
+        is_ours = self._asked.max_tokens is None and self._learnt.max_tokens is None
         if not is_ours or not any(number in error.message for number in _OUR_LIMIT):
             return False
         self._learnt.max_tokens = MAX_TOKENS_DEFAULT
         return True
 
     def _learn_efforts(self, error: CompletionError) -> bool:
-        """Take the efforts that a refusal lists, if there is another one among them."""
-        refused, named = self._effort, tuple(efforts_named(error.message))
-        if not named or refused in named or self._asked.reasoning_effort is None:
+        """Take the efforts that a refusal lists, if the one that was sent is not among them."""
+        named = tuple(efforts_named(error.message))
+        if not named or self.sent.reasoning_effort in named:
             return False
         self._learnt.efforts = named
         return True
 
-    @property
-    def _without(self) -> set[str]:
-        """What the request must lack."""
-        effort = self._effort
-        return {*self._lacking, *self._left_out, *(name for name, at in self._learnt.refused if at == effort)}
-
-    @property
     def _effort(self) -> ReasoningEffort | None:
-        """The effort to send: the one asked for, or the nearest that the model has."""
+        """Return the effort to send: the one asked for, or the nearest that the model has."""
         asked = self._asked.reasoning_effort
-        has = self._learnt.efforts or self._provider.efforts(self._model)
-        return asked if asked is None or not has else nearest(asked, has)
+        if asked is None:
+            return None
+        has = self._learnt.efforts or self._provider.efforts(self._asked.model or "")
+        return nearest(asked, has) if has else asked
 
 
 def _is_free(request: CompletionRequest) -> bool:

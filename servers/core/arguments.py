@@ -12,7 +12,7 @@ import msgspec
 from mcp_models.servers.core.completion import CompletionRequest
 from mcp_models.servers.core.errors import InvalidRequestError
 from mcp_models.servers.core.tools import input_schema
-from mcp_models.servers.core.wire import kind
+from mcp_models.servers.core.transport.json_codec import kind
 
 _LONGEST_ECHO = 40
 

@@ -7,7 +7,7 @@ are served side by side (specification 2026-07-28, basic/versioning: "MAY serve 
 
 from __future__ import annotations
 
-from mcp_models.servers.core import wire
+from mcp_models.servers.core.transport import json_codec
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -48,6 +48,12 @@ META_DELTA = "mcp-models/delta"
 
 TOOLS_TTL_MS = 3_600_000
 _LONGEST_ECHO = 60
+
+MAX_TOKEN_CHARACTERS = 1024
+"""The longest `progressToken`, which every notification of a call repeats."""
+
+# An id in a line that cannot be decoded; if it is the only one, it is the request's.
+_ID = rb'"id"\s*:\s*("(?:[^"\\]|\\.){0,256}"|-?\d{1,18})\s*[,}]'
 
 
 class ProtocolError(Exception):
@@ -146,13 +152,13 @@ def error_response(error: ProtocolError) -> Message:
 def _parse(line: bytes) -> Message:
     """A JSON-RPC request or notification, its envelope checked."""
     try:
-        message = wire.decode(line)
+        message = json_codec.decode(line)
     except ValueError as error:
-        raise ProtocolError(PARSE_ERROR, f"not a line of JSON: {error}") from None
+        raise ProtocolError(PARSE_ERROR, f"not a line of JSON: {error}", None, _id_in(line)) from None
     if isinstance(message, list):
         raise ProtocolError(INVALID_REQUEST, "expected an object, got an array: batches left MCP with 2025-06-18")
     if not isinstance(message, dict):
-        raise ProtocolError(INVALID_REQUEST, f"expected a JSON-RPC object, got {wire.kind(message)}")
+        raise ProtocolError(INVALID_REQUEST, f"expected a JSON-RPC object, got {json_codec.kind(message)}")
     request_id = _request_id(message)
     if "method" not in message and ("result" in message or "error" in message):
         raise ProtocolError(INVALID_REQUEST, "expected a request, got a response: this server sends no requests")
@@ -161,14 +167,28 @@ def _parse(line: bytes) -> Message:
     if not isinstance(message.get("method"), str):
         raise ProtocolError(INVALID_REQUEST, "expected `method`, a string", request_id=request_id)
     if not isinstance(message.get("params", {}), dict):
-        raise ProtocolError(INVALID_PARAMS, f"params: expected object, got {wire.kind(message['params'])}", None, request_id)
+        raise ProtocolError(
+            INVALID_PARAMS, f"params: expected object, got {json_codec.kind(message['params'])}", None, request_id
+        )
     return message
+
+
+def _id_in(line: bytes) -> RequestId | None:
+    """Return the id in a line that is no JSON, so that its sender knows which request it was; None if that is not clear."""
+    import re
+
+    found = re.findall(_ID, line)
+    try:
+        request_id = json_codec.decode(found[0]) if len(found) == 1 else None
+    except ValueError:
+        return None
+    return request_id if _is_id(request_id) else None
 
 
 def _request_id(message: Message) -> RequestId | None:
     request_id = message.get("id")
     if "id" in message and not _is_id(request_id):
-        raise ProtocolError(INVALID_REQUEST, f"id: expected string or integer, got {wire.kind(request_id)}")
+        raise ProtocolError(INVALID_REQUEST, f"id: expected string or integer, got {json_codec.kind(request_id)}")
     return request_id
 
 
@@ -204,7 +224,7 @@ def _is_modern(method: str, params: dict[str, Any]) -> bool:
     """
     meta = params.get("_meta", {})
     if not isinstance(meta, dict):
-        raise ProtocolError(INVALID_PARAMS, f"_meta: expected object, got {wire.kind(meta)}")
+        raise ProtocolError(INVALID_PARAMS, f"_meta: expected object, got {json_codec.kind(meta)}")
     if META_VERSION not in meta and META_CAPABILITIES not in meta and method != "server/discover":
         return False
     version = meta.get(META_VERSION)
@@ -277,14 +297,16 @@ _MODERN: dict[str, Callable[[dict[str, Any], Server], dict[str, Any]]] = {
 def _tool_call(request_id: RequestId, params: dict[str, Any], server: Server, modern: bool) -> ToolCall:
     name, arguments, meta = params.get("name"), params.get("arguments"), params.get("_meta", {})
     if not isinstance(name, str):
-        raise ProtocolError(INVALID_PARAMS, f"name: expected a tool's name, got {wire.kind(name)}")
+        raise ProtocolError(INVALID_PARAMS, f"name: expected a tool's name, got {json_codec.kind(name)}")
     if name not in server.tool_names:
         raise ProtocolError(INVALID_PARAMS, f"unknown tool {_short(name)}; this server has `{next(iter(server.tool_names))}`")
     if not isinstance(arguments, (dict, type(None))):
-        raise ProtocolError(INVALID_PARAMS, f"arguments: expected object, got {wire.kind(arguments)}")
+        raise ProtocolError(INVALID_PARAMS, f"arguments: expected object, got {json_codec.kind(arguments)}")
     token = meta.get("progressToken")
     if token is not None and not _is_id(token):
-        raise ProtocolError(INVALID_PARAMS, f"progressToken: expected string or integer, got {wire.kind(token)}")
+        raise ProtocolError(INVALID_PARAMS, f"progressToken: expected string or integer, got {json_codec.kind(token)}")
+    if len(str(token)) > MAX_TOKEN_CHARACTERS:
+        raise ProtocolError(INVALID_PARAMS, f"progressToken: expected up to {MAX_TOKEN_CHARACTERS:,} characters")
     return ToolCall(request_id, server.tool_names[name], arguments or {}, meta, modern)
 
 

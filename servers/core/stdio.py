@@ -1,9 +1,8 @@
-"""Owns the process of a server: stdin and stdout, signals, the end. `serve(provider)` is a server's whole main().
+"""Runs a server on this process's stdin and stdout: the handshake, the calls, signals, the end.
 
-The main thread reads lines and answers at once what needs no provider. With the first call the event loop of `calls.py`
-starts in a thread of its own, and reads from then on, which saves every call a change of threads; the main thread watches
-for signals and the end. SDKs are imported in yet another thread, so a slow import or a slow model never delays a ping or a
-cancellation, and nothing slow is imported before the handshake.
+The main thread reads lines and answers at once what needs no provider. The first call starts an event loop in the same
+thread (`dispatcher.py`), which reads from then on: nothing slow is imported before the handshake. An SDK is imported in a
+worker thread, so that a slow import never delays a ping or a cancellation.
 """
 
 from __future__ import annotations
@@ -13,25 +12,27 @@ import signal
 import sys
 
 from mcp_models.servers.core import protocol, tools
-from mcp_models.servers.core.channel import Channel, ClientGone, OutputFailed
 from mcp_models.servers.core.provider import server_info
+from mcp_models.servers.core.transport.lines import LineTooLongError
+from mcp_models.servers.core.transport.stdio import ClientGoneError, OutputError, StdioTransport
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import FrameType
     from typing import NoReturn
 
-    from mcp_models.servers.core.calls import Calls
+    from mcp_models.servers.core.protocol import Cancellation, Message, ToolCall
     from mcp_models.servers.core.provider import Provider
 
 WARM_FLAG = "--warm"
 """Start importing the provider's SDK right after the handshake instead of with the first call."""
 
 SHUTDOWN_SECONDS = 0.7
+"""How long the end may take once a signal has come."""
 
 
 def serve(provider: Provider) -> NoReturn:
-    """Serves a provider on this process's stdin and stdout until stdin ends, a signal comes or stdout closes.
+    """Serve a provider on this process's stdin and stdout until stdin ends, a signal comes or stdout closes.
 
     Exit codes: 0 after the end of stdin or a closed stdout, 128 + n after signal n, 1 after a fault of the server or an
     stdout that cannot be written, 2 for unknown arguments.
@@ -42,89 +43,91 @@ def serve(provider: Provider) -> NoReturn:
         raise SystemExit(0 if unknown[0] in ("-h", "--help") else 2)
     code = 1
     try:
-        code = Process(provider, warm=WARM_FLAG in sys.argv).run()
-    except OutputFailed as error:
+        code = StdioServer(provider, warm=WARM_FLAG in sys.argv).run()
+    except OutputError as error:
         print(f"{server_info(provider)['name']}: {error}", file=sys.stderr)
     finally:
         os._exit(code)  # here and now: a thread of some SDK must not keep the process alive, mute
 
 
-class Process:
+class StdioServer:
     """One server process.
 
     Args:
         provider: Who answers the calls.
         warm: Whether to import its SDK before the first call.
+
+    Raises:
+        OutputError: The process was started without a stdout.
     """
 
     def __init__(self, provider: Provider, warm: bool) -> None:
-        self._provider, self._warm = provider, warm
-        self._server = protocol.Server(
+        self.provider, self._warm = provider, warm
+        self.identity = protocol.Server(
             info=server_info(provider),
             instructions=f"Use `complete` to ask a model of {provider.title}.",
             tools=lambda: tools.tools(provider),
             tool_names=tools.tool_names(provider.env),
         )
-        self._channel = Channel()
-        self._calls: Calls | None = None
+        self.transport = StdioTransport()
 
     def run(self) -> int:
-        """Serves until the end and returns the exit code.
+        """Serve until the end and return the exit code.
 
         Raises:
-            OutputFailed: stdout cannot be written.
+            OutputError: stdout cannot be written.
         """
+        _on_signals(_Stopper())
         try:
-            _on_signals(_Stopper())
-            for line in self._channel.lines():
-                self._receive(line)
-            self._channel.watch()
-            self._drain()
-            return 0
+            while not self.transport.ended:
+                self.transport.wait()
+                for line in self.transport.take():
+                    self._handle(self.received(line))
+            self.transport.flush()
         except Stop as stop:
             return 128 + stop.signal
-        except ClientGone:
+        except ClientGoneError:
             return 0
-        finally:
-            self._close()
+        return 0
 
-    def _receive(self, line: bytes) -> None:
-        action = protocol.receive(line, self._server)
+    def received(self, line: bytes | LineTooLongError) -> Message | ToolCall | Cancellation | None:
+        """Return what a line asks for: the response to send, a call, a cancellation, or None where nothing is due."""
+        if isinstance(line, LineTooLongError):
+            return protocol.error_response(protocol.ProtocolError(protocol.INVALID_REQUEST, str(line)))
+        return protocol.receive(line, self.identity)
+
+    def _handle(self, action: Message | ToolCall | Cancellation | None) -> None:
+        """Do what a line asks for; with the first call, leave all that follows to an event loop."""
         if isinstance(action, protocol.ToolCall):
-            self._start_calls().start(action)
-        elif isinstance(action, protocol.Cancellation):
-            if self._calls:
-                self._calls.cancel(action.id)
-        elif action is not None:
-            self._channel.send(action)
+            from mcp_models.servers.core.dispatcher import run
+
+            run(self, action)
+        elif action is not None and not isinstance(action, protocol.Cancellation):  # nothing is there to be cancelled yet
+            self.transport.send(action)
             if self._warm and "result" in action:
                 self._warm = False
-                self._start_calls().warm()
+                self._start_warming()
 
-    def _start_calls(self) -> Calls:
-        if self._calls is None:
-            from mcp_models.servers.core.calls import Calls
+    def _start_warming(self) -> None:
+        """Import what the first call needs, in a thread of its own."""
+        import threading
 
-            self._calls = calls = Calls(self._provider, self._server, self._channel.send)
-            self._channel.successor = lambda: calls.read_from(self._channel, self._receive)
-        return self._calls
+        def warm() -> None:
+            import mcp_models.servers.core.dispatcher  # noqa: F401
 
-    def _drain(self) -> None:
-        """After the end of stdin: lets the calls in flight finish while somebody still reads the answers."""
-        while self._calls and not self._calls.wait_until_idle(timeout=0.1):
-            self._channel.check_reader()
-        self._channel.flush()
+            self.provider.warm()
 
-    def _close(self) -> None:
-        if self._calls:
-            self._calls.close(SHUTDOWN_SECONDS)
+        threading.Thread(target=warm, name="warm", daemon=True).start()
 
 
-class Stop(BaseException):
-    """Raised in the main thread by a signal that ends the server."""
+class Stop(SystemExit):
+    """Raised in the main thread by a signal that ends the server.
+
+    It is a `SystemExit`, as an event loop lets nothing else through.
+    """
 
     def __init__(self, number: int) -> None:
-        super().__init__(number)
+        super().__init__(128 + number)
         self.signal = number
 
 
@@ -137,6 +140,11 @@ class _Stopper:
     def __call__(self, number: int, _frame: FrameType | None) -> None:
         if not self._stopped:
             self._stopped = True
+            import threading
+
+            watchdog = threading.Timer(SHUTDOWN_SECONDS, os._exit, [128 + number])
+            watchdog.daemon = True
+            watchdog.start()  # whatever the end may be waiting for
             raise Stop(number)
 
 

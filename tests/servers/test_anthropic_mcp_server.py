@@ -50,11 +50,11 @@ def test_cached_tokens_are_part_of_the_input(anthropic: FakeAnthropic) -> None:
 
 
 async def test_the_cost_is_in_the_record(anthropic: FakeAnthropic, monkeypatch: pytest.MonkeyPatch) -> None:
-    from mcp_models.servers.core.call import Caller
+    from mcp_models.servers.core.service import CompletionService
 
     monkeypatch.setattr(Anthropic, "has_list_prices", lambda self: True)
     provider = Anthropic()
-    result = await Caller(provider).call_tool("complete", {"prompt": "x"}, lambda text: None)
+    result = await CompletionService(provider).call_tool("complete", {"prompt": "x"}, lambda text: None)
     await provider.aclose()
     cost = result["_meta"]["mcp-models/completion"]["cost_usd"]
     assert cost == pytest.approx((15 * 3 + 5 * 0.3 + 10 * 15) / 1e6)

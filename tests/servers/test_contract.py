@@ -11,7 +11,7 @@ import pytest
 
 from mcp_models.client.result import result_dict
 from mcp_models.servers import load_provider
-from mcp_models.servers.core.call import Caller
+from mcp_models.servers.core.service import CompletionService
 from tests.fakes import FAKES
 from tests.fakes.endpoint import Reply
 from tests.fakes.provider import FakeProvider
@@ -312,7 +312,9 @@ async def test_in_process_and_through_mcp_give_the_same_dict(fake: FakeProvider,
         fake.script(reply, reply)
         through = server.ask(call(1, {"prompt": "x", "model": fake.model}))["result"]
         provider = load_provider(fake.provider)
-        direct = await Caller(provider).call_tool("complete", {"prompt": "x", "model": fake.model}, lambda text: None)
+        direct = await CompletionService(provider).call_tool(
+            "complete", {"prompt": "x", "model": fake.model}, lambda text: None
+        )
         await provider.aclose()
         dicts = [result_dict(result, fake.provider, fake.model) for result in (through, direct)]
         for result in dicts:

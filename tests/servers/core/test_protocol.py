@@ -26,7 +26,10 @@ def answer(message: dict[str, Any] | bytes) -> Any:
 MALFORMED = [
     (b"not json", -32700, None),
     (b'{"jsonrpc": "2.0", "id": 1', -32700, None),
-    (b'{"id": 1, "x": NaN}', -32700, None),
+    (b'{"id": 1, "x": NaN}', -32700, 1),
+    (b'{"jsonrpc": "2.0", "id": "a", "method": "ping", "params": {"a": ' + b"[" * 50_000 + b"}}", -32700, "a"),
+    (b'{"id": 1, "params": {"id": 2, "x": NaN}}', -32700, None),
+    (request(7, "tools/call", {"name": "complete", "_meta": {"progressToken": "x" * 1025}}), -32602, 7),
     (b"\xff\xfe", -32700, None),
     (b"[" * 100_000, -32700, None),
     (b"1" * 5000, -32700, None),

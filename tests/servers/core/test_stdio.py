@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -350,12 +351,13 @@ def test_nothing_slow_is_imported_before_the_handshake() -> None:
     """`sys.modules` of a server that has just answered initialize."""
     probe = """
 import sys
-from mcp_models.servers.core import channel
-lines = channel.Channel.lines
+from mcp_models.servers.core import stdio
+run = stdio.StdioServer.run
 def spy(self):
-    yield from lines(self)
+    code = run(self)
     print(*sorted(sys.modules), file=sys.stderr)
-channel.Channel.lines = spy
+    return code
+stdio.StdioServer.run = spy
 from mcp_models.servers.openai_mcp_server import main
 main()
 """
@@ -507,3 +509,88 @@ def test_what_the_first_call_imported_is_not_looked_through_for_garbage_again() 
     with Peer(sys.executable, "-c", COUNTING) as server:
         first, second = (int(text(server.ask(call(n, {"prompt": "x"})))) for n in (1, 2))
         assert first < 1000 < 10_000 < second
+
+
+BLOCKING = """
+import sys, time
+from mcp_models.servers.core.stdio import serve
+from mcp_models.servers.echo_mcp_server import Echo
+
+class Blocking(Echo):
+    async def complete(self, request, on_text):
+        print("begun", file=sys.stderr)
+        if request.prompt == "busy":
+            while True:
+                pass
+        time.sleep(60)
+
+serve(Blocking())
+"""
+
+
+@pytest.mark.parametrize("kind", ["asleep", "busy"])
+def test_a_signal_ends_a_server_whose_event_loop_is_blocked(kind: str) -> None:
+    with Peer(sys.executable, "-c", BLOCKING) as server:
+        server.send(call(1, {"prompt": kind}))
+        wait_until(lambda: b"begun" in server.stderr)
+        started = time.monotonic()
+        server.signal(signal.SIGTERM)
+        assert server.exit_code() == 128 + signal.SIGTERM
+        assert time.monotonic() - started < 1.5
+
+
+def test_a_line_without_end_is_refused_and_kept_nowhere() -> None:
+    with Peer("echo") as server:
+        assert server.process.stdin
+        for _ in range(70):
+            server.process.stdin.write(b"x" * 1_000_000)
+        server.process.stdin.write(b"\n")
+        server.process.stdin.flush()
+        server._asked["null"] = ("", LEGACY)
+        refused = server.read()
+        assert (code(refused), "a line of more than 67,108,864 bytes" in refused["error"]["message"]) == (-32600, True)
+        assert server.ask(request(1, "ping"))["result"] == {}
+        status = Path(f"/proc/{server.process.pid}/status")
+        if status.exists():
+            assert int(status.read_text().split("VmRSS:")[1].split()[0]) < 200_000
+
+
+def test_too_many_calls_at_once_are_refused_and_the_others_answered() -> None:
+    with Peer("echo") as server:
+        server.send(*(call(n, {"prompt": "x", "model": "echo-slow-1"}) for n in range(1002)))
+        answers = [server.read() for _ in range(1002)]
+        refused = [answer for answer in answers if code(answer) == -32600]
+        assert {answer["id"] for answer in answers} == set(range(1002))
+        assert len(refused) == 2
+        assert "1,000 calls are in flight" in refused[0]["error"]["message"]
+
+
+@pytest.mark.parametrize("in_loop", [False, True], ids=["before a call", "after a call"])
+def test_a_host_that_never_reads_is_read_no_more(in_loop: bool) -> None:
+    """What waits for it is bounded: the server stops reading, so that the host's own writes come to an end."""
+    environment = {**os.environ, "PYTHONPATH": os.environ["PYTHONPATH"]}
+    program = (
+        "from mcp_models.servers.core.transport import lines; lines.MAX_UNREAD_BYTES = 1_000_000; "
+        "from mcp_models.servers.echo_mcp_server import main; main()"
+    )
+    process = subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment)
+    assert process.stdin
+    assert process.stdout
+    os.set_blocking(process.stdin.fileno(), False)
+    if in_loop:
+        os.write(process.stdin.fileno(), json.dumps(call("first", {"prompt": "x"})).encode() + b"\n")
+        assert b"first" in process.stdout.readline()
+    line = b'{"jsonrpc":"2.0","id":1,"method":"tools/list"}\n'
+    asked = 0
+    deadline = time.monotonic() + 2
+    while time.monotonic() < deadline and asked < 20_000:
+        try:
+            os.write(process.stdin.fileno(), line)
+            asked += 1
+        except BlockingIOError:
+            select.select([], [process.stdin], [], 0.1)
+    assert asked < 20_000
+    process.stdin.close()
+    assert len(process.stdout.readlines()) == asked
+    process.stdout.close()
+    assert process.wait(5) == 0

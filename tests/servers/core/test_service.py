@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from mcp_models.servers.core import errors
-from mcp_models.servers.core.call import Caller
 from mcp_models.servers.core.catalogue import ModelInfo
 from mcp_models.servers.core.completion import Completion, CompletionRequest, ReasoningEffort, Usage
 from mcp_models.servers.core.provider import Provider
+from mcp_models.servers.core.service import CompletionService
 
 Behaviour = Callable[[CompletionRequest, Callable[[str], None]], Completion | None]
 
@@ -48,9 +48,9 @@ def answered(text: str = "fine", **fields: Any) -> Completion:
     return Completion(**{"text": text, "model": "default-1", "stop_reason": "end_turn", **fields})
 
 
-def caller(behaviour: Behaviour) -> tuple[Caller, Scripted]:
+def caller(behaviour: Behaviour) -> tuple[CompletionService, Scripted]:
     provider = Scripted(behaviour)
-    return Caller(provider), provider
+    return CompletionService(provider), provider
 
 
 async def ask(behaviour: Behaviour, **arguments: Any) -> dict[str, Any]:
@@ -279,7 +279,9 @@ class Choosy(Scripted):
 
 async def test_an_effort_that_the_model_lacks_becomes_the_nearest_with_a_warning() -> None:
     provider = Choosy(lambda request, on_text: answered())
-    result = await Caller(provider).call_tool("complete", {"prompt": "x", "reasoning_effort": "max"}, lambda text: None)
+    result = await CompletionService(provider).call_tool(
+        "complete", {"prompt": "x", "reasoning_effort": "max"}, lambda text: None
+    )
     assert provider.requests[0].reasoning_effort == "high"
     assert result["_meta"]["mcp-models/completion"]["warnings"] == [
         "reasoning_effort: default has no 'max', so 'high' was sent"

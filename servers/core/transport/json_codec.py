@@ -1,4 +1,4 @@
-"""Owns JSON on the wire: a line to a value and a value to a line, whatever the value holds.
+"""Decodes a line of JSON and encodes a value as one, whatever the value holds.
 
 What comes in may hold lone surrogates, `NaN` or numbers beyond all bounds; what goes out is valid JSON, in UTF-8, on one
 line, also for readers that take U+2028 for a line's end. Until `use_msgspec` the standard library's `json` does all of it, and

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from mcp_models.servers.core import catalogue, environment, errors, pricing
-from mcp_models.servers.core.adaptation import Adaptation, Learnt
+from mcp_models.servers.core.adaptation import Adaptation, Learnt, learnt_of
 from mcp_models.servers.core.arguments import parse_arguments
 from mcp_models.servers.core.catalogue import ModelInfo
 from mcp_models.servers.core.completion import Completion, CompletionRequest
@@ -46,7 +46,7 @@ class Received:
         self._on_text(text)
 
 
-class Caller:
+class CompletionService:
     """Carries out the calls of one provider, and remembers which model refuses which parameter.
 
     Args:
@@ -105,7 +105,9 @@ class Caller:
         started = time.monotonic()
         timeout = request.timeout or environment.default_timeout(self.provider.env)
         model = request.model or ""
-        adaptation = Adaptation(request, self.provider, self._learnt.setdefault(model, Learnt()))
+        if model not in self._learnt:
+            self._learnt[model] = learnt_of(self.provider, model)
+        adaptation = Adaptation(request, self.provider, self._learnt[model])
         if self.provider.has_list_prices():
             pricing.begin_loading()
         try:
@@ -137,7 +139,7 @@ class Caller:
         retries = environment.max_retries(self.provider.env)
 
         async def attempt() -> Completion:
-            return await self.provider.complete(adaptation.request, received)
+            return await self.provider.complete(adaptation.request(), received)
 
         while True:
             try:
@@ -164,7 +166,8 @@ async def _schema_check(request: CompletionRequest) -> Check | None:
 def _report_dropped(completion: Completion, adaptation: Adaptation, asked: CompletionRequest) -> None:
     """Say which of the caller's parameters had no effect; an adapter may not know that `max_tokens` is not one of them."""
     dropped = {*completion.dropped_params, *adaptation.dropped}
-    completion.dropped_params = sorted(name for name in dropped if getattr(asked, name) is not None)
+    if dropped:
+        completion.dropped_params = sorted(name for name in dropped if getattr(asked, name) is not None)
     if completion.dropped_params:
         names = ", ".join(f"`{name}`" for name in completion.dropped_params)
         completion.notes.append(f"{completion.model} does not take {names}: answered without.")

@@ -6,16 +6,16 @@ import json
 
 import pytest
 
-from mcp_models.servers.core import wire
+from mcp_models.servers.core.transport import json_codec
 
 
 @pytest.fixture(params=["json", "msgspec"], autouse=True)
 def library(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Both must do the same."""
-    monkeypatch.setattr(wire, "_fast_decode", None)
-    monkeypatch.setattr(wire, "_fast_encode", None)
+    monkeypatch.setattr(json_codec, "_fast_decode", None)
+    monkeypatch.setattr(json_codec, "_fast_encode", None)
     if request.param == "msgspec":
-        wire.use_msgspec(encoding=True)
+        json_codec.use_msgspec(encoding=True)
 
 
 @pytest.mark.parametrize(
@@ -33,7 +33,7 @@ def library(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
     ],
 )
 def test_decode(line: bytes, value: object) -> None:
-    assert wire.decode(line) == value
+    assert json_codec.decode(line) == value
 
 
 @pytest.mark.parametrize(
@@ -53,7 +53,7 @@ def test_decode(line: bytes, value: object) -> None:
 )
 def test_what_is_no_json_is_a_value_error(line: bytes) -> None:
     with pytest.raises(ValueError, match=r"."):
-        wire.decode(line)
+        json_codec.decode(line)
 
 
 @pytest.mark.parametrize(
@@ -69,7 +69,7 @@ def test_what_is_no_json_is_a_value_error(line: bytes) -> None:
     ],
 )
 def test_what_is_encoded_is_one_valid_line_for_every_reader(value: object, expected: object) -> None:
-    line = wire.encode(value)
+    line = json_codec.encode(value)
     assert json.loads(line) == expected
     assert line.decode().count("\n") == 1
     assert not set("\u2028\u2029") & set(line.decode())
@@ -79,20 +79,20 @@ def test_what_only_json_takes_is_encoded_too() -> None:
     class Word(str):
         pass
 
-    assert json.loads(wire.encode({"a": Word("b"), None: 1})) == {"a": "b", "null": 1}
+    assert json.loads(json_codec.encode({"a": Word("b"), None: 1})) == {"a": "b", "null": 1}
 
 
 def test_msgspec_is_not_given_what_is_not_our_own(monkeypatch: pytest.MonkeyPatch) -> None:
     """It would send bytes as base64, and nobody would know."""
-    monkeypatch.setattr(wire, "_fast_encode", None)
-    wire.use_msgspec(encoding=False)
+    monkeypatch.setattr(json_codec, "_fast_encode", None)
+    json_codec.use_msgspec(encoding=False)
     with pytest.raises(TypeError, match="bytes"):
-        wire.encode({"prompt": b"hi"})
+        json_codec.encode({"prompt": b"hi"})
 
 
 def test_a_large_text_passes_unharmed() -> None:
     text = "0123456789" * 2_000_000
-    assert wire.decode(wire.encode({"text": text})) == {"text": text}
+    assert json_codec.decode(json_codec.encode({"text": text})) == {"text": text}
 
 
 @pytest.mark.parametrize(
@@ -100,4 +100,4 @@ def test_a_large_text_passes_unharmed() -> None:
     [({}, "object"), ([], "array"), ("", "string"), (True, "boolean"), (1, "integer"), (1.5, "number"), (None, "null")],
 )
 def test_kinds_are_jsons(value: object, name: str) -> None:
-    assert wire.kind(value) == name
+    assert json_codec.kind(value) == name

@@ -1,0 +1,166 @@
+"""Carries out a server's calls in one event loop: a task a call, cancellation, the end.
+
+Imported with the first `tools/call`: `asyncio` and what lies behind it have no part in the handshake.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+from typing import TYPE_CHECKING, Any
+
+from mcp_models.servers.core import protocol
+from mcp_models.servers.core.loop_transport import LoopTransport
+from mcp_models.servers.core.progress import Progress
+from mcp_models.servers.core.protocol import Cancellation, ProtocolError, ToolCall
+from mcp_models.servers.core.service import CompletionService
+from mcp_models.servers.core.transport import json_codec
+
+if TYPE_CHECKING:
+    from mcp_models.servers.core.protocol import RequestId
+    from mcp_models.servers.core.stdio import StdioServer
+    from mcp_models.servers.core.transport.lines import LineTooLongError
+
+MAX_CALLS = 1000
+"""The most calls in flight; one more is refused."""
+
+CLOSE_SECONDS = 0.5
+
+GARBAGE_OBJECTS = 10_000
+"""How many objects gather before the garbage collector looks for cycles: Python's 700 cost a busy server 4 % of its time."""
+
+
+def run(server: StdioServer, first: ToolCall) -> None:
+    """Serve the rest of a server's input in an event loop, beginning with a call.
+
+    Raises:
+        ClientGoneError: stdout was closed.
+        OutputError: stdout cannot be written.
+        Stop: A signal came.
+    """
+    json_codec.use_msgspec(encoding=True)
+    gc.disable()  # until a first call has ended: it would go through what an SDK's import makes, again and again
+    loop = asyncio.new_event_loop()
+    dispatcher = Dispatcher(server)
+    try:
+        loop.run_until_complete(dispatcher.run(first))
+    finally:  # a signal ends the loop in the middle; it is not closed, as that would wait for an import in a thread
+        loop.run_until_complete(dispatcher.close())
+
+
+class Dispatcher:
+    """The calls in flight of one server.
+
+    Args:
+        server: The server, for its provider, its streams and its identity.
+    """
+
+    def __init__(self, server: StdioServer) -> None:
+        self._server = server
+        self._service = CompletionService(server.provider)
+        self._calls: dict[RequestId, asyncio.Task[None]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def run(self, first: ToolCall) -> None:
+        """Read and answer until stdin has ended and every call is answered.
+
+        Raises:
+            ClientGoneError: stdout was closed.
+            OutputError: stdout cannot be written.
+        """
+        self._end: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._input_ended = False
+        self._transport = LoopTransport(self._server.transport, self._on_line, self._on_end)
+        self._begin(first)
+        self._transport.start()
+        await self._end
+
+    async def close(self) -> None:
+        """Abort what is in flight and close the provider, in bounded time."""
+        self._transport.stop()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(CLOSE_SECONDS):
+                for task in self._tasks:
+                    task.cancel()
+                await asyncio.gather(*self._tasks, return_exceptions=True)
+                await self._server.provider.aclose()
+
+    def _on_line(self, line: bytes | LineTooLongError) -> None:
+        action = self._server.received(line)
+        if isinstance(action, ToolCall):
+            self._begin(action)
+        elif isinstance(action, Cancellation):
+            self._cancel(action.id)
+        elif action is not None:
+            self._transport.send(action)
+
+    def _on_end(self, error: BaseException | None) -> None:
+        self._input_ended = True
+        if error is None:
+            self._end_if_idle()
+        elif not self._end.done():
+            self._end.set_exception(error)
+
+    def _end_if_idle(self) -> None:
+        if self._input_ended and not self._tasks and not self._end.done():
+            self._end.set_result(None)
+
+    def _begin(self, call: ToolCall) -> None:
+        refusal = ""
+        if call.id in self._calls:
+            refusal = "id: already in use"
+        elif len(self._tasks) >= MAX_CALLS:
+            refusal = f"{MAX_CALLS:,} calls are in flight: wait until one of them has ended"
+        if refusal:
+            error = ProtocolError(protocol.INVALID_REQUEST, refusal, None, call.id)
+            self._transport.send(protocol.error_response(error))
+            return
+        task = self._calls[call.id] = asyncio.get_running_loop().create_task(self._serve(call))
+        self._tasks.add(task)
+        task.add_done_callback(lambda done: self._after(call, done))
+
+    def _after(self, call: ToolCall, task: asyncio.Task[None]) -> None:
+        _collect_garbage()
+        self._tasks.discard(task)
+        if self._calls.get(call.id) is task:
+            del self._calls[call.id]
+        if not task.cancelled() and (error := task.exception()):
+            self._on_end(error)
+        self._end_if_idle()
+
+    def _cancel(self, request_id: RequestId) -> None:
+        """Abort a call, of which nothing more is heard; an unknown id is ignored."""
+        if task := self._calls.pop(request_id, None):
+            task.cancel()
+
+    async def _serve(self, call: ToolCall) -> None:
+        if call.progress_token is None:
+            result = await self._service.call_tool(call.name, call.arguments, _ignore)
+        else:
+            result = await self._with_progress(call)
+        if self._calls.get(call.id) is asyncio.current_task():  # else it was cancelled on the last step
+            del self._calls[call.id]  # before the response is out: then the client may use the id again
+            self._transport.send(protocol.tool_response(call, result, self._server.identity))
+
+    async def _with_progress(self, call: ToolCall) -> dict[str, Any]:
+        progress = Progress(call, self._transport.send)
+        heartbeat = asyncio.get_running_loop().create_task(progress.beat())
+        try:
+            result = await self._service.call_tool(call.name, call.arguments, progress.on_text)
+        finally:
+            heartbeat.cancel()
+        progress.finish()
+        return result
+
+
+def _collect_garbage() -> None:
+    """Switch the collector on again, once the first call has imported what it needs; that is there to stay."""
+    if not gc.isenabled():
+        gc.freeze()
+        gc.set_threshold(GARBAGE_OBJECTS)
+        gc.enable()
+
+
+def _ignore(text: str) -> None:
+    pass
