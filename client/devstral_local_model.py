@@ -9,8 +9,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from mcp_models.client.client_session import OnProgress
     from mcp_models.client.completion_result import CompletionResult
-    from mcp_models.client.connection import OnProgress
 
 MAX_TOKENS_DEFAULT = 2048
 

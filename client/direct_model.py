@@ -12,7 +12,7 @@ from importlib.util import find_spec
 from mcp_models.client import forks
 from mcp_models.client.environment import Environment
 from mcp_models.client.model import Model
-from mcp_models.client.pending import Pending
+from mcp_models.client.pending_call import PendingCall
 from mcp_models.servers import load_provider
 from mcp_models.servers.core.environment import default_timeout, max_retries
 from mcp_models.servers.core.errors import ConfigurationError, MissingKeyError
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
     from typing import Any, ClassVar
 
-    from mcp_models.client.connection import OnProgress
+    from mcp_models.client.client_session import OnProgress
     from mcp_models.servers.core.provider import Provider
 
 CLOSE_SECONDS = 5.0
@@ -89,7 +89,7 @@ class DirectModel(Model):
         seconds: float,  # noqa: ARG002
         on_progress: OnProgress | None,
         on_text: Callable[[str], None] | None,
-    ) -> Pending:
+    ) -> PendingCall:
         started = time.monotonic()
 
         def take(text: str) -> None:
@@ -100,9 +100,9 @@ class DirectModel(Model):
 
         return self._started_worker().begin("complete", arguments, take)
 
-    def _begin_at_once(
+    def _begin_nowait(
         self, arguments: dict[str, Any], on_progress: OnProgress | None, on_text: Callable[[str], None] | None
-    ) -> Pending | None:
+    ) -> PendingCall | None:
         return self._begin(arguments, 0, on_progress, on_text) if self._worker else None
 
     def _started_worker(self) -> Worker:
@@ -130,7 +130,7 @@ class Worker:
         self._thread = threading.Thread(target=self._loop.run_forever, name=f"{provider.name} model", daemon=True)
         self._thread.start()
 
-    def begin(self, name: str, arguments: dict[str, Any], on_text: Callable[[str], None]) -> Pending:
+    def begin(self, name: str, arguments: dict[str, Any], on_text: Callable[[str], None]) -> PendingCall:
         """Begins the call of a tool.
 
         Args:
@@ -148,7 +148,7 @@ class Worker:
         def abandon(_reason: str) -> None:
             work.cancel()
 
-        pending = Pending(abandon, lambda seconds: RuntimeError(f"no answer within {seconds:g} s"))
+        pending = PendingCall(abandon, lambda seconds: RuntimeError(f"no answer within {seconds:g} s"))
         work.add_done_callback(lambda done: _pass_on(done, pending))
         return pending
 
@@ -182,7 +182,7 @@ class Worker:
         await self._loop.shutdown_default_executor()
 
 
-def _pass_on(work: Future[dict[str, Any]], pending: Pending) -> None:
+def _pass_on(work: Future[dict[str, Any]], pending: PendingCall) -> None:
     if work.cancelled():
         pending.fail(RuntimeError("the model was closed while it was asked"))
     elif error := work.exception():

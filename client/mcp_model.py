@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from typing import Any
 
-    from mcp_models.client.connection import OnProgress
-    from mcp_models.client.pending import Pending
+    from mcp_models.client.client_session import OnProgress
+    from mcp_models.client.pending_call import PendingCall
     from mcp_models.client.session import Seat, Session
 
 TOOL_NAME = "complete"
@@ -78,7 +78,7 @@ class MCPModel(Model):
         if self._is_ours:
             self._command.append("--warm")  # its SDK is imported while the first call is on its way
         self._env = server_environment(provider, given)
-        self._in_flight: set[Pending] = set()
+        self._in_flight: set[PendingCall] = set()
         self._seats: list[Seat] = []  # at most one
         self._lock = threading.RLock()
         weakref.finalize(self, _leave_all, self._seats)
@@ -123,29 +123,28 @@ class MCPModel(Model):
     def _begin(
         self,
         arguments: dict[str, Any],
-        seconds: float,
+        seconds: float,  # noqa: ARG002
         on_progress: OnProgress | None,
         on_text: Callable[[str], None] | None,
-    ) -> Pending:
+    ) -> PendingCall:
         session = self.session
         sent, dropped = self._named(arguments, None if self._is_ours else session.parameters(self._tool_name))
         pending = session.begin(
             self._tool_name,
             sent,
-            timeout=seconds,
             on_progress=_text_of(on_text) if on_text else on_progress,
             stream=on_text is not None,
         )
         return self._begun(pending, dropped)
 
-    def _begin_at_once(
+    def _begin_nowait(
         self, arguments: dict[str, Any], on_progress: OnProgress | None, on_text: Callable[[str], None] | None
-    ) -> Pending | None:
+    ) -> PendingCall | None:
         seats = self._seats[:1]
         if not (seats and self._is_ours):  # somebody else's tool may first have to be asked for its arguments
             return None
         sent, dropped = self._named(arguments, None)
-        pending = seats[0].session.begin_at_once(
+        pending = seats[0].session.begin_nowait(
             self._tool_name,
             sent,
             on_progress=_text_of(on_text) if on_text else on_progress,
@@ -153,12 +152,12 @@ class MCPModel(Model):
         )
         return pending and self._begun(pending, dropped)
 
-    def _begun(self, pending: Pending, dropped: list[str]) -> Pending:
+    def _begun(self, pending: PendingCall, dropped: list[str]) -> PendingCall:
         pending.dropped = dropped
         self._in_flight.add(pending)
         if not self._seats:
             pending.stop(ServerExitedError("the model was closed"))
-        pending.future.add_done_callback(lambda _: self._in_flight.discard(pending))
+        pending.outcome.add_done_callback(lambda _: self._in_flight.discard(pending))
         return pending
 
     def _named(self, arguments: dict[str, Any], known: set[str] | None) -> tuple[dict[str, Any], list[str]]:

@@ -6,7 +6,8 @@ import os
 import threading
 import time
 
-from mcp_models.client.pending import Feed, Pending, begun
+from mcp_models.client.chunk_queue import ChunkQueue
+from mcp_models.client.pending_call import PendingCall, begun
 from mcp_models.client.result import result_dict
 from mcp_models.servers.core import MAX_TOKENS_DEFAULT, TEMPERATURE_DEFAULT, TIMEOUT_DEFAULT
 
@@ -15,8 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator, Mapping
     from typing import Any, Self
 
+    from mcp_models.client.client_session import OnProgress
     from mcp_models.client.completion_result import CompletionResult
-    from mcp_models.client.connection import OnProgress
 
 GRACE_SECONDS = 10.0
 """How much longer than a call's own deadline its answer is waited for."""
@@ -98,11 +99,11 @@ class Model:
         """As `call`, but yields each piece of the text as it comes and, last, the result. Leaving early stops the work."""
         question = self._question(prompt, max_tokens, temperature, system, options)
         stream = _Stream(question)
-        pending = self._begin(question.arguments, question.seconds, None, stream.feed.put)
+        pending = self._begin(question.arguments, question.seconds, None, stream.chunks.put)
         try:
-            stream.feed.end_with(pending.future)
+            stream.chunks.end_with(pending.outcome)
             while not stream.ended:
-                item = pending.wait_for(stream.feed.next(), stream.remaining(), question.seconds)
+                item = pending.wait_for(stream.chunks.next(), stream.remaining(), question.seconds)
                 yield from stream.shown(item, lambda result: self._result(result, pending))
         finally:
             pending.leave()
@@ -118,11 +119,11 @@ class Model:
         """As `stream`, in a coroutine."""
         question = self._question(prompt, max_tokens, temperature, system, options)
         stream = _Stream(question)
-        pending = await self._abegin(question, None, stream.feed.put)
+        pending = await self._abegin(question, None, stream.chunks.put)
         try:
-            stream.feed.end_with(pending.future)
+            stream.chunks.end_with(pending.outcome)
             while not stream.ended:
-                item = await pending.await_for(stream.feed.next(), stream.remaining(), question.seconds)
+                item = await pending.await_for(stream.chunks.next(), stream.remaining(), question.seconds)
                 for shown in stream.shown(item, lambda result: self._result(result, pending)):
                     yield shown
         finally:
@@ -161,7 +162,7 @@ class Model:
         seconds: float,
         on_progress: OnProgress | None,
         on_text: Callable[[str], None] | None,
-    ) -> Pending:
+    ) -> PendingCall:
         """Asks, without waiting for the answer.
 
         Args:
@@ -172,19 +173,19 @@ class Model:
         """
         raise NotImplementedError
 
-    def _begin_at_once(
+    def _begin_nowait(
         self,
         arguments: dict[str, Any],  # noqa: ARG002
         on_progress: OnProgress | None,  # noqa: ARG002
         on_text: Callable[[str], None] | None,  # noqa: ARG002
-    ) -> Pending | None:
+    ) -> PendingCall | None:
         """As `_begin`, for an event loop: None if asking would have to wait for anything."""
         return None
 
     async def _abegin(
         self, question: _Question, on_progress: OnProgress | None, on_text: Callable[[str], None] | None
-    ) -> Pending:
-        return self._begin_at_once(question.arguments, on_progress, on_text) or await begun(
+    ) -> PendingCall:
+        return self._begin_nowait(question.arguments, on_progress, on_text) or await begun(
             lambda: self._begin(question.arguments, question.seconds, on_progress, on_text)
         )
 
@@ -200,7 +201,7 @@ class Model:
             _seconds(options.get("timeout")) + GRACE_SECONDS,
         )
 
-    def _result(self, result: dict[str, Any], pending: Pending) -> CompletionResult:
+    def _result(self, result: dict[str, Any], pending: PendingCall) -> CompletionResult:
         answer = result_dict(result, self.provider, self.model_name)
         if pending.dropped:
             answer["dropped_params"] = sorted({*answer.get("dropped_params", ()), *pending.dropped})
@@ -218,7 +219,7 @@ class _Stream:
     """What a stream has shown so far, and how long it may go on."""
 
     def __init__(self, question: _Question) -> None:
-        self.feed = Feed()
+        self.chunks = ChunkQueue()
         self.ended = False
         self._empty = True
         self._deadline = time.monotonic() + question.seconds

@@ -9,11 +9,10 @@ import os
 import threading
 import weakref
 from collections import deque
-from concurrent.futures import Future
 from contextlib import suppress
 
 from mcp_models.client import forks
-from mcp_models.client.connection import STOP_SECONDS, Connection
+from mcp_models.client.client_session import STOP_SECONDS, ClientSession
 from mcp_models.client.errors import (
     ServerExitedError,
     ServerProtocolError,
@@ -21,7 +20,8 @@ from mcp_models.client.errors import (
     ServerTimeoutError,
     SessionError,
 )
-from mcp_models.client.pending import begun
+from mcp_models.client.outcome import Outcome
+from mcp_models.client.pending_call import begun
 from mcp_models.servers.core.protocol import META_STREAM
 
 TYPE_CHECKING = False
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Any
 
-    from mcp_models.client.connection import OnProgress
-    from mcp_models.client.pending import Pending
+    from mcp_models.client.client_session import OnProgress
+    from mcp_models.client.pending_call import PendingCall
 
 START_SECONDS = 30.0
 LIST_SECONDS = 2.0
@@ -60,13 +60,24 @@ class Session:
         self.command = list(command)
         self._env, self._cwd, self._start_timeout = env, cwd, start_timeout
         self._lock = threading.Lock()
-        self._starting: Future[Connection] | None = None
-        self._current: list[Connection] = []  # at most one
+        self._starting: Outcome | None = None
+        self._current: list[ClientSession] = []  # at most one
         self._closed = 0
         self._parameters: dict[str, set[str] | None] = {}
         # Also for a session that nobody closes: its server goes with it, or with this process.
         weakref.finalize(self, _close_all, self._current)
         forks.remember(self)
+
+    @property
+    def pid(self) -> int | None:
+        """The process's id, if it runs."""
+        current = self._current[-1:]
+        return current[0].pid if current else None
+
+    @property
+    def in_flight(self) -> int:
+        """How many calls are not answered yet."""
+        return sum(session.in_flight for session in self._current[-1:])
 
     def start(self) -> None:
         """Starts the server, if it is not running, and shakes hands.
@@ -103,7 +114,7 @@ class Session:
         Raises:
             SessionError: The server could not be started, ended, timed out or broke the protocol.
         """
-        return self.begin(name, arguments, timeout=timeout, on_progress=on_progress, stream=stream).wait(timeout)
+        return self.begin(name, arguments, on_progress=on_progress, stream=stream).wait(timeout)
 
     async def acall_tool(
         self,
@@ -115,8 +126,8 @@ class Session:
         stream: bool = False,
     ) -> dict[str, Any]:
         """As `call_tool`, in a coroutine; cancelling it cancels the call."""
-        pending = self.begin_at_once(name, arguments, on_progress=on_progress, stream=stream) or await begun(
-            lambda: self.begin(name, arguments, timeout=timeout, on_progress=on_progress, stream=stream)
+        pending = self.begin_nowait(name, arguments, on_progress=on_progress, stream=stream) or await begun(
+            lambda: self.begin(name, arguments, on_progress=on_progress, stream=stream)
         )
         return await pending.await_(timeout)
 
@@ -125,31 +136,30 @@ class Session:
         name: str,
         arguments: Mapping[str, Any],
         *,
-        timeout: float,
         on_progress: OnProgress | None = None,
         stream: bool = False,
-    ) -> Pending:
+    ) -> PendingCall:
         """As `call_tool`, without waiting for the result."""
         params = _call_params(name, arguments, stream)
         closed = self._closed
         connection = self._connect()
         try:
-            return connection.request("tools/call", params, timeout, on_progress)
+            return connection.request("tools/call", params, on_progress)
         except ServerExitedError:  # it went since the last call and has not seen this one
             if self._closed != closed:
                 raise
-            return self._connect().request("tools/call", params, timeout, on_progress)
+            return self._connect().request("tools/call", params, on_progress)
 
-    def begin_at_once(
+    def begin_nowait(
         self, name: str, arguments: Mapping[str, Any], *, on_progress: OnProgress | None = None, stream: bool = False
-    ) -> Pending | None:
-        """As `begin`, for an event loop: None if it would have to wait, for the server to start or to read."""
+    ) -> PendingCall | None:
+        """As `begin`, for an event loop: None if it would have to wait for the server to start."""
         with self._lock:
             connection = self._running()
         if connection is None:
             return None
         try:
-            return connection.request_at_once("tools/call", _call_params(name, arguments, stream), on_progress)
+            return connection.request("tools/call", _call_params(name, arguments, stream), on_progress)
         except ServerExitedError:
             return None
 
@@ -163,7 +173,7 @@ class Session:
         tools: list[dict[str, Any]] = []
         params: dict[str, Any] = {}
         for _ in range(MOST_PAGES):
-            page = connection.request("tools/list", params, timeout).wait(timeout)
+            page = connection.request("tools/list", params).wait(timeout)
             found = page.get("tools")
             if not isinstance(found, list):
                 raise ServerProtocolError("the server answered with a list of tools that is no list")
@@ -203,43 +213,42 @@ class Session:
     def __exit__(self, *exc_info: object) -> None:
         self.close()
 
-    def _connect(self) -> Connection:
+    def _connect(self) -> ClientSession:
         """The connection; started by the first of those who need it, while the others wait for the same outcome."""
         with self._lock:
             if (running := self._running()) is not None:
                 return running
             starting, mine = self._starting, self._starting is None
             if starting is None:
-                starting = self._starting = Future()
+                starting = self._starting = Outcome()
         if mine:
             self._start(starting)
+        if not starting.wait(self._start_timeout + STOP_SECONDS * 3):
+            raise ServerTimeoutError("the server is being started for too long")
         try:
-            return starting.result(self._start_timeout + STOP_SECONDS * 3)
+            session: ClientSession = starting.result()
         except SessionError as error:
             raise error.again() from None
-        except TimeoutError:
-            raise ServerTimeoutError("the server is being started for too long") from None
+        return session
 
-    def _running(self) -> Connection | None:
+    def _running(self) -> ClientSession | None:
         """The connection, if there is one that works and nobody starts another; asked with the lock held."""
         current = self._current[-1:]  # not `[-1]`: another thread may close it and take it away
         return current[0] if self._starting is None and current and current[0].alive else None
 
-    def _start(self, starting: Future[Connection]) -> None:
+    def _start(self, starting: Outcome) -> None:
         connection = None
         try:
             _close_all(self._current)
-            connection = Connection(self.command, self._env, self._cwd)
+            connection = ClientSession(self.command, self._env, self._cwd)
             self._current.append(connection)  # before the handshake, so that `close` can end a server that hangs in it
-            connection.shake_hands(self._start_timeout)
+            connection.initialize(self._start_timeout)
         except BaseException as error:
-            starting.set_exception(
-                error if isinstance(error, SessionError) else ServerStartError(f"the start failed: {error!r}")
-            )
+            starting.fail(error if isinstance(error, SessionError) else ServerStartError(f"the start failed: {error!r}"))
             if not isinstance(error, SessionError):
                 raise  # Ctrl-C
         else:
-            starting.set_result(connection)
+            starting.succeed(connection)
         finally:
             with self._lock:
                 self._starting = None
@@ -325,7 +334,7 @@ def _call_params(name: str, arguments: Mapping[str, Any], stream: bool) -> dict[
     return params
 
 
-def _close_all(connections: list[Connection]) -> None:
+def _close_all(connections: list[ClientSession]) -> None:
     with suppress(IndexError):
         while True:
             connections.pop().close()

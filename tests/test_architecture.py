@@ -17,6 +17,7 @@ from tests.fakes import FAKES
 FILES = sorted([*(ROOT / "servers").rglob("*.py"), *(ROOT / "client").rglob("*.py")])
 MAY_IMPORT = {
     "core": ("mcp_models.servers.core",),
+    "transport": ("mcp_models.servers.core",),
     "codex": ("mcp_models.servers.core", "mcp_models.servers.codex"),
     "servers": ("mcp_models.servers",),
     "client": ("mcp_models.servers", "mcp_models.client"),

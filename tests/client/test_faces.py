@@ -235,7 +235,7 @@ model = EchoMCPModel("echo-slow-60")
 threading.Thread(target=model.call, args=("x",), daemon=True).start()
 import time
 while not model._in_flight: time.sleep(0.01)
-print(model.session._current[0]._process.pid)
+print(model.session.pid)
 """
     started = time.monotonic()
     done = run(code)
@@ -252,7 +252,7 @@ import threading
 from mcp_models.client import OpenAIMCPModel
 model = OpenAIMCPModel("gpt-x")
 model.start()
-print(model.session._current[0]._process.pid, flush=True)
+print(model.session.pid, flush=True)
 model.call("x")
 """
     parent = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
@@ -277,7 +277,7 @@ async def test_an_acall_of_a_running_server_begins_in_the_loops_own_thread(
     model: Model, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await model.acall("Hello?")
-    monkeypatch.setattr("mcp_models.client.pending._executor", None)
+    monkeypatch.setattr("mcp_models.client.pending_call._executor", None)
     assert (await model.acall("Hello?"))["output"] == "Hello from the fake."
 
 
@@ -288,5 +288,5 @@ async def test_what_no_json_can_hold_is_a_type_error_and_leaves_nothing() -> Non
             model.call(prompt)
         with pytest.raises(TypeError, match="bytes"):
             await model.acall(prompt)
-        assert not model.session._current[0]._pending
+        assert model.session.in_flight == 0
         assert model.call("x")["output"] == "x"

@@ -1,73 +1,44 @@
-"""A server process: who reads its stdout, what is written to its stdin, and its end."""
+"""A server process: what it writes, what is written to it, and its end."""
 
 from __future__ import annotations
 
-import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
 from mcp_models.client import process
-from mcp_models.client.errors import ServerExitedError
+from mcp_models.client.errors import ServerExitedError, ServerTimeoutError
 from mcp_models.client.process import ServerProcess
+from mcp_models.servers.core.transport.lines import LineTooLongError
 from tests.peer import wait_until
 
 CAT = """
 import sys
 for line in sys.stdin.buffer:
     sys.stdout.buffer.write(line); sys.stdout.buffer.flush()
-    while line == b"flood\\n":
-        sys.stdout.buffer.write(b"x" * 1000 + b"\\n")
 """
 DEAF = "import time; time.sleep(60)"
+READS_LATE = "import sys, time; time.sleep(0.5); sys.stdout.buffer.write(sys.stdin.buffer.readline()); sys.stdout.flush()"
 
 Start = Callable[..., "Watched"]
 
 
 class Watched(ServerProcess):
-    """A process, and what came of it: each line with the thread that read it, and its end."""
+    """A process, and what came of it: its lines and its end."""
 
-    def __init__(self, script: str, on_line: Callable[[bytes], None] | None = None) -> None:
-        self.lines: list[tuple[bytes, int]] = []
-        self.waiting = 0
+    def __init__(self, script: str) -> None:
+        self.lines: list[bytes | LineTooLongError] = []
         self.ends: list[ServerExitedError] = []
-        self._also = on_line
-        super().__init__([sys.executable, "-c", script], None, None, self._line, self.ends.append, lambda: self.waiting == 0)
-
-    def _line(self, line: bytes) -> None:
-        if self._also:
-            self._also(line)
-        self.lines.append((line, threading.get_ident()))
-
-    def ask(self) -> int:
-        """Has a line echoed, reading as one who waits for an answer does; which thread read it."""
-        expected = len(self.lines) + 1
-        self.write(b"x\n", 5)
-        self.read(lambda: len(self.lines) == expected, 5)
-        wait_until(lambda: len(self.lines) == expected)
-        return self.lines[-1][1]
-
-    def read_by(self) -> int:
-        """Has a line echoed, for which nobody waits; which thread read it."""
-        seen = len(self.lines)
-        self.write(b"x\n", 5)
-        wait_until(lambda: len(self.lines) > seen)
-        return self.lines[-1][1]
-
-    def ask_until_read_by(self, thread: int) -> None:
-        wait_until(lambda: self.ask() == thread)
+        super().__init__([sys.executable, "-c", script], None, None, self.lines.append, self.ends.append)
 
 
 @pytest.fixture
-def start(monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
-    """Starts processes whose reader's thread stands by for as long as a test may take."""
-    monkeypatch.setattr(process, "STANDBY_SECONDS", 60)
-    monkeypatch.setattr(process, "READ_SECONDS", 5)
+def start() -> Iterator[Start]:
     started = []
 
     def start(*arguments: Any) -> Watched:
@@ -79,131 +50,71 @@ def start(monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
         one.stop(0.1)
 
 
-def test_a_thread_that_waits_for_an_answer_reads_it_itself(start: Start) -> None:
+def test_lines_come_in_the_order_in_which_they_were_written(start: Start) -> None:
     cat = start(CAT)
-    cat.ask_until_read_by(threading.get_ident())
-    assert [cat.ask() for _ in range(50)] == [threading.get_ident()] * 50
+    for number in range(1000):
+        cat.write(b"%d\n" % number)
+    wait_until(lambda: len(cat.lines) == 1000)
+    assert cat.lines == [b"%d" % number for number in range(1000)]
 
 
-def test_the_readers_thread_reads_again_after_a_while(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(process, "STANDBY_SECONDS", 0.5)
-    cat = start(CAT)
-    cat.ask_until_read_by(threading.get_ident())
-    assert cat.read_by() != threading.get_ident()
+def test_writing_never_waits_for_a_server_that_does_not_read(start: Start) -> None:
+    deaf = start(DEAF)
+    started = time.monotonic()
+    for _ in range(20):
+        deaf.write(b"x" * 1_000_000 + b"\n")
+    assert time.monotonic() - started < 1
+    assert deaf.unsent > 10_000_000
 
 
-def test_the_readers_thread_reads_at_once_for_who_cannot(start: Start) -> None:
-    cat = start(CAT)
-    cat.ask_until_read_by(threading.get_ident())
-    seen = len(cat.lines)
-    cat.write(b"x\n", 5)
-    cat.attend()
-    wait_until(lambda: len(cat.lines) > seen)
+def test_a_line_of_many_pipes_arrives_whole(start: Start) -> None:
+    late = start(READS_LATE)
+    late.write(b"x" * 3_000_000 + b"\n")
+    wait_until(lambda: bool(late.lines))
+    assert late.lines == [b"x" * 3_000_000]
 
 
-def test_the_readers_thread_takes_over_where_another_answer_is_waited_for(start: Start) -> None:
-    cat = start(CAT)
-    cat.ask_until_read_by(threading.get_ident())
-    cat.waiting = 1
-    cat.ask()
-    assert cat.read_by() != threading.get_ident()
+def test_what_waits_for_a_server_is_bounded(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process, "MAX_UNSENT_BYTES", 1_000_000)
+    deaf = start(DEAF)
+    deaf.write(b"x" * 2_000_000)
+    with pytest.raises(ServerTimeoutError, match="does not read its stdin"):
+        deaf.write(b"x")
 
 
-def test_a_wait_that_is_longer_is_the_readers_threads(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(process, "READ_SECONDS", 0.01)
-    cat = start(CAT)
-    cat.ask_until_read_by(threading.get_ident())
-    cat.waiting = 1
-    cat.read(lambda: False, 60)
-    assert cat.read_by() != threading.get_ident()
+def test_a_line_without_end_is_kept_nowhere(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process, "MAX_LINE_BYTES", 100_000)
+    endless = start("import sys; sys.stdout.write('x' * 500_000 + '\\nshort\\n'); sys.stdout.flush(); sys.stdin.read()")
+    wait_until(lambda: len(endless.lines) == 2)
+    assert isinstance(endless.lines[0], LineTooLongError)
+    assert endless.lines[1] == b"short"
 
 
-def test_a_flood_keeps_nobody_who_waits_for_an_answer(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(process, "READ_SECONDS", 0.1)
-    cat = start(CAT)
-    cat.ask_until_read_by(threading.get_ident())
-    seen = len(cat.lines)
-    cat.write(b"flood\n", 5)
-    cat.read(lambda: False, 60)
-    assert len(cat.lines) > seen
-    assert cat.lines[-1][1] == threading.get_ident()
+def test_its_end_is_told_once_with_its_exit_code_and_last_words(start: Start) -> None:
+    failing = start("import sys; print('goodbye', file=sys.stderr); sys.exit(3)")
+    wait_until(lambda: bool(failing.ends))
+    (error,) = failing.ends
+    assert (error.exit_code, error.stderr) == (3, "goodbye")
+    with pytest.raises(ServerExitedError):
+        failing.write(b"x\n")
 
 
-def test_an_end_is_noticed_while_nobody_reads(start: Start) -> None:
-    cat = start(CAT)
-    cat.ask_until_read_by(threading.get_ident())
-    cat._process.kill()
-    wait_until(lambda: bool(cat.ends))
-    assert cat.exit_code == -9
+def test_what_was_asked_before_the_end_is_written_first(start: Start) -> None:
+    late = start(READS_LATE)
+    late.write(b"x" * 500_000 + b"\n")
+    late.stop(5)
+    assert late.lines == [b"x" * 500_000]
+    assert late.exit_code == 0
 
 
-def test_an_end_is_noticed_by_the_thread_that_reads(start: Start) -> None:
-    once = start("import sys; [print(sys.stdin.readline(), end='', flush=True) for _ in range(3)]")
-    once.waiting = 1
-    once.write(b"x\nx\nx\n", 5)
-    once.read(lambda: False, 60)
-    wait_until(lambda: bool(once.ends))
-    assert len(once.lines) == 3
-
-
-def test_nobody_reads_what_was_closed(start: Start) -> None:
-    cat = start(CAT)
-    cat.stop(5)
-    wait_until(lambda: bool(cat.ends))
-    cat.read(lambda: pytest.fail("read"), 60)
-
-
-def test_ctrl_c_in_the_middle_of_what_may_be_others_answers_ends_the_server(start: Start) -> None:
-    """It is lost then; the others are told so, rather than left to wait for it."""
-    here = threading.get_ident()
-
-    def interrupted(_line: bytes) -> None:
-        if threading.get_ident() == here:
-            raise KeyboardInterrupt
-
-    cat = start(CAT, interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        cat.ask_until_read_by(here)
-    wait_until(lambda: bool(cat.ends))
-    assert cat.exit_code == -9
-
-
-def test_ctrl_c_before_anything_came_ends_nothing(start: Start) -> None:
-    cat = start(CAT)
-    cat.ask_until_read_by(threading.get_ident())
-
-    def interrupted() -> bool:
-        raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        cat.read(interrupted, 60)
-    assert cat.ask() == threading.get_ident()
-
-
-def test_a_thread_that_has_reason_to_stop_leaves_what_has_come_to_the_readers(start: Start) -> None:
-    cat = start(CAT)
-    cat.ask_until_read_by(threading.get_ident())
-    cat.waiting, seen = 1, len(cat.lines)
-    reasons = iter([False, True])
-    cat.write(b"x\n", 5)
-    cat.read(lambda: next(reasons), 60)
-    wait_until(lambda: len(cat.lines) > seen)
-    assert cat.lines[-1][1] != threading.get_ident()
-
-
-@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="no timers")
-def test_a_signals_handler_may_ask_while_its_thread_waits(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(process, "READ_SECONDS", 0.5)
-    cat = start(CAT)
-    cat.ask_until_read_by(threading.get_ident())
-    asked: list[int] = []
-    before = signal.signal(signal.SIGALRM, lambda *_: asked.append(cat.ask()))
-    try:
-        signal.setitimer(signal.ITIMER_REAL, 0.05)
-        cat.read(lambda: bool(asked), 60)
-    finally:
-        signal.signal(signal.SIGALRM, before)
-    assert asked == [threading.get_ident()]
+def test_stopping_is_bounded_although_it_does_not_read(start: Start) -> None:
+    deaf = start(DEAF)
+    deaf.write(b"x" * 1_000_000)
+    started = time.monotonic()
+    deaf.stop(0.1)
+    assert time.monotonic() - started < 2
+    assert deaf.exit_code is not None
+    assert not [thread for thread in threading.enumerate() if str(deaf.pid) in thread.name]
 
 
 INTERRUPTED = """
@@ -211,7 +122,13 @@ import os, random, signal, threading, time
 from mcp_models.client import EchoMCPModel
 model = EchoMCPModel()
 model.call("x")
-process, wanted = model.session._current[0]._process, threading.Semaphore(0)
+pid, others = model.session.pid, []
+def another():
+    while len(others) < 1000:
+        others.append(model.call("other", timeout=5)["output"])
+working = threading.Thread(target=another)
+working.start()
+wanted = threading.Semaphore(0)
 def interrupt():
     while True:
         wanted.acquire()
@@ -219,39 +136,17 @@ def interrupt():
         os.kill(os.getpid(), signal.SIGINT)
 threading.Thread(target=interrupt, daemon=True).start()
 for _ in range(200):
-    for _ in range(2):  # so that the reader's thread stands by
-        model.call("x", timeout=1)
     try:
         wanted.release()
         while True:
-            process.read(lambda: True, 1)
+            model.call("x", timeout=5)
     except KeyboardInterrupt:
         pass
-print(model.call("still there", timeout=1)["output"])
+working.join()
+print(model.call("still there", timeout=5)["output"], set(others), model.session.pid == pid)
 """
 
 
-def test_ctrl_c_leaves_no_lock_behind() -> None:
-    """Between two statements as well: there is nothing but such moments here."""
+def test_ctrl_c_leaves_no_lock_behind_and_ends_nobody_elses_call() -> None:
     done = subprocess.run([sys.executable, "-c", INTERRUPTED], capture_output=True, text=True, timeout=60, check=False)
-    assert done.stdout == "still there\n", done.stderr
-
-
-def test_a_line_is_written_at_once_or_not_at_all(start: Start) -> None:
-    cat, deaf = start(CAT), start(DEAF)
-    assert cat.write_at_once(b"x\n")
-    wait_until(lambda: [line for line, _ in cat.lines] == [b"x"])
-    assert not cat.write_at_once(b"x" * 5000 + b"\n")  # more than a pipe takes whole
-    written = 0
-    while deaf.write_at_once(b"x" * 4095 + b"\n"):
-        written += 1
-    assert 0 < written < 1000
-    assert deaf.alive
-
-
-def test_nothing_is_written_at_once_after_the_end_or_beside_another_writer(start: Start) -> None:
-    cat = start(CAT)
-    with cat._write_lock, ThreadPoolExecutor(1) as another:
-        assert not another.submit(cat.write_at_once, b"x\n").result(5)
-    cat.stop(5)
-    assert not cat.write_at_once(b"x\n")
+    assert done.stdout == "still there {'other'} True\n", done.stderr

@@ -195,7 +195,7 @@ def test_what_cannot_be_started_is_named(command: list[str], words: str) -> None
 
 def test_a_server_that_died_is_started_again() -> None:
     with Session(ECHO) as session:
-        pid = connection(session)._process.pid
+        pid = connection(session).pid
         os.kill(pid, signal.SIGKILL)
         wait_until(lambda: not connection(session).alive)
         assert call(session) == "hi"
@@ -241,7 +241,7 @@ shake_hands()
 while True: time.sleep(1)
 """)
     session.start()
-    process = connection(session)._process
+    process = connection(session)
     started = time.monotonic()
     session.close()
     assert process.exit_code == -signal.SIGKILL
@@ -261,7 +261,7 @@ def test_calls_in_flight_end_when_the_session_is_closed() -> None:
 
     thread = threading.Thread(target=work)
     thread.start()
-    wait_until(lambda: connection(session)._pending)
+    wait_until(lambda: session.in_flight)
     session.close()
     thread.join(10)
     assert [type(failure) for failure in failures] == [ServerExitedError]
@@ -282,7 +282,7 @@ import sys
 from mcp_models.client import EchoMCPModel
 model = EchoMCPModel("echo-slow-60")
 model.start()
-print(model.session._current[-1]._process.pid, flush=True)
+print(model.session.pid, flush=True)
 try:
     model.call("x")
 except KeyboardInterrupt:
@@ -307,7 +307,9 @@ def _in_call(pid: int) -> bool:
 
 @pytest.mark.parametrize("line", ["'[' * 100000", "'9' * 5000"], ids=["deep", "long number"])
 def test_json_that_breaks_the_decoder_ends_the_call_and_not_the_reader(script: Callable[..., Session], line: str) -> None:
-    session = script(f"shake_hands(); read(); write({line}); answer(read(), TEXT); read()")
+    session = script(
+        f"shake_hands(); read(); write({line}); assert 'cancelled' in read()['method']; answer(read(), TEXT); read()"
+    )
     with pytest.raises(ServerJSONError):
         call(session)
     assert call(session) == "hi"
@@ -316,7 +318,7 @@ def test_json_that_breaks_the_decoder_ends_the_call_and_not_the_reader(script: C
 def test_a_session_that_nobody_closes_takes_its_server_with_it() -> None:
     session = Session(ECHO)
     call(session)
-    pid = connection(session)._process.pid
+    pid = session.pid
     del session
     gc.collect()
     wait_until(lambda: not os.path.exists(f"/proc/{pid}"), 5)
@@ -333,7 +335,7 @@ def test_closing_is_bounded_whatever_is_in_flight(script: Callable[..., Session]
     threads = [threading.Thread(target=work) for _ in range(15)]
     for thread in threads:
         thread.start()
-    wait_until(lambda: len(connection(session)._pending) == 15)
+    wait_until(lambda: session.in_flight == 15)
     started = time.monotonic()
     session.close()
     for thread in threads:
@@ -354,7 +356,7 @@ def test_a_start_that_hangs_can_be_closed(script: Callable[..., Session]) -> Non
 
     thread = threading.Thread(target=work)
     thread.start()
-    wait_until(lambda: session._current)
+    wait_until(lambda: session.pid)
     session.close()
     thread.join(8)
     assert [type(failure) for failure in failures] == [ServerExitedError]
@@ -386,7 +388,7 @@ def test_half_a_line_is_never_followed_by_another(script: Callable[..., Session]
     with pytest.raises(ServerTimeoutError):
         call(session, timeout=0.3, prompt="x" * 1_000_000)
     wait_until(lambda: not first.alive)
-    assert first._process.exit_code == -signal.SIGKILL
+    assert first.exit_code == -signal.SIGKILL
 
 
 def test_a_grandchild_does_not_outlive_its_server(script: Callable[..., Session]) -> None:

@@ -19,7 +19,8 @@ from tests.peer import wait_until
 
 def pid(model: MCPModel) -> int:
     model.start()
-    return model.session._current[0]._process.pid
+    assert model.session.pid is not None
+    return model.session.pid
 
 
 def gone(number: int) -> bool:

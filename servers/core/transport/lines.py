@@ -106,11 +106,15 @@ class LineWriter:
         Returns:
             Whether all is written.
         """
+        self.put(line)
+        return self.pump()
+
+    def put(self, line: bytes) -> None:
+        """Keep a line for `pump` or `flush`, which may be another thread's to call."""
         with self._lock:
             if self._failure is None:
                 self._waiting.append(memoryview(line))
                 self._size += len(line)
-            return self.pump()
 
     def pump(self) -> bool:
         """Write what waits, as far as the reader takes it now, and return whether all is written."""

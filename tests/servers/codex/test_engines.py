@@ -103,7 +103,7 @@ def test_what_the_caller_asks_for_is_passed_on(server: Peer, chatgpt: FakeChatGP
     assert body["reasoning"]["effort"] == "high"
     assert (body["text"]["format"]["schema"], body["text"]["format"]["strict"]) == (SCHEMA, True)
     assert record["structured"] == {"a": 1}
-    assert record["dropped_params"] == ["max_tokens"]
+    assert record["dropped_params"] == []
 
 
 def test_without_a_system_prompt_the_instructions_are_neutral(server: Peer, chatgpt: FakeChatGPT) -> None:
@@ -119,11 +119,10 @@ def test_a_conversation_is_written_out(server: Peer, chatgpt: FakeChatGPT) -> No
     assert said.endswith("<user>\nHi.\n</user>\n<assistant>\nHello!\n</assistant>\n<user>\nBye.\n</user>\n")
 
 
-def test_an_effort_that_the_model_does_not_have_is_refused(server: Peer, chatgpt: FakeChatGPT) -> None:
+def test_an_effort_that_the_model_does_not_have_becomes_the_nearest(server: Peer, chatgpt: FakeChatGPT) -> None:
     record = ask_again(server, model="gpt-5.5", reasoning_effort="minimal")
-    assert record["type"] == "invalid_request"
-    assert "low, medium, high" in record["text"]
-    assert chatgpt.turns == []
+    assert chatgpt.turns[-1].body["reasoning"]["effort"] == "low"
+    assert any("minimal" in warning and "low" in warning for warning in record["warnings"])
 
 
 def test_a_prompt_beyond_codexs_limit_is_refused(server: Peer, chatgpt: FakeChatGPT) -> None:

@@ -1,6 +1,6 @@
-"""Owns one life of a server: the Model Context Protocol with it, from the handshake to the end of its process.
+"""Speaks the Model Context Protocol with one server process, from the handshake to its end.
 
-Requests are matched by id, so any number may be in flight; each is a `Pending`.
+Requests are matched by id, so any number may be in flight; each is a `PendingCall`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from mcp_models.client.errors import (
     ServerTimeoutError,
     SessionError,
 )
-from mcp_models.client.pending import Pending, reading
+from mcp_models.client.pending_call import PendingCall, reading
 from mcp_models.client.process import ServerProcess
 from mcp_models.servers.core import __version__
 from mcp_models.servers.core.protocol import (
@@ -26,24 +26,27 @@ from mcp_models.servers.core.protocol import (
     METHOD_NOT_FOUND,
     MODERN_VERSIONS,
 )
+from mcp_models.servers.core.redaction import redact
 from mcp_models.servers.core.transport import json_codec
+from mcp_models.servers.core.transport.lines import LineTooLongError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from typing import Any, TypeAlias
 
     OnProgress: TypeAlias = Callable[[dict[str, Any]], None]
 
 STOP_SECONDS = 2.0
-WRITE_SECONDS = 60.0
-CANCEL_SECONDS = 0.5
+
+MAX_QUOTE = 500
+"""The most characters of what a server says that an error quotes."""
 
 _CLIENT_INFO = {"name": "mcp-models", "version": __version__}
 
 
-class Connection:
-    """One life of a server: from its start through the handshake to its end.
+class ClientSession:
+    """The protocol with one server process: from its start through the handshake to its end.
 
     Args:
         command: The server's program and arguments.
@@ -57,32 +60,40 @@ class Connection:
     def __init__(self, command: Sequence[str], env: Mapping[str, str] | None, cwd: str | None) -> None:
         self._lock = threading.RLock()  # a garbage collection may abandon a stream while this thread holds it
         self._last_id = 0
-        self._pending: dict[int, Pending] = {}
+        self._pending: dict[int, PendingCall] = {}
         self._on_progress: dict[int, OnProgress] = {}
         self.lists_tools = False
         self._ready = False
         self._modern = False
         self._end: SessionError | None = None
-        self._process = ServerProcess(command, env, cwd, self._receive, self._fail, lambda: not self._pending)
+        self._process = ServerProcess(command, env, cwd, self._receive, self._fail)
 
     @property
     def alive(self) -> bool:
         """Whether an answer may still come."""
         return self._process.alive and self._end is None
 
-    def request(
-        self,
-        method: str,
-        params: dict[str, Any],
-        timeout: float,
-        on_progress: OnProgress | None = None,
-    ) -> Pending:
-        """Sends a request.
+    @property
+    def pid(self) -> int:
+        """The process's id."""
+        return self._process.pid
+
+    @property
+    def exit_code(self) -> int | None:
+        """The process's exit code, negative for a signal; None while it runs."""
+        return self._process.exit_code
+
+    @property
+    def in_flight(self) -> int:
+        """How many requests are not answered yet."""
+        return len(self._pending)
+
+    def request(self, method: str, params: dict[str, Any], on_progress: OnProgress | None = None) -> PendingCall:
+        """Send a request, without waiting for the server to read it.
 
         Args:
             method: The method.
             params: Its parameters; `_meta` may hold further ones.
-            timeout: Seconds in which it must be sent.
             on_progress: Takes the `params` of each progress notification, in another thread.
 
         Returns:
@@ -91,9 +102,9 @@ class Connection:
         Raises:
             SessionError: It could not be sent.
         """
-        request_id, pending, message = self._made(method, params, on_progress)
+        request_id, pending = self._expected(method, on_progress)
         try:
-            self._process.write(json_codec.encode(message), min(timeout, WRITE_SECONDS))
+            self._send(self._message(request_id, method, params, on_progress is not None))
         except BaseException as error:
             self._forget(request_id)
             if isinstance(error, ServerExitedError):
@@ -101,35 +112,13 @@ class Connection:
             raise
         return pending
 
-    def request_at_once(self, method: str, params: dict[str, Any], on_progress: OnProgress | None = None) -> Pending | None:
-        """As `request`; None if sending it would have to wait."""
-        request_id, pending, message = self._made(method, params, on_progress)
-        sent = False
-        try:
-            sent = self._process.write_at_once(json_codec.encode(message))
-        finally:
-            if not sent:
-                self._forget(request_id)
-        return pending if sent else None
-
-    def read(self, until: Callable[[], bool], seconds: float) -> None:
-        """Has this thread read answers for a moment, until it has its own; progress is another thread's to tell of."""
-        if self._on_progress:
-            self._process.attend()
-        else:
-            self._process.read(lambda: until() or bool(self._on_progress), seconds)
-
-    def attend(self) -> None:
-        """Has answers read by another thread."""
-        self._process.attend()
-
-    def shake_hands(self, timeout: float) -> None:
+    def initialize(self, timeout: float) -> None:
         """Agrees with the server on a protocol, or ends it.
 
         `initialize` is what every server answers: one that is modern only with an error, and then it is discovered.
         """
         try:
-            self._shake_hands(timeout)
+            self._initialize(timeout)
         except BaseException:
             self.close(grace=0.1)
             raise
@@ -147,80 +136,89 @@ class Connection:
         """Leaves the server to the process that this one was forked from."""
         self._process.disown()
 
-    def _made(self, method: str, params: dict[str, Any], on_progress: OnProgress | None) -> tuple[int, Pending, dict[str, Any]]:
-        """A request that is expected to be answered, and is not yet sent: its id, its result that is to come, its message."""
+    def _expected(self, method: str, on_progress: OnProgress | None) -> tuple[int, PendingCall]:
+        """Return the id of a new request, and its result that is to come."""
         with self._lock:
             if self._end is not None:
                 raise self._end.again()
             self._last_id += 1
             request_id = self._last_id
-            pending = self._pending[request_id] = Pending(
-                lambda reason: self._abandon(request_id, reason),
-                lambda seconds: ServerTimeoutError(
-                    f"no answer to {method} within {seconds:g} s", stderr=self._process.stderr_tail
-                ),
-                self,
+            pending = self._pending[request_id] = PendingCall(
+                lambda reason: self._abandon(request_id, reason), lambda seconds: self._late(method, seconds)
             )
             if on_progress is not None:
                 self._on_progress[request_id] = on_progress
+        return request_id, pending
+
+    def _message(self, request_id: int, method: str, params: dict[str, Any], wants_progress: bool) -> dict[str, Any]:
         meta = dict(params.get("_meta", {}))
-        if on_progress is not None:
+        if wants_progress:
             meta["progressToken"] = request_id
         if self._modern:
             meta |= _MODERN_META
         if meta:
             params = {**params, "_meta": meta}
-        return request_id, pending, {"jsonrpc": "2.0", "id": request_id, "method": method, "params": params}
+        return {"jsonrpc": "2.0", "id": request_id, "method": method, "params": params}
 
-    def _shake_hands(self, timeout: float) -> None:
+    def _late(self, method: str, seconds: float) -> ServerTimeoutError:
+        """Return the error for an answer that did not come in time."""
+        said = "the server does not read its stdin" if self._process.unsent else f"no answer to {method} within {seconds:g} s"
+        return ServerTimeoutError(said, stderr=self._process.stderr_tail)
+
+    def _initialize(self, timeout: float) -> None:
         offer: dict[str, Any] = {"protocolVersion": LEGACY_VERSIONS[-1], "capabilities": {}, "clientInfo": _CLIENT_INFO}
         try:
-            initialized = self.request("initialize", offer, timeout)
+            initialized = self.request("initialize", offer)
             json_codec.use_msgspec(encoding=False)  # imported while the server starts
             found = initialized.wait(timeout)
         except ServerProtocolError:
             self._modern = True
-            found = self.request("server/discover", {}, timeout).wait(timeout)
-            if MODERN_VERSIONS[-1] not in found.get("supportedVersions", ()):
-                offers = found.get("supportedVersions")
+            found = self.request("server/discover", {}).wait(timeout)
+            offers = found.get("supportedVersions")
+            if not isinstance(offers, list) or MODERN_VERSIONS[-1] not in offers:
                 raise ServerProtocolError(f"no common protocol version: the server offers {offers}") from None
         else:
-            self._send({"jsonrpc": "2.0", "method": "notifications/initialized"}, timeout)
-        self.lists_tools = "tools" in (found.get("capabilities") or ())
+            self._send({"jsonrpc": "2.0", "method": "notifications/initialized"})
+        capabilities = found.get("capabilities")
+        self.lists_tools = isinstance(capabilities, dict) and "tools" in capabilities
 
     def _abandon(self, request_id: int, reason: str) -> None:
+        """Stop the work on a request; a server that has not even read it in all that time is stuck, and ended."""
         self._forget(request_id)
+        if reason == "timeout" and self._process.unsent:
+            self._process.kill()
         self._cancel([request_id], reason)
 
-    def _cancel(self, request_ids: list[int], reason: str) -> None:
+    def _cancel(self, request_ids: Iterable[int], reason: str) -> None:
         method = "notifications/cancelled"
-        messages = [{"jsonrpc": "2.0", "method": method, "params": {"requestId": n, "reason": reason}} for n in request_ids]
         with suppress(SessionError):  # a server that has gone has stopped as well
-            self._process.write(b"".join(map(json_codec.encode, messages)), CANCEL_SECONDS)
+            for request_id in request_ids:
+                self._send({"jsonrpc": "2.0", "method": method, "params": {"requestId": request_id, "reason": reason}})
 
-    def _forget(self, request_id: int) -> Pending | None:
+    def _forget(self, request_id: int) -> PendingCall | None:
         with self._lock:
             self._on_progress.pop(request_id, None)
             return self._pending.pop(request_id, None)
 
-    def _send(self, message: dict[str, Any], timeout: float) -> None:
-        self._process.write(json_codec.encode(message), timeout)
+    def _send(self, message: dict[str, Any]) -> None:
+        self._process.write(json_codec.encode(message))
 
-    def _receive(self, line: bytes) -> None:
-        """Takes one line of the server's stdout, in the thread that reads."""
-        if not line.strip():
+    def _receive(self, line: bytes | LineTooLongError) -> None:
+        """Take one line of the server's stdout, in the thread that reads."""
+        if isinstance(line, LineTooLongError):
+            self._fail(ServerProtocolError(f"the server wrote {line}"))
+            self._process.kill()
             return
         try:
             message = _decoded(line)
         except (ValueError, RecursionError) as error:  # RecursionError for `[[[[…`, ValueError for a number of 5,000 digits
             if self._ready:  # before that it is a banner, which many servers print
                 reason = str(getattr(error, "msg", error))
-                self._fail_pending(
-                    ServerJSONError("the server wrote a line that is no JSON", line.decode("utf-8", "replace")[:200], reason)
-                )
+                shown = redact(line[:MAX_QUOTE].decode("utf-8", "replace"))
+                self._fail_all(ServerJSONError("the server wrote a line that is no JSON", shown, reason))
             return
         if not isinstance(message, dict):
-            self._fail_pending(ServerProtocolError("the server wrote JSON that is no MCP message"))
+            self._fail_all(ServerProtocolError("the server wrote JSON that is no MCP message"))
         elif "method" not in message:
             self._receive_response(message)
         elif "id" in message:
@@ -231,8 +229,8 @@ class Connection:
     def _receive_response(self, message: dict[str, Any]) -> None:
         request_id = message.get("id")
         if not isinstance(request_id, int) or isinstance(request_id, bool) or not 0 < request_id <= self._last_id:
-            stray = f"the server answered a request that was not made (id {request_id!r}): {_error_text(message)}"
-            self._fail_pending(ServerProtocolError(stray))
+            stray = f"the server answered a request that was not made (id {_quoted(request_id)}): {_error_text(message)}"
+            self._fail_all(ServerProtocolError(stray))
             return
         pending = self._forget(request_id)
         if pending is None:
@@ -256,27 +254,34 @@ class Connection:
                 self._cancel([token], "abandoned")
 
     def _refuse(self, message: dict[str, Any]) -> None:
-        """Answers a request of the server's: to `ping`, and that nothing else is offered."""
+        """Answer a request of the server's: to `ping`, and that nothing else is offered."""
         answer = (
             {"result": {}}
             if message["method"] == "ping"
             else {"error": {"code": METHOD_NOT_FOUND, "message": "this client offers no methods"}}
         )
-        with suppress(SessionError):
-            self._send({"jsonrpc": "2.0", "id": message["id"], **answer}, 1.0)
+        with suppress(SessionError):  # a server that asks and does not read gets no answer
+            self._send({"jsonrpc": "2.0", "id": message["id"], **answer})
 
     def _fail(self, error: SessionError) -> None:
+        """Give every request this outcome, and refuse further ones with it."""
         with self._lock:
             self._end = self._end or error
         self._fail_pending(error)
 
-    def _fail_pending(self, error: SessionError) -> None:
+    def _fail_all(self, error: SessionError) -> None:
+        """Give every request this outcome, as nobody knows which of them was meant, and stop the work on them."""
+        self._cancel(self._fail_pending(error), "the server broke the protocol")
+
+    def _fail_pending(self, error: SessionError) -> list[int]:
+        """Give every request this outcome, and return their ids."""
         with self._lock:
-            waiting = list(self._pending.values())
+            waiting = dict(self._pending)
             self._pending.clear()
             self._on_progress.clear()
-        for pending in waiting:
+        for pending in waiting.values():
             pending.fail(error.again())
+        return list(waiting)
 
 
 _MODERN_META: dict[str, Any] = {
@@ -297,4 +302,10 @@ def _error_text(message: dict[str, Any]) -> str:
     error = message.get("error")
     if not isinstance(error, dict):
         return "neither a result nor an error"
-    return f"{error.get('message')} ({error.get('code')})"
+    return f"{_quoted(error.get('message'))} ({_quoted(error.get('code'))})"
+
+
+def _quoted(value: Any) -> str:
+    """Return what a server said, secrets removed, as an error shows it."""
+    text = redact(value if isinstance(value, str) else repr(value))
+    return text if len(text) <= MAX_QUOTE else f"{text[:MAX_QUOTE]}…"

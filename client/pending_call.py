@@ -1,0 +1,184 @@
+"""Waits for an answer that has not come yet, in a thread or in a coroutine.
+
+Both wait for the same `Outcome`, with a bound, so nothing is written twice for the two.
+"""
+
+from __future__ import annotations
+
+import threading
+from contextlib import contextmanager, suppress
+
+from mcp_models.client import forks
+from mcp_models.client.outcome import Outcome
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from concurrent.futures import ThreadPoolExecutor
+    from typing import Any
+
+MOST_BEGINNING = 64
+"""How many calls of coroutines may begin at once; the others wait for a thread."""
+
+
+class PendingCall:
+    """An answer that has not come yet.
+
+    Args:
+        abandon: Stops the work, for the reason it is given; it must not have to wait.
+        late: Makes the error for an answer that did not come within so many seconds.
+
+    Attributes:
+        outcome: The answer.
+        dropped: What was asked for and could not be sent.
+    """
+
+    def __init__(self, abandon: Callable[[str], None], late: Callable[[float], BaseException]) -> None:
+        self.outcome = Outcome()
+        self.dropped: list[str] = []
+        self._abandon, self._late = abandon, late
+
+    def wait(self, timeout: float) -> dict[str, Any]:
+        """The answer, for which this thread waits `timeout` seconds at the most.
+
+        Raises:
+            BaseException: What it failed with; the error of `late`; whatever interrupted the wait. The work has stopped then.
+        """
+        answer: dict[str, Any] = self.wait_for(self.outcome, timeout, timeout)
+        return answer
+
+    async def await_(self, timeout: float) -> dict[str, Any]:
+        """As `wait`, in a coroutine."""
+        answer: dict[str, Any] = await self.await_for(self.outcome, timeout, timeout)
+        return answer
+
+    def wait_for(self, outcome: Outcome, timeout: float, allowed: float) -> Any:
+        """As `wait`, for an outcome that depends on the same work.
+
+        Args:
+            outcome: What to wait for.
+            timeout: The seconds that are left.
+            allowed: The seconds that there were, for the words of the error.
+        """
+        if getattr(_thread, "reads", False):
+            self.leave()
+            raise RuntimeError("on_progress runs in the thread that reads for all calls: ask a model from another one")
+        try:
+            if not outcome.wait(timeout):
+                raise TimeoutError
+        except BaseException as error:
+            self._give_up(outcome, error, allowed)
+        return outcome.result()
+
+    async def await_for(self, outcome: Outcome, timeout: float, allowed: float) -> Any:
+        """As `wait_for`, in a coroutine."""
+        import asyncio
+
+        loop = asyncio.get_running_loop()
+        woken = loop.create_future()
+
+        def set_woken() -> None:
+            if not woken.done():
+                woken.set_result(None)
+
+        def wake(_: Outcome) -> None:
+            with suppress(RuntimeError):  # the loop is closed
+                loop.call_soon_threadsafe(set_woken)
+
+        outcome.add_done_callback(wake)
+        try:
+            async with asyncio.timeout(_bounded(timeout)):
+                await woken
+        except asyncio.CancelledError as error:
+            self._interrupt(error, "abandoned")
+            raise
+        except BaseException as error:
+            self._give_up(outcome, error, allowed)
+        return outcome.result()
+
+    def stop(self, error: BaseException, reason: str = "closed") -> None:
+        """Stops the work and gives this as its outcome."""
+        self.fail(error)
+        self._abandon(reason)
+
+    def succeed(self, result: dict[str, Any]) -> None:
+        """Give the outcome; only the first one counts."""
+        self.outcome.succeed(result)
+
+    def fail(self, error: BaseException) -> None:
+        """Give an error as the outcome; only the first one counts."""
+        self.outcome.fail(error)
+
+    def leave(self) -> None:
+        """Stop the work, if it is not done: nobody waits for it any more."""
+        if not self.outcome.done():
+            self.stop(RuntimeError("nobody waits for it any more"), "abandoned")
+
+    def _give_up(self, outcome: Outcome, error: BaseException, allowed: float) -> None:
+        """Stop the work that was waited for in vain, unless the outcome has just come.
+
+        Raises:
+            BaseException: The error of `late` for a timeout, else what interrupted the wait.
+        """
+        if outcome.done() and isinstance(error, Exception):
+            return
+        late = self._late(allowed) if isinstance(error, TimeoutError) else error
+        self._interrupt(late, "timeout" if late is not error else "abandoned")
+        raise late from None
+
+    def _interrupt(self, error: BaseException, reason: str) -> None:
+        self.fail(error)
+        self._abandon(reason)
+
+
+@contextmanager
+def reading() -> Iterator[None]:
+    """Marks a thread that reads the answers of all calls: what is called there must not wait for one."""
+    _thread.reads = True
+    try:
+        yield
+    finally:
+        _thread.reads = False
+
+
+async def begun(begin: Callable[[], PendingCall]) -> PendingCall:
+    """What `begin` returns, which may have to wait for a server to start and so runs in a thread.
+
+    A coroutine that is cancelled meanwhile leaves nothing at work.
+    """
+    import asyncio
+
+    beginning = asyncio.get_running_loop().run_in_executor(_executor.threads(), begin)
+    try:
+        return await asyncio.shield(beginning)
+    except asyncio.CancelledError:
+        beginning.add_done_callback(lambda done: None if done.exception() else done.result().leave())
+        raise
+
+
+class _Executor:
+    """The threads in which calls of coroutines begin: their own, so that a server that hangs leaves the loop's to others."""
+
+    def __init__(self) -> None:
+        self._threads: ThreadPoolExecutor | None = None
+        forks.remember(self)
+
+    def threads(self) -> ThreadPoolExecutor:
+        """Started when first asked for."""
+        from concurrent.futures import ThreadPoolExecutor
+
+        if self._threads is None:
+            self._threads = ThreadPoolExecutor(MOST_BEGINNING, "mcp-models")
+        return self._threads
+
+    def after_fork(self) -> None:
+        """Its threads stayed with the parent."""
+        self._threads = None
+
+
+_executor = _Executor()
+_thread = threading.local()
+
+
+def _bounded(timeout: float) -> float:
+    return min(timeout, threading.TIMEOUT_MAX)
