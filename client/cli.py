@@ -1,4 +1,4 @@
-"""Owns the command `mcp-models`."""
+"""Define the command `mcp-models`."""
 
 from __future__ import annotations
 
@@ -15,9 +15,8 @@ from mcp_models.servers import load_provider, server_modules
 from mcp_models.servers.core import MAX_TOKENS_DEFAULT, __version__
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from mcp_models.client.completion_result import CompletionResult
+    from mcp_models.client.stream import CompletionStream
 
 FALLBACK = "echo"
 
@@ -57,9 +56,9 @@ def main() -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print the whole result as JSON.")
 @click.option("--stream", is_flag=True, help="Print the text as it comes.")
 def complete(words: tuple[str, ...], model: str | None, as_json: bool, stream: bool, **options: Any) -> None:
-    """Sends PROMPT to PROVIDER's server and prints the answer.
+    """Send PROMPT to PROVIDER's server and print the answer.
 
-    What is piped in follows PROMPT or stands for it. Without PROVIDER, the first that is configured answers.
+    Piped input is appended to PROMPT, or used instead of it. Without PROVIDER, the first that is configured answers.
 
     \b
     Exit codes: 0 an answer, 2 wrong usage, 3 not configured, 4 key, permission or billing,
@@ -78,19 +77,17 @@ def complete(words: tuple[str, ...], model: str | None, as_json: bool, stream: b
         click.echo(json.dumps(result, indent=2, ensure_ascii=False))
     elif result["output"] is not None:
         click.echo("" if stream else result["output"])
-    for warning in result.get("warnings", ()):
-        click.echo(f"mcp-models: {warning}", err=True)
     if result["output"] is None:
-        _fail(str(result.get("error")), EXIT_CODES.get(str(result.get("error_type")), EXIT_OTHER))
+        _fail(result["error"], EXIT_CODES.get(result["error_type"], EXIT_OTHER))
+    for warning in result["warnings"]:
+        click.echo(f"mcp-models: {warning}", err=True)
 
 
-def _printed(pieces: Iterator[str | CompletionResult]) -> CompletionResult:
-    """Prints the text as it comes and returns the result."""
-    for piece in pieces:
-        if not isinstance(piece, str):
-            return piece
+def _printed(stream: CompletionStream) -> CompletionResult:
+    """Print the text as it comes and return the result."""
+    for piece in stream:
         click.echo(piece, nl=False)
-    raise AssertionError("a stream ends with its result")
+    return stream.result
 
 
 def _provider_and_prompt(words: tuple[str, ...]) -> tuple[str, str]:
@@ -108,7 +105,7 @@ def _provider_and_prompt(words: tuple[str, ...]) -> tuple[str, str]:
 
 
 def _piped() -> str:
-    """What a pipe or a file on standard input holds; nothing is waited for on a terminal, a socket or the null device."""
+    """Read a pipe or a file on standard input; do not wait for a terminal, a socket or the null device."""
     try:
         mode = os.fstat(0).st_mode
     except OSError:  # closed

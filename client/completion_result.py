@@ -1,8 +1,8 @@
-"""Owns the type of a `call`'s result, for type checkers; a result is a plain dict."""
+"""Define the type of a call's result: a plain dict, of one shape for an answer and of another for a failure."""
 
 from __future__ import annotations
 
-from typing import Any, Literal, NotRequired, TypedDict
+from typing import Any, Literal, TypeAlias, TypedDict
 
 from mcp_models.servers.core.completion import StopReason
 
@@ -36,30 +36,42 @@ class UsageResult(TypedDict):
     reasoning_tokens: int
 
 
-class CompletionResult(TypedDict):
-    """What `call()` returns. The first four are always there; of the others, those that the server told.
+class CompletionSuccess(TypedDict):
+    """An answer. Every key is there; what the server did not tell is None, empty or 0."""
 
-    `output` is None after a provider's failure: then `error` to `partial` are there, and of the rest only `request_id`.
-    """
-
-    output: str | None
+    output: str
     model: str
     tokens_used: int
     provider: str
-    stop_reason: NotRequired[StopReason]
-    native_stop_reason: NotRequired[str | None]
-    usage: NotRequired[UsageResult]
-    cost_usd: NotRequired[float | None]
-    request_id: NotRequired[str | None]
-    latency_ms: NotRequired[int]
-    auth_mode: NotRequired[str | None]
-    reasoning: NotRequired[str | None]
-    structured: NotRequired[Any]
-    dropped_params: NotRequired[list[str]]
-    warnings: NotRequired[list[str]]
-    error: NotRequired[str | None]
-    error_type: NotRequired[ErrorType | None]
-    retryable: NotRequired[bool]
-    retry_after: NotRequired[float | None]
-    status: NotRequired[int | None]
-    partial: NotRequired[str | None]
+    stop_reason: StopReason | None
+    native_stop_reason: str | None
+    usage: UsageResult | None
+    cost_usd: float | None
+    request_id: str | None
+    latency_ms: int | None
+    auth_mode: str | None
+    reasoning: str | None
+    structured: Any
+    dropped_params: list[str]
+    warnings: list[str]
+
+
+class CompletionFailure(TypedDict):
+    """A provider's failure. Every key is there; `output` is None, and `partial` is the text that had come before it."""
+
+    output: None
+    model: str
+    tokens_used: int
+    provider: str
+    error: str
+    error_type: ErrorType
+    retryable: bool
+    retry_after: float | None
+    status: int | None
+    request_id: str | None
+    partial: str | None
+    dropped_params: list[str]
+
+
+CompletionResult: TypeAlias = CompletionSuccess | CompletionFailure
+"""What `call()` returns: `result["output"] is None` tells the two apart, for you and for a type checker."""

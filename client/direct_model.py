@@ -1,32 +1,32 @@
-"""Owns `DirectModel`: a provider's adapter in this process as a model with `call()`, the same as behind MCP."""
+"""Define `DirectModel`: a provider's adapter in this process as a model with `call()`, the same adapter as behind MCP."""
 
 from __future__ import annotations
 
-import contextlib
 import os
 import threading
 import time
 import weakref
 from importlib.util import find_spec
 
-from mcp_models.client import forks
-from mcp_models.client.environment import Environment
+from mcp_models.client import fork_safety
+from mcp_models.client.child_environment import Environment
 from mcp_models.client.model import Model
 from mcp_models.client.pending_call import PendingCall
 from mcp_models.servers import load_provider
-from mcp_models.servers.core.environment import default_timeout, max_retries
 from mcp_models.servers.core.errors import ConfigurationError, MissingKeyError
 from mcp_models.servers.core.protocol import META_DELTA
 from mcp_models.servers.core.provider import missing_package
 from mcp_models.servers.core.redaction import protect, protect_environment
+from mcp_models.servers.core.settings import default_timeout, max_retries
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
     from concurrent.futures import Future
     from typing import Any, ClassVar
 
     from mcp_models.client.client_session import OnProgress
+    from mcp_models.client.stream import OnText
     from mcp_models.servers.core.provider import Provider
 
 CLOSE_SECONDS = 5.0
@@ -44,7 +44,7 @@ class DirectModel(Model):
         ImportError: The provider's package is not installed; the message names the extra.
     """
 
-    server: ClassVar[str]
+    provider_name: ClassVar[str]
     """The provider's name among the servers."""
 
     missing_key: ClassVar[type[ValueError]] = ValueError
@@ -57,7 +57,7 @@ class DirectModel(Model):
             if name.endswith(("_KEY", "_TOKEN")):
                 protect(value)
         self._env = Environment({**os.environ, **given})
-        provider = load_provider(self.server, self._env)
+        provider = load_provider(self.provider_name, self._env)
         super().__init__(provider.name, model_name or "")
         try:
             provider.check()
@@ -69,26 +69,30 @@ class DirectModel(Model):
             raise ValueError(error.message) from None
         if provider.package is not None and find_spec(provider.package) is None:
             raise ImportError(missing_package(provider.package, provider.extra), name=provider.package)
-        self._worker: list[Worker] = []  # at most one
         self._lock = threading.Lock()
-        weakref.finalize(self, _close_all, self._worker)
-        forks.remember(self)
+        self._worker: Worker | None = None
+        self._end_worker: weakref.finalize[Any, DirectModel] | None = None
+        fork_safety.remember(self)
 
     def close(self) -> None:
-        """Closes the connections and aborts the calls of other threads; the next call opens new ones."""
-        _close_all(self._worker)
+        """Close the connections and abort the calls of other threads. The next call opens new ones."""
+        with self._lock:
+            end, self._worker, self._end_worker = self._end_worker, None, None
+        if end is not None:
+            end()
 
     def after_fork(self) -> None:
-        """Leaves the thread and its connections to the parent; the next call has its own."""
-        self._lock = threading.Lock()
-        self._worker.clear()
+        """Leave the thread and its connections to the parent; the next call has its own."""
+        if self._end_worker is not None:
+            self._end_worker.detach()
+        self._lock, self._worker, self._end_worker = threading.Lock(), None, None
 
     def _begin(
         self,
         arguments: dict[str, Any],
         seconds: float,  # noqa: ARG002
         on_progress: OnProgress | None,
-        on_text: Callable[[str], None] | None,
+        on_text: OnText | None,
     ) -> PendingCall:
         started = time.monotonic()
 
@@ -101,15 +105,16 @@ class DirectModel(Model):
         return self._started_worker().begin("complete", arguments, take)
 
     def _begin_nowait(
-        self, arguments: dict[str, Any], on_progress: OnProgress | None, on_text: Callable[[str], None] | None
+        self, arguments: dict[str, Any], on_progress: OnProgress | None, on_text: OnText | None
     ) -> PendingCall | None:
-        return self._begin(arguments, 0, on_progress, on_text) if self._worker else None
+        return self._begin(arguments, 0, on_progress, on_text) if self._worker is not None else None
 
     def _started_worker(self) -> Worker:
         with self._lock:
-            if not self._worker:
-                self._worker.append(Worker(load_provider(self.server, self._env)))
-            return self._worker[0]
+            if self._worker is None:
+                self._worker = Worker(load_provider(self.provider_name, self._env))
+                self._end_worker = weakref.finalize(self, self._worker.close)
+            return self._worker
 
 
 class Worker:
@@ -130,8 +135,8 @@ class Worker:
         self._thread = threading.Thread(target=self._loop.run_forever, name=f"{provider.name} model", daemon=True)
         self._thread.start()
 
-    def begin(self, name: str, arguments: dict[str, Any], on_text: Callable[[str], None]) -> PendingCall:
-        """Begins the call of a tool.
+    def begin(self, name: str, arguments: dict[str, Any], on_text: OnText) -> PendingCall:
+        """Begin the call of a tool.
 
         Args:
             name: The tool.
@@ -153,7 +158,7 @@ class Worker:
         return pending
 
     def close(self) -> None:
-        """Aborts what is in flight and ends the thread, in bounded time."""
+        """Abort what is in flight and end the thread, in bounded time."""
         import asyncio
 
         if not self._thread.is_alive():
@@ -189,9 +194,3 @@ def _pass_on(work: Future[dict[str, Any]], pending: PendingCall) -> None:
         pending.fail(error)
     else:
         pending.succeed(work.result())
-
-
-def _close_all(workers: list[Worker]) -> None:
-    with contextlib.suppress(IndexError):
-        while True:
-            workers.pop().close()

@@ -1,4 +1,4 @@
-"""Owns `MCPModel`: any MCP server with a completion-like tool as a model with `call()`."""
+"""Define `MCPModel`: any MCP server with a completion-like tool as a model with `call()`."""
 
 from __future__ import annotations
 
@@ -6,27 +6,31 @@ import os
 import sys
 import threading
 import weakref
-from contextlib import suppress
 from importlib import util
 
-from mcp_models.client import forks
-from mcp_models.client.environment import server_environment
+from mcp_models.client import fork_safety
+from mcp_models.client.child_environment import server_environment
 from mcp_models.client.errors import ServerExitedError, ServerProtocolError, ServerStartError
 from mcp_models.client.model import Model
-from mcp_models.client.session import SHARING, START_SECONDS
+from mcp_models.client.server_handle import START_SECONDS
+from mcp_models.client.server_pool import POOL
 from mcp_models.servers.core.protocol import META_DELTA
 from mcp_models.servers.core.redaction import protect, protect_environment
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from typing import Any
 
     from mcp_models.client.client_session import OnProgress
     from mcp_models.client.pending_call import PendingCall
-    from mcp_models.client.session import Seat, Session
+    from mcp_models.client.server_handle import ServerHandle
+    from mcp_models.client.server_pool import Lease
+    from mcp_models.client.stream import OnText
 
 TOOL_NAME = "complete"
+
+_OF_THIS_PROCESS = ("_in_flight", "_lock", "_lease", "_release")
 
 
 class MCPModel(Model):
@@ -79,89 +83,94 @@ class MCPModel(Model):
             self._command.append("--warm")  # its SDK is imported while the first call is on its way
         self._env = server_environment(provider, given)
         self._in_flight: set[PendingCall] = set()
-        self._seats: list[Seat] = []  # at most one
         self._lock = threading.RLock()
-        weakref.finalize(self, _leave_all, self._seats)
-        forks.remember(self)
+        self._lease: Lease | None = None
+        self._release: weakref.finalize[Any, MCPModel] | None = None
+        fork_safety.remember(self)
 
     @property
-    def session(self) -> Session:
-        """The session with the server; asking for it makes this model one of its users."""
+    def server(self) -> ServerHandle:
+        """The server; asking for it makes this model one of its users."""
         with self._lock:
-            if not self._seats:
-                self._seats.append(SHARING.join(self._command, self._env, self._start_timeout))
-            return self._seats[0].session
+            if self._lease is None:
+                self._lease = POOL.lease(self._command, self._env, self._start_timeout)
+                self._release = weakref.finalize(self, self._lease.release)  # also if nobody closes this model
+            return self._lease.server
+
+    @property
+    def in_flight(self) -> int:
+        """How many of this model's calls wait for their answer."""
+        return len(self._in_flight)
 
     def start(self) -> None:
-        """Starts the server now rather than with the first call."""
-        self.session.start()
+        """Start the server now rather than with the first call."""
+        self.server.start()
 
     def close(self) -> None:
-        """Ends this model's calls, and the server if no other model uses it; the next call starts it again."""
+        """End this model's calls, and the server if no other model uses it. The next call starts it again."""
+        with self._lock:
+            release, self._lease, self._release = self._release, None, None
         for pending in list(self._in_flight):
             pending.stop(ServerExitedError("the model was closed"))
-        _leave_all(self._seats)
+        if release is not None:
+            release()
 
     def after_fork(self) -> None:
-        """Frees the lock, which a thread of the parent may have held, and forgets the parent's calls."""
+        """Replace the lock, which a thread of the parent may have held, and forget the parent's calls."""
         self._lock = threading.RLock()
         self._in_flight = set()
 
     def __getstate__(self) -> dict[str, Any]:
-        """What a copy in another process needs: all but the server of this one."""
-        state = dict(self.__dict__)
-        for name in ("_in_flight", "_seats", "_lock"):
-            del state[name]
-        return state
+        """Return what a copy in another process needs: everything but the server of this one."""
+        return {name: value for name, value in self.__dict__.items() if name not in _OF_THIS_PROCESS}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
-        self._in_flight, self._seats, self._lock = set(), [], threading.RLock()
-        weakref.finalize(self, _leave_all, self._seats)
-        forks.remember(self)
+        self._in_flight, self._lock, self._lease, self._release = set(), threading.RLock(), None, None
+        fork_safety.remember(self)
 
     def _begin(
         self,
         arguments: dict[str, Any],
         seconds: float,  # noqa: ARG002
         on_progress: OnProgress | None,
-        on_text: Callable[[str], None] | None,
+        on_text: OnText | None,
     ) -> PendingCall:
-        session = self.session
-        sent, dropped = self._named(arguments, None if self._is_ours else session.parameters(self._tool_name))
-        pending = session.begin(
+        server = self.server
+        sent, not_sent = self._named(arguments, None if self._is_ours else server.parameters(self._tool_name))
+        pending = server.begin(
             self._tool_name,
             sent,
             on_progress=_text_of(on_text) if on_text else on_progress,
             stream=on_text is not None,
         )
-        return self._begun(pending, dropped)
+        return self._begun(pending, not_sent)
 
     def _begin_nowait(
-        self, arguments: dict[str, Any], on_progress: OnProgress | None, on_text: Callable[[str], None] | None
+        self, arguments: dict[str, Any], on_progress: OnProgress | None, on_text: OnText | None
     ) -> PendingCall | None:
-        seats = self._seats[:1]
-        if not (seats and self._is_ours):  # somebody else's tool may first have to be asked for its arguments
+        lease = self._lease
+        if lease is None or not self._is_ours:  # somebody else's server may first have to be asked for the tool's arguments
             return None
-        sent, dropped = self._named(arguments, None)
-        pending = seats[0].session.begin_nowait(
+        sent, not_sent = self._named(arguments, None)
+        pending = lease.server.begin_nowait(
             self._tool_name,
             sent,
             on_progress=_text_of(on_text) if on_text else on_progress,
             stream=on_text is not None,
         )
-        return pending and self._begun(pending, dropped)
+        return pending and self._begun(pending, not_sent)
 
-    def _begun(self, pending: PendingCall, dropped: list[str]) -> PendingCall:
-        pending.dropped = dropped
+    def _begun(self, pending: PendingCall, not_sent: list[str]) -> PendingCall:
+        pending.not_sent = not_sent
         self._in_flight.add(pending)
-        if not self._seats:
+        if self._lease is None:
             pending.stop(ServerExitedError("the model was closed"))
-        pending.outcome.add_done_callback(lambda _: self._in_flight.discard(pending))
+        pending.future.add_done_callback(lambda _: self._in_flight.discard(pending))
         return pending
 
     def _named(self, arguments: dict[str, Any], known: set[str] | None) -> tuple[dict[str, Any], list[str]]:
-        """The arguments as the tool knows them, and those that it does not know, if it tells what it knows."""
+        """Return the arguments as the tool knows them, and the names of those that it does not take."""
         named = {self._prompt_argument if name == "prompt" else name: value for name, value in arguments.items()}
         if known is None:
             return named, []
@@ -173,13 +182,7 @@ class MCPModel(Model):
         return {name: value for name, value in named.items() if name in known}, [name for name in named if name not in known]
 
 
-def _leave_all(seats: list[Seat]) -> None:
-    with suppress(IndexError):
-        while True:
-            SHARING.leave(seats.pop())
-
-
-def _text_of(on_text: Callable[[str], None]) -> OnProgress:
+def _text_of(on_text: OnText) -> OnProgress:
     def take(params: dict[str, Any]) -> None:
         meta = params.get("_meta")
         text = meta.get(META_DELTA) if isinstance(meta, dict) else None
@@ -190,7 +193,7 @@ def _text_of(on_text: Callable[[str], None]) -> OnProgress:
 
 
 def server_command(server_script: str | os.PathLike[str] | Sequence[str]) -> list[str]:
-    """The command that starts a server: a file's or a module's name as a command, a command as it is.
+    """Return the command that starts a server, from a file's name, a module's name or a whole command.
 
     Raises:
         ServerStartError: There is no such file, or the command is empty.
@@ -211,7 +214,7 @@ def server_command(server_script: str | os.PathLike[str] | Sequence[str]) -> lis
 
 
 def _installed_folders() -> list[str]:
-    """The folder of the installed servers and its parent, as the seeds write `servers/x_mcp_server.py`."""
+    """Return the folder of the installed servers and its parent: people write `servers/x_mcp_server.py`."""
     spec = util.find_spec("mcp_models.servers")
     folders = list(spec.submodule_search_locations or ()) if spec else []
     return [candidate for folder in folders for candidate in (folder, os.path.dirname(folder))]

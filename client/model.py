@@ -1,30 +1,35 @@
-"""Owns `Model`: the signatures of `call()`, `acall()`, `stream()` and `astream()`, for every provider and both ways to it."""
+"""Define `Model`: the signatures of `call()`, `acall()`, `stream()` and `astream()`, for every provider and both ways to it."""
 
 from __future__ import annotations
 
 import os
 import threading
-import time
 
-from mcp_models.client.chunk_queue import ChunkQueue
 from mcp_models.client.pending_call import PendingCall, begun
-from mcp_models.client.result import result_dict
+from mcp_models.client.stream import AsyncCompletionStream, CompletionStream
+from mcp_models.client.tool_result import read_tool_result
 from mcp_models.servers.core import MAX_TOKENS_DEFAULT, TEMPERATURE_DEFAULT, TIMEOUT_DEFAULT
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-    from typing import Any, Self
+    from typing import Any, Self, Unpack
 
     from mcp_models.client.client_session import OnProgress
     from mcp_models.client.completion_result import CompletionResult
+    from mcp_models.client.options import CallOptions
+    from mcp_models.client.stream import OnText
 
 GRACE_SECONDS = 10.0
 """How much longer than a call's own deadline its answer is waited for."""
 
+CALL_OPTIONS = frozenset(
+    ("messages", "model", "top_p", "stop", "seed", "reasoning_effort", "response_schema", "timeout", "extra_arguments")
+)
+"""The names in `CallOptions`, which is imported for type checkers only."""
+
 
 class Model:
-    """A model that answers prompts; any number of threads and coroutines may ask at once.
+    """A model that answers prompts. Any number of threads and coroutines may ask it at once.
 
     Args:
         provider: The provider's name, for results: `openai`.
@@ -47,9 +52,9 @@ class Model:
         system: str | None = None,
         *,
         on_progress: OnProgress | None = None,
-        **options: Any,
+        **options: Unpack[CallOptions],
     ) -> CompletionResult:
-        """Asks the model and waits for the answer.
+        """Ask the model and wait for the answer.
 
         Args:
             prompt: What to ask.
@@ -58,20 +63,20 @@ class Model:
             system: Instructions that precede the prompt.
             on_progress: Takes the `params` of each MCP progress notification, in another thread: `progress` (seconds),
                 `message`. What it raises ends the call.
-            options: Any other argument of the tool `complete`: `messages` (then `prompt` is `""`), `top_p`, `stop`,
-                `seed`, `reasoning_effort`, `response_schema`, `timeout` (seconds).
+            options: Further arguments of the tool `complete`: see `CallOptions`.
 
         Returns:
-            A JSON-serialisable dict. Always: `output` (the text), `model`, `tokens_used`, `provider`. After a success
-            also `stop_reason`, `usage` and the rest of the completion's record. After a provider's failure `output` is
-            None and there are `error` (a sentence), `error_type`, `retryable`, `retry_after` (seconds or None).
+            A JSON-serialisable dict. An answer is a `CompletionSuccess`: `output` (the text), `model`, `tokens_used`,
+            `provider` and the rest of its record. A provider's failure is a `CompletionFailure`: `output` is None, and
+            `error` (a sentence), `error_type`, `retryable` and `retry_after` (seconds or None) say why.
 
         Raises:
             SessionError: The bridge to the server failed; a `RuntimeError`.
+            TypeError: There is no such option, or JSON cannot hold its value.
         """
         question = self._question(prompt, max_tokens, temperature, system, options)
         pending = self._begin(question.arguments, question.seconds, on_progress, None)
-        return self._result(pending.wait(question.seconds), pending)
+        return self._read(pending.wait(question.seconds), pending)
 
     async def acall(
         self,
@@ -81,12 +86,12 @@ class Model:
         system: str | None = None,
         *,
         on_progress: OnProgress | None = None,
-        **options: Any,
+        **options: Unpack[CallOptions],
     ) -> CompletionResult:
-        """As `call`, in a coroutine; cancelling it stops the work."""
+        """Do what `call` does, in a coroutine; cancelling it stops the work."""
         question = self._question(prompt, max_tokens, temperature, system, options)
         pending = await self._abegin(question, on_progress, None)
-        return self._result(await pending.await_(question.seconds), pending)
+        return self._read(await pending.await_(question.seconds), pending)
 
     def stream(
         self,
@@ -94,46 +99,31 @@ class Model:
         max_tokens: int = MAX_TOKENS_DEFAULT,
         temperature: float | None = None,
         system: str | None = None,
-        **options: Any,
-    ) -> Iterator[str | CompletionResult]:
-        """As `call`, but yields each piece of the text as it comes and, last, the result. Leaving early stops the work."""
+        **options: Unpack[CallOptions],
+    ) -> CompletionStream:
+        """Return an iterator over the pieces of the text as they come; at its end, its `result` is what `call` returns."""
         question = self._question(prompt, max_tokens, temperature, system, options)
-        stream = _Stream(question)
-        pending = self._begin(question.arguments, question.seconds, None, stream.chunks.put)
-        try:
-            stream.chunks.end_with(pending.outcome)
-            while not stream.ended:
-                item = pending.wait_for(stream.chunks.next(), stream.remaining(), question.seconds)
-                yield from stream.shown(item, lambda result: self._result(result, pending))
-        finally:
-            pending.leave()
+        return CompletionStream(
+            lambda on_text: self._begin(question.arguments, question.seconds, None, on_text), self._read, question.seconds
+        )
 
-    async def astream(
+    def astream(
         self,
         prompt: str,
         max_tokens: int = MAX_TOKENS_DEFAULT,
         temperature: float | None = None,
         system: str | None = None,
-        **options: Any,
-    ) -> AsyncIterator[str | CompletionResult]:
-        """As `stream`, in a coroutine."""
+        **options: Unpack[CallOptions],
+    ) -> AsyncCompletionStream:
+        """Do what `stream` does, for `async for`."""
         question = self._question(prompt, max_tokens, temperature, system, options)
-        stream = _Stream(question)
-        pending = await self._abegin(question, None, stream.chunks.put)
-        try:
-            stream.chunks.end_with(pending.outcome)
-            while not stream.ended:
-                item = await pending.await_for(stream.chunks.next(), stream.remaining(), question.seconds)
-                for shown in stream.shown(item, lambda result: self._result(result, pending)):
-                    yield shown
-        finally:
-            pending.leave()
+        return AsyncCompletionStream(lambda on_text: self._abegin(question, None, on_text), self._read, question.seconds)
 
     def start(self) -> None:
-        """Makes ready now rather than with the first call."""
+        """Start what the model needs now, rather than with the first call."""
 
     def close(self) -> None:
-        """Gives back what the model holds and ends its calls in flight; the next call makes ready again."""
+        """Give back what the model holds and end its calls in flight. The next call starts it again."""
 
     def __enter__(self) -> Self:
         self.start()
@@ -161,9 +151,9 @@ class Model:
         arguments: dict[str, Any],
         seconds: float,
         on_progress: OnProgress | None,
-        on_text: Callable[[str], None] | None,
+        on_text: OnText | None,
     ) -> PendingCall:
-        """Asks, without waiting for the answer.
+        """Ask, and return without waiting for the answer.
 
         Args:
             arguments: Those of the tool `complete`.
@@ -177,84 +167,45 @@ class Model:
         self,
         arguments: dict[str, Any],  # noqa: ARG002
         on_progress: OnProgress | None,  # noqa: ARG002
-        on_text: Callable[[str], None] | None,  # noqa: ARG002
+        on_text: OnText | None,  # noqa: ARG002
     ) -> PendingCall | None:
-        """As `_begin`, for an event loop: None if asking would have to wait for anything."""
+        """Do what `_begin` does, for an event loop; return None if asking would have to wait for anything."""
         return None
 
-    async def _abegin(
-        self, question: _Question, on_progress: OnProgress | None, on_text: Callable[[str], None] | None
-    ) -> PendingCall:
+    async def _abegin(self, question: _Question, on_progress: OnProgress | None, on_text: OnText | None) -> PendingCall:
         return self._begin_nowait(question.arguments, on_progress, on_text) or await begun(
             lambda: self._begin(question.arguments, question.seconds, on_progress, on_text)
         )
 
     def _question(
-        self, prompt: str, max_tokens: int, temperature: float | None, system: str | None, options: dict[str, Any]
+        self, prompt: str, max_tokens: int, temperature: float | None, system: str | None, options: CallOptions
     ) -> _Question:
+        if unknown := options.keys() - CALL_OPTIONS:
+            raise TypeError(f"unknown option {min(unknown)!r}; there are {', '.join(sorted(CALL_OPTIONS))}")
+        extra = options.pop("extra_arguments", None)
+        arguments = {"prompt": prompt, "max_tokens": max_tokens, "temperature": temperature, "system": system, **options}
+        if prompt == "" and options.get("messages") is not None:
+            del arguments["prompt"]
         if self.model_name:
-            options.setdefault("model", self.model_name)
+            arguments.setdefault("model", self.model_name)
         if self._timeout is not None:
-            options.setdefault("timeout", self._timeout)
-        return _Question(
-            call_arguments(prompt, max_tokens, temperature, system, options),
-            _seconds(options.get("timeout")) + GRACE_SECONDS,
-        )
+            arguments.setdefault("timeout", self._timeout)
+        given = {name: value for name, value in arguments.items() if value is not None}
+        return _Question({**given, **(extra or {})}, _seconds(arguments.get("timeout")) + GRACE_SECONDS)
 
-    def _result(self, result: dict[str, Any], pending: PendingCall) -> CompletionResult:
-        answer = result_dict(result, self.provider, self.model_name)
-        if pending.dropped:
-            answer["dropped_params"] = sorted({*answer.get("dropped_params", ()), *pending.dropped})
-        return answer
+    def _read(self, result: dict[str, Any], pending: PendingCall) -> CompletionResult:
+        return read_tool_result(result, self.provider, self.model_name, pending.not_sent)
 
 
 class _Question:
-    """What is asked, and the seconds in which the answer must be there."""
+    """What to ask, and the seconds in which the answer must be there."""
 
     def __init__(self, arguments: dict[str, Any], seconds: float) -> None:
         self.arguments, self.seconds = arguments, seconds
 
 
-class _Stream:
-    """What a stream has shown so far, and how long it may go on."""
-
-    def __init__(self, question: _Question) -> None:
-        self.chunks = ChunkQueue()
-        self.ended = False
-        self._empty = True
-        self._deadline = time.monotonic() + question.seconds
-
-    def remaining(self) -> float:
-        """Seconds until its deadline."""
-        return max(0.0, self._deadline - time.monotonic())
-
-    def shown(
-        self, item: str | dict[str, Any], result: Callable[[dict[str, Any]], CompletionResult]
-    ) -> Iterator[str | CompletionResult]:
-        """What to yield for an item: a piece as it is; for the answer its result, after its text if there were no pieces."""
-        if isinstance(item, str):
-            self._empty = False
-            yield item
-            return
-        self.ended = True
-        answer = result(item)
-        if self._empty and answer["output"]:
-            yield answer["output"]
-        yield answer
-
-
-def call_arguments(
-    prompt: str, max_tokens: int, temperature: float | None, system: str | None, options: Mapping[str, Any]
-) -> dict[str, Any]:
-    """The arguments of the tool `complete` for a `call`; what is None is left to the server's default."""
-    arguments = {"prompt": prompt, "max_tokens": max_tokens, "temperature": temperature, "system": system, **options}
-    if prompt == "" and options.get("messages") is not None:
-        del arguments["prompt"]
-    return {name: value for name, value in arguments.items() if value is not None}
-
-
 def _seconds(timeout: object) -> float:
-    """A call's own deadline; the server will say what is wrong with one that makes no sense."""
+    """Return a call's own deadline; the server will say what is wrong with one that makes no sense."""
     for candidate in (timeout, os.environ.get("MCP_MODELS_TIMEOUT")):
         try:
             seconds = float(candidate)  # type: ignore[arg-type]

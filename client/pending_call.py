@@ -1,6 +1,6 @@
 """Waits for an answer that has not come yet, in a thread or in a coroutine.
 
-Both wait for the same `Outcome`, with a bound, so nothing is written twice for the two.
+Both wait for the same `Future`, with a bound, so nothing is written twice for the two.
 """
 
 from __future__ import annotations
@@ -8,8 +8,8 @@ from __future__ import annotations
 import threading
 from contextlib import contextmanager, suppress
 
-from mcp_models.client import forks
-from mcp_models.client.outcome import Outcome
+from mcp_models.client import fork_safety
+from mcp_models.client.future import Future
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,13 +29,13 @@ class PendingCall:
         late: Makes the error for an answer that did not come within so many seconds.
 
     Attributes:
-        outcome: The answer.
-        dropped: What was asked for and could not be sent.
+        future: The answer.
+        not_sent: Arguments that were asked for and that the tool does not take.
     """
 
     def __init__(self, abandon: Callable[[str], None], late: Callable[[float], BaseException]) -> None:
-        self.outcome = Outcome()
-        self.dropped: list[str] = []
+        self.future = Future()
+        self.not_sent: list[str] = []
         self._abandon, self._late = abandon, late
 
     def wait(self, timeout: float) -> dict[str, Any]:
@@ -44,19 +44,19 @@ class PendingCall:
         Raises:
             BaseException: What it failed with; the error of `late`; whatever interrupted the wait. The work has stopped then.
         """
-        answer: dict[str, Any] = self.wait_for(self.outcome, timeout, timeout)
+        answer: dict[str, Any] = self.wait_for(self.future, timeout, timeout)
         return answer
 
     async def await_(self, timeout: float) -> dict[str, Any]:
         """As `wait`, in a coroutine."""
-        answer: dict[str, Any] = await self.await_for(self.outcome, timeout, timeout)
+        answer: dict[str, Any] = await self.await_for(self.future, timeout, timeout)
         return answer
 
-    def wait_for(self, outcome: Outcome, timeout: float, allowed: float) -> Any:
-        """As `wait`, for an outcome that depends on the same work.
+    def wait_for(self, future: Future, timeout: float, allowed: float) -> Any:
+        """As `wait`, for an future that depends on the same work.
 
         Args:
-            outcome: What to wait for.
+            future: What to wait for.
             timeout: The seconds that are left.
             allowed: The seconds that there were, for the words of the error.
         """
@@ -64,13 +64,13 @@ class PendingCall:
             self.leave()
             raise RuntimeError("on_progress runs in the thread that reads for all calls: ask a model from another one")
         try:
-            if not outcome.wait(timeout):
+            if not future.wait(timeout):
                 raise TimeoutError
         except BaseException as error:
-            self._give_up(outcome, error, allowed)
-        return outcome.result()
+            self._give_up(future, error, allowed)
+        return future.result()
 
-    async def await_for(self, outcome: Outcome, timeout: float, allowed: float) -> Any:
+    async def await_for(self, future: Future, timeout: float, allowed: float) -> Any:
         """As `wait_for`, in a coroutine."""
         import asyncio
 
@@ -81,11 +81,11 @@ class PendingCall:
             if not woken.done():
                 woken.set_result(None)
 
-        def wake(_: Outcome) -> None:
+        def wake(_: Future) -> None:
             with suppress(RuntimeError):  # the loop is closed
                 loop.call_soon_threadsafe(set_woken)
 
-        outcome.add_done_callback(wake)
+        future.add_done_callback(wake)
         try:
             async with asyncio.timeout(_bounded(timeout)):
                 await woken
@@ -93,34 +93,34 @@ class PendingCall:
             self._interrupt(error, "abandoned")
             raise
         except BaseException as error:
-            self._give_up(outcome, error, allowed)
-        return outcome.result()
+            self._give_up(future, error, allowed)
+        return future.result()
 
     def stop(self, error: BaseException, reason: str = "closed") -> None:
-        """Stops the work and gives this as its outcome."""
+        """Stops the work and gives this as its future."""
         self.fail(error)
         self._abandon(reason)
 
     def succeed(self, result: dict[str, Any]) -> None:
-        """Give the outcome; only the first one counts."""
-        self.outcome.succeed(result)
+        """Give the future; only the first one counts."""
+        self.future.succeed(result)
 
     def fail(self, error: BaseException) -> None:
-        """Give an error as the outcome; only the first one counts."""
-        self.outcome.fail(error)
+        """Give an error as the future; only the first one counts."""
+        self.future.fail(error)
 
     def leave(self) -> None:
         """Stop the work, if it is not done: nobody waits for it any more."""
-        if not self.outcome.done():
+        if not self.future.done():
             self.stop(RuntimeError("nobody waits for it any more"), "abandoned")
 
-    def _give_up(self, outcome: Outcome, error: BaseException, allowed: float) -> None:
-        """Stop the work that was waited for in vain, unless the outcome has just come.
+    def _give_up(self, future: Future, error: BaseException, allowed: float) -> None:
+        """Stop the work that was waited for in vain, unless the future has just come.
 
         Raises:
             BaseException: The error of `late` for a timeout, else what interrupted the wait.
         """
-        if outcome.done() and isinstance(error, Exception):
+        if future.done() and isinstance(error, Exception):
             return
         late = self._late(allowed) if isinstance(error, TimeoutError) else error
         self._interrupt(late, "timeout" if late is not error else "abandoned")
@@ -161,7 +161,7 @@ class _Executor:
 
     def __init__(self) -> None:
         self._threads: ThreadPoolExecutor | None = None
-        forks.remember(self)
+        fork_safety.remember(self)
 
     def threads(self) -> ThreadPoolExecutor:
         """Started when first asked for."""

@@ -16,7 +16,7 @@ import threading
 from queue import SimpleQueue
 
 from mcp_models.client.errors import ServerExitedError, ServerStartError, ServerTimeoutError
-from mcp_models.client.outcome import Outcome
+from mcp_models.client.future import Future
 from mcp_models.client.stderr_tail import StderrTail
 from mcp_models.servers.core.transport.lines import LineBuffer, LineTooLongError, LineWriter
 
@@ -80,7 +80,7 @@ class ServerProcess:
         self._wake: SimpleQueue[bool] = SimpleQueue()  # its `put` may be interrupted by a signal handler that puts as well
         self._end_lock = threading.Lock()
         self._ended = False
-        self._exited = Outcome()
+        self._exited = Future()
         self._stderr = StderrTail(self._process.stderr, f"read stderr {self.pid}")
         self._reader = self._spawn(self._read_stdout)
         self._threads = [self._reader, self._spawn(self._write_stdin), self._spawn(self._wait)]

@@ -12,11 +12,11 @@ from contextlib import contextmanager
 
 from mcp_models.servers import core
 from mcp_models.servers.anthropic_thinking import LEAST_BUDGET, thinking_budget, thinking_of
-from mcp_models.servers.core import environment, errors
-from mcp_models.servers.core.answer import Answer
+from mcp_models.servers.core import errors, settings
 from mcp_models.servers.core.effort import nearest
 from mcp_models.servers.core.provider import Provider
 from mcp_models.servers.core.stdio import serve
+from mcp_models.servers.core.stream_accumulator import StreamAccumulator
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -234,13 +234,13 @@ class Anthropic(Provider):
         return self.price_list is not None and self._base_url() == BASE_URL
 
     def _key(self) -> str:
-        key = environment.key(self.env, "ANTHROPIC_API_KEY", f"{self.setup}.")
+        key = settings.key(self.env, "ANTHROPIC_API_KEY", f"{self.setup}.")
         if key.startswith(LOGIN_TOKENS):
             raise errors.ConfigurationError(f"ANTHROPIC_API_KEY holds the token of a login, which is no API key: {self.setup}.")
         return key
 
     def _base_url(self) -> str:
-        return environment.base_url(self.env, "ANTHROPIC_BASE_URL", BASE_URL)
+        return settings.base_url(self.env, "ANTHROPIC_BASE_URL", BASE_URL)
 
     @contextmanager
     def _map_errors(self) -> Iterator[None]:
@@ -256,7 +256,7 @@ def _system(text: str) -> str | list[dict[str, Any]]:
     return [{"type": "text", "text": text, "cache_control": {"type": "ephemeral"}}]
 
 
-class MessageAnswer(Answer):
+class MessageAnswer(StreamAccumulator):
     """Gathers the events of a streamed message."""
 
     stop_reasons: ClassVar[Mapping[str, StopReason]] = {

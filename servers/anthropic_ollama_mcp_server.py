@@ -8,7 +8,7 @@ from __future__ import annotations
 from mcp_models.servers import core
 from mcp_models.servers.anthropic_mcp_server import Anthropic
 from mcp_models.servers.anthropic_thinking import Thinking
-from mcp_models.servers.core import environment, errors
+from mcp_models.servers.core import errors, settings
 from mcp_models.servers.core.stdio import serve
 from mcp_models.servers.ollama_mcp_server import tags
 
@@ -99,13 +99,13 @@ class AnthropicOllama(Anthropic):
 
     def _key(self) -> str:
         base = self._base_url()
-        in_the_clear = not (base.startswith("https://") or environment.is_loopback(base))
+        in_the_clear = not (base.startswith("https://") or settings.is_loopback(base))
         if in_the_clear or not self.env.get("ANTHROPIC_AUTH_TOKEN", "").strip():
             return LOCAL_TOKEN
-        return environment.key(self.env, "ANTHROPIC_AUTH_TOKEN", f"{self.setup}.")
+        return settings.key(self.env, "ANTHROPIC_AUTH_TOKEN", f"{self.setup}.")
 
     def _base_url(self) -> str:
-        return environment.base_url(self.env, "ANTHROPIC_BASE_URL", BASE_URL)
+        return settings.base_url(self.env, "ANTHROPIC_BASE_URL", BASE_URL)
 
 
 def least_tokens(text: str) -> int:

@@ -7,10 +7,10 @@ Sources: https://github.com/ggml-org/llama.cpp/blob/master/tools/server/README.m
 from __future__ import annotations
 
 from mcp_models.servers import core
-from mcp_models.servers.core import chat, environment, errors
-from mcp_models.servers.core.answer import Answer
+from mcp_models.servers.core import chat, errors, settings
 from mcp_models.servers.core.provider import Provider
 from mcp_models.servers.core.stdio import serve
+from mcp_models.servers.core.stream_accumulator import StreamAccumulator
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class DevstralLocal(Provider):
         return bool(self.env.get("DEVSTRAL_ENDPOINT"))
 
     def connect(self) -> httpx2.AsyncClient:
-        key = self.env.get("DEVSTRAL_API_KEY") and environment.key(self.env, "DEVSTRAL_API_KEY", "")
+        key = self.env.get("DEVSTRAL_API_KEY") and settings.key(self.env, "DEVSTRAL_API_KEY", "")
         return core.http.new_client(self._endpoint(), headers={"Authorization": f"Bearer {key}"} if key else None)
 
     async def complete(self, request: CompletionRequest, on_text: OnText) -> Completion:
@@ -80,7 +80,7 @@ class DevstralLocal(Provider):
             ]
 
     def _endpoint(self) -> str:
-        return environment.base_url(self.env, "DEVSTRAL_ENDPOINT", ENDPOINT)
+        return settings.base_url(self.env, "DEVSTRAL_ENDPOINT", ENDPOINT)
 
 
 def payload(request: CompletionRequest) -> dict[str, Any]:
@@ -110,7 +110,7 @@ def _response_format(schema: dict[str, Any]) -> dict[str, Any]:
     return {"type": "json_schema", "json_schema": named}
 
 
-class ChatAnswer(Answer):
+class ChatAnswer(StreamAccumulator):
     """Gathers the events of a streamed chat completion."""
 
     stop_reasons: ClassVar[Mapping[str, StopReason]] = chat.STOP_REASONS
@@ -146,7 +146,7 @@ def _failure(response: httpx2.Response, body: bytes) -> errors.CompletionError:
     if b"exceed_context_size_error" in body:
         return core.http.from_response(response, said, errors.ContextLengthError)
     if response.status_code == 503 and b"Loading model" in body:
-        return core.http.from_response(response, "the model is still being loaded", patient=True)
+        return core.http.from_response(response, "the model is still being loaded", retry_until_deadline=True)
     return core.http.from_response(response, said)
 
 

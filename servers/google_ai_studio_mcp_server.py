@@ -9,10 +9,10 @@ from __future__ import annotations
 import re
 
 from mcp_models.servers import core
-from mcp_models.servers.core import environment, errors
-from mcp_models.servers.core.answer import Answer
+from mcp_models.servers.core import errors, settings
 from mcp_models.servers.core.provider import Provider
 from mcp_models.servers.core.stdio import serve
+from mcp_models.servers.core.stream_accumulator import StreamAccumulator
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -145,10 +145,10 @@ class GoogleAIStudio(Provider):
         variable = "GOOGLE_API_KEY" if self.env.get("GOOGLE_API_KEY") else "GEMINI_API_KEY"
         if not self.env.get(variable, "").strip():
             raise errors.MissingKeyError(f"neither GOOGLE_API_KEY nor GEMINI_API_KEY is set: {self.setup}.")
-        return environment.key(self.env, variable, f"{self.setup}.")
+        return settings.key(self.env, variable, f"{self.setup}.")
 
     def _base_url(self) -> str:
-        return environment.base_url(self.env, "GOOGLE_GEMINI_BASE_URL", BASE_URL)
+        return settings.base_url(self.env, "GOOGLE_GEMINI_BASE_URL", BASE_URL)
 
 
 def payload(request: CompletionRequest) -> dict[str, Any]:
@@ -204,7 +204,7 @@ def _inline_data(url: str) -> dict[str, str]:
     return {"mimeType": media_type, "data": data}
 
 
-class ContentAnswer(Answer):
+class ContentAnswer(StreamAccumulator):
     """Gathers the events of a streamed answer."""
 
     stop_reasons: ClassVar[Mapping[str, StopReason]] = {

@@ -10,10 +10,10 @@ import re
 from contextlib import contextmanager
 
 from mcp_models.servers import core
-from mcp_models.servers.core import chat, environment, errors
-from mcp_models.servers.core.answer import Answer
+from mcp_models.servers.core import chat, errors, settings
 from mcp_models.servers.core.provider import Provider
 from mcp_models.servers.core.stdio import serve
+from mcp_models.servers.core.stream_accumulator import StreamAccumulator
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ class Mistral(Provider):
     extra = "mistral"
 
     def check(self) -> None:
-        environment.key(self.env, "MISTRAL_API_KEY", f"{self.setup}.")
+        settings.key(self.env, "MISTRAL_API_KEY", f"{self.setup}.")
         self._base_url()
 
     def efforts(self, model: str) -> tuple[ReasoningEffort, ...]:
@@ -98,7 +98,7 @@ class Mistral(Provider):
         return {"reasoning_effort"} if re.match(_WITHOUT_EFFORT, model) else set()
 
     def connect(self) -> Client:
-        key, base = environment.key(self.env, "MISTRAL_API_KEY", f"{self.setup}."), self._base_url()
+        key, base = settings.key(self.env, "MISTRAL_API_KEY", f"{self.setup}."), self._base_url()
         import httpx2
         from mistralai.client import Mistral as Client
 
@@ -140,7 +140,7 @@ class Mistral(Provider):
 
     def _base_url(self) -> str:
         """The SDK adds `/v1` itself."""
-        return environment.base_url(self.env, "MISTRAL_BASE_URL", BASE_URL).removesuffix("/v1")
+        return settings.base_url(self.env, "MISTRAL_BASE_URL", BASE_URL).removesuffix("/v1")
 
     @contextmanager
     def _map_errors(self) -> Iterator[None]:
@@ -192,7 +192,7 @@ def _response_format(schema: dict[str, Any]) -> dict[str, Any]:
     return {"type": "json_schema", "json_schema": named}
 
 
-class ChatAnswer(Answer):
+class ChatAnswer(StreamAccumulator):
     """Gathers the chunks of a streamed chat completion."""
 
     stop_reasons: ClassVar[Mapping[str, StopReason]] = {**chat.STOP_REASONS, "model_length": "max_tokens"}

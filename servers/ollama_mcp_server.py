@@ -9,10 +9,10 @@ from __future__ import annotations
 import json
 
 from mcp_models.servers import core
-from mcp_models.servers.core import chat, environment, errors
-from mcp_models.servers.core.answer import Answer
+from mcp_models.servers.core import chat, errors, settings
 from mcp_models.servers.core.provider import Provider
 from mcp_models.servers.core.stdio import serve
+from mcp_models.servers.core.stream_accumulator import StreamAccumulator
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -102,19 +102,19 @@ class Ollama(Provider):
 
         host = self.env.get("OLLAMA_HOST", "").strip() or DEFAULT_HOST
         if "://" in host:
-            return environment.checked_url(host.replace("//0.0.0.0:", "//127.0.0.1:"), "OLLAMA_HOST")
+            return settings.checked_url(host.replace("//0.0.0.0:", "//127.0.0.1:"), "OLLAMA_HOST")
         host = host.rstrip("/")
         if host.count(":") > 1 and not host.startswith("["):
             host = f"[{host}]"
-        checked = environment.checked_url(f"http://{'127.0.0.1' if host.startswith(':') else ''}{host}", "OLLAMA_HOST")
+        checked = settings.checked_url(f"http://{'127.0.0.1' if host.startswith(':') else ''}{host}", "OLLAMA_HOST")
         url = urlsplit(checked)
         name = "127.0.0.1" if url.hostname == "0.0.0.0" else f"[{url.hostname}]" if ":" in str(url.hostname) else url.hostname
         return f"http://{name}:{url.port or DEFAULT_PORT}{url.path}"
 
     def _headers(self, base: str) -> dict[str, str]:
         """The key goes to an encrypted or local address only, never in the clear to another machine."""
-        if self.env.get("OLLAMA_API_KEY") and (base.startswith("https://") or environment.is_loopback(base)):
-            key = environment.key(self.env, "OLLAMA_API_KEY", "get one at https://ollama.com/settings/keys.")
+        if self.env.get("OLLAMA_API_KEY") and (base.startswith("https://") or settings.is_loopback(base)):
+            key = settings.key(self.env, "OLLAMA_API_KEY", "get one at https://ollama.com/settings/keys.")
             return {"Authorization": f"Bearer {key}"}
         return {}
 
@@ -129,7 +129,7 @@ def tags(body: dict[str, Any]) -> list[ModelInfo]:
     ]
 
 
-class ChatAnswer(Answer):
+class ChatAnswer(StreamAccumulator):
     """Gathers the lines of a streamed chat."""
 
     stop_reasons: ClassVar[Mapping[str, StopReason]] = {"stop": "end_turn", "length": "max_tokens"}

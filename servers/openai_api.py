@@ -11,7 +11,7 @@ import re
 from contextlib import contextmanager
 
 from mcp_models.servers import core
-from mcp_models.servers.core import environment, errors
+from mcp_models.servers.core import errors, settings
 from mcp_models.servers.core.provider import Provider
 
 TYPE_CHECKING = False
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
     from mcp_models.servers.core.catalogue import ModelInfo
     from mcp_models.servers.core.completion import Completion, CompletionRequest, ReasoningEffort
-    from mcp_models.servers.core.environment import Environment
     from mcp_models.servers.core.provider import OnText
+    from mcp_models.servers.core.settings import Environment
 
 BASE_URL = "https://api.openai.com/v1"
 
@@ -125,7 +125,7 @@ class OpenAIAPI(Provider):
         self._limit = OLD_LIMIT
 
     def check(self) -> None:
-        environment.key(self.env, "OPENAI_API_KEY", f"{self.setup}.")
+        settings.key(self.env, "OPENAI_API_KEY", f"{self.setup}.")
         self._base_url()
 
     def takes_temperature(self, model: str) -> bool:
@@ -144,7 +144,7 @@ class OpenAIAPI(Provider):
         return {"stop", "seed"} if re.match(_ONLY_RESPONSES, model) else set()
 
     def connect(self) -> AsyncOpenAI:
-        key = environment.key(self.env, "OPENAI_API_KEY", f"{self.setup}.")
+        key = settings.key(self.env, "OPENAI_API_KEY", f"{self.setup}.")
         from openai import AsyncOpenAI
 
         base = self._base_url()
@@ -195,7 +195,7 @@ class OpenAIAPI(Provider):
         return self._is_at(OPENAI_HOST)
 
     def _base_url(self) -> str:
-        return environment.base_url(self.env, "OPENAI_BASE_URL", BASE_URL)
+        return settings.base_url(self.env, "OPENAI_BASE_URL", BASE_URL)
 
     def _is_openais(self) -> bool:
         """Whether OpenAI's own models answer: at its own hosts, or at Azure's."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from mcp_models.servers import core
 from mcp_models.servers.core import chat, errors
-from mcp_models.servers.core.answer import Answer
+from mcp_models.servers.core.stream_accumulator import StreamAccumulator
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def chat_payload(request: CompletionRequest, limit: str, strict_format: dict[str
     return {name: value for name, value in payload.items() if value is not None}
 
 
-class ChatAnswer(Answer):
+class ChatAnswer(StreamAccumulator):
     """Gathers the chunks of a streamed chat completion.
 
     Args:

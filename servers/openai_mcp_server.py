@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 
-from mcp_models.servers.core import environment, errors
+from mcp_models.servers.core import errors, settings
 from mcp_models.servers.core.stdio import serve
 from mcp_models.servers.openai_api import OpenAIAPI
 
@@ -17,11 +17,12 @@ if TYPE_CHECKING:
     from mcp_models.servers.codex.login import Login
     from mcp_models.servers.core.catalogue import ModelInfo
     from mcp_models.servers.core.completion import Completion, CompletionRequest, ReasoningEffort
-    from mcp_models.servers.core.environment import Environment
     from mcp_models.servers.core.provider import OnText
+    from mcp_models.servers.core.settings import Environment
 
 MODE_VARIABLE = "OPENAI_CHATGPT_LOGIN_MODE"
 FALLBACK_VARIABLE = "OPENAI_LOGIN_FALLBACK"
+
 
 # The first of codex 0.169's own list; the API's default model is not among those that a login reaches.
 LOGIN_MODEL = "gpt-6.1-sol"
@@ -111,7 +112,7 @@ class OpenAI(OpenAIAPI):
             await codex.aclose()
 
     def _wants_login(self) -> bool:
-        return environment.flag(self.env, MODE_VARIABLE)
+        return settings.flag(self.env, MODE_VARIABLE)
 
     def _find_login(self) -> tuple[Login | None, str]:
         """The login to use, looked for anew each time, as a person may log in meanwhile; without one, why there is none."""
@@ -150,17 +151,17 @@ class OpenAI(OpenAIAPI):
         """Whether the key may answer for a refused login: only if asked for, as it spends money, and before any text."""
         if texts or not self.env.get("OPENAI_API_KEY", "").strip():
             return False
-        if environment.flag(self.env, FALLBACK_VARIABLE):
+        if settings.flag(self.env, FALLBACK_VARIABLE):
             return True
         error.add(f"{FALLBACK_VARIABLE}=true would let OPENAI_API_KEY answer instead, at its price per token.")
         return False
 
 
 def _for_key(request: CompletionRequest, default: str) -> CompletionRequest:
-    """The request with the API's default model, if its own is the login's: the very same string was not given by a caller."""
+    """Return the request with the API's default model, if the caller named none and so the login's was settled on."""
     from msgspec.structs import replace
 
-    return replace(request, model=default) if request.model is LOGIN_MODEL else request
+    return replace(request, model=default) if request.is_default_model and request.model == LOGIN_MODEL else request
 
 
 def main() -> None:

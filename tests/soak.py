@@ -42,9 +42,10 @@ def soak(calls: int, threads: int, every: float) -> tuple[Counter[str], int]:
         def kill() -> None:
             nonlocal kills
             while not done.wait(random.uniform(0.5 * every, 1.5 * every)):
-                with suppress(IndexError, ProcessLookupError):  # it is being started, or has just gone
-                    os.kill(model.session._current[0]._process.pid, signal.SIGKILL)
-                    kills += 1
+                with suppress(ProcessLookupError):  # it has just gone
+                    if (pid := model.server.pid) is not None:  # else it is being started
+                        os.kill(pid, signal.SIGKILL)
+                        kills += 1
 
         def ask(number: int) -> str:
             try:

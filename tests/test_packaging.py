@@ -36,7 +36,7 @@ def test_the_wheels_only_top_level_name_is_mcp_models(wheel: Path) -> None:
     for needed in (
         "servers/openai_mcp_server.py",
         "servers/core/protocol.py",
-        "client/session.py",
+        "client/server_handle.py",
         "client/py.typed",
         "servers/py.typed",
     ):

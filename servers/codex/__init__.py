@@ -1,6 +1,6 @@
 """Owns `Codex`: completions by OpenAI's own program `codex`, on the ChatGPT login of the person who runs the server.
 
-request -> turn.py -> app_server.py (a kept process) or exec.py (one a turn) -> Outcome -> Completion
+request -> turn.py -> app_server.py (a kept process) or exec.py (one a turn) -> TurnResult -> Completion
               login.py  finds the login and keeps two runs from renewing it at once
               program.py, home.py, child.py  the program, its private home, its process
               failures.py  what its errors mean
@@ -18,8 +18,8 @@ from msgspec.structs import replace
 from mcp_models.servers.codex import program
 from mcp_models.servers.codex.app_server import AppServerEngine
 from mcp_models.servers.codex.exec import ExecEngine
-from mcp_models.servers.codex.home import Home
-from mcp_models.servers.codex.login import Login, NoLoginError, Turnstile, check_writable, token_of
+from mcp_models.servers.codex.home import CodexHome
+from mcp_models.servers.codex.login import Login, NoLoginError, RefreshLock, check_writable, token_of
 from mcp_models.servers.codex.turn import turn_of
 from mcp_models.servers.core import errors
 from mcp_models.servers.core.catalogue import ModelInfo
@@ -27,10 +27,10 @@ from mcp_models.servers.core.completion import Completion
 from mcp_models.servers.core.effort import EFFORTS, nearest
 
 if TYPE_CHECKING:
-    from mcp_models.servers.codex.turn import Engine, Outcome, Turn
+    from mcp_models.servers.codex.turn import Engine, Turn, TurnResult
     from mcp_models.servers.core.completion import CompletionRequest
-    from mcp_models.servers.core.environment import Environment
     from mcp_models.servers.core.provider import OnText
+    from mcp_models.servers.core.settings import Environment
 
 ENGINE_VARIABLE = "OPENAI_CODEX_ENGINE"
 ENGINES: dict[str, type[AppServerEngine] | type[ExecEngine]] = {"app-server": AppServerEngine, "exec": ExecEngine}
@@ -54,12 +54,12 @@ class Codex:
     def __init__(self, env: Environment) -> None:
         self._env = env
         self._preparing = threading.Lock()
-        self._home: Home | None = None
+        self._home: CodexHome | None = None
         self._program = ""
         self._models: list[dict[str, Any]] = []
         self._checked = False
         self._engine: Engine | None = None
-        self._turnstile = Turnstile()
+        self._refresh_lock = RefreshLock()
         self._stopping: set[asyncio.Future[None]] = set()
 
     def prepare(self, login: Login) -> None:
@@ -73,7 +73,7 @@ class Codex:
             check_writable(login)
             if self._home is None:
                 self._program = program.find(self._env)
-                home = Home(self._env)
+                home = CodexHome(self._env)
                 try:
                     program.check_version(self._program, home.environment)
                     self._models = program.catalogue(self._program, home.environment)
@@ -116,11 +116,11 @@ class Codex:
             warnings=[*warnings, *outcome.warnings],
         )
 
-    async def _run(self, turn: Turn, login: Login, on_text: OnText) -> Outcome:
-        async with self._turnstile.through(login) as accepted:
+    async def _run(self, turn: Turn, login: Login, on_text: OnText) -> TurnResult:
+        async with self._refresh_lock.hold(login) as accepted:
             return await self._the_engine().run(turn, login, on_text, accepted)
 
-    def _stop(self, work: asyncio.Future[Outcome], login: Login) -> None:
+    def _stop(self, work: asyncio.Future[TurnResult], login: Login) -> None:
         """Stops a run whose caller has gone: at once, unless it may be renewing the login, which would be lost half-way."""
         if login.expires_soon():
             stopping = asyncio.ensure_future(_stop_after_renewal(work, login))
@@ -146,7 +146,7 @@ class Codex:
         if self._home is not None:
             self._home.close()
 
-    def _check_status(self, home: Home, login: Login) -> None:
+    def _check_status(self, home: CodexHome, login: Login) -> None:
         said = program.login_status(self._program, home.environment)
         if "Error loading config" in said:
             raise errors.ConfigurationError(f"codex refuses OPENAI_CODEX_CONFIG: {said}")
@@ -179,7 +179,7 @@ class Codex:
         ]
 
 
-async def _stop_after_renewal(work: asyncio.Future[Outcome], login: Login) -> None:
+async def _stop_after_renewal(work: asyncio.Future[TurnResult], login: Login) -> None:
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(RENEWAL_SECONDS):
             while not work.done() and token_of(login) == login.token:

@@ -15,14 +15,15 @@ import traceback
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from mcp_models.servers.codex.child import Child
-from mcp_models.servers.codex.turn import Outcome, Turn
+from mcp_models.servers.codex.process import CodexProcess
+from mcp_models.servers.codex.turn import Turn, TurnResult
 from mcp_models.servers.core import __version__, errors
 from mcp_models.servers.core.completion import TextPart, Usage
 
 if TYPE_CHECKING:
-    from mcp_models.servers.codex.home import Home
+    from mcp_models.servers.codex.home import CodexHome
     from mcp_models.servers.codex.login import Login
+    from mcp_models.servers.core.provider import OnText
 
 MAX_TURNS = 200
 """Turns after which a process is replaced: it grows by about 1 MB a turn, measured."""
@@ -45,14 +46,14 @@ class AppServerEngine:
         home: Its CODEX_HOME.
     """
 
-    def __init__(self, program: str, home: Home) -> None:
+    def __init__(self, program: str, home: CodexHome) -> None:
         self._program, self._home = program, home
         self._current: AppServer | None = None
         self._starting = asyncio.Lock()
         self._retired: set[AppServer] = set()
         self._idle: asyncio.TimerHandle | None = None
 
-    async def run(self, turn: Turn, login: Login, on_text: Callable[[str], None], on_accepted: Callable[[], None]) -> Outcome:
+    async def run(self, turn: Turn, login: Login, on_text: OnText, on_accepted: Callable[[], None]) -> TurnResult:
         """As `Engine.run`."""
         server = await self._server()
         server.turns += 1
@@ -112,7 +113,7 @@ class AppServer:
         stuck: Whether it did not stop a turn when it was told to.
     """
 
-    def __init__(self, child: Child, work: str) -> None:
+    def __init__(self, child: CodexProcess, work: str) -> None:
         self.turns = self.running = 0
         self.stuck = False
         self._ending: asyncio.Task[int | None] | None = None
@@ -126,13 +127,13 @@ class AppServer:
         self._reading = asyncio.get_running_loop().create_task(self._read())
 
     @classmethod
-    async def start(cls, program: str, home: Home) -> AppServer:
+    async def start(cls, program: str, home: CodexHome) -> AppServer:
         """Starts a process and shakes hands.
 
         Raises:
             CompletionError: It ends or does not answer.
         """
-        child = await Child.start([program, "app-server"], env=home.environment, cwd=home.work)
+        child = await CodexProcess.start([program, "app-server"], env=home.environment, cwd=home.work)
         server = cls(child, str(home.work))
         try:
             client = {"name": "mcp_models", "title": "mcp-models", "version": __version__}
@@ -148,7 +149,7 @@ class AppServer:
         old = self.turns >= MAX_TURNS or time.monotonic() - self._started > MAX_AGE
         return old or self.stuck or self._gone is not None
 
-    async def run(self, turn: Turn, login: Login, on_text: Callable[[str], None], on_accepted: Callable[[], None]) -> Outcome:
+    async def run(self, turn: Turn, login: Login, on_text: OnText, on_accepted: Callable[[], None]) -> TurnResult:
         """Carries out a turn in a thread of its own, of which codex keeps nothing."""
         start: dict[str, Any] = {
             "model": turn.model,
@@ -289,12 +290,12 @@ class AppServer:
 class _Running:
     """A turn under way: what its notifications add up to."""
 
-    def __init__(self, thread: str, login: Login, on_text: Callable[[str], None], on_accepted: Callable[[], None]) -> None:
+    def __init__(self, thread: str, login: Login, on_text: OnText, on_accepted: Callable[[], None]) -> None:
         self.thread, self.turn_id = thread, ""
         self.cancelled = self.interrupted = False
-        self.outcome: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        self.outcome: asyncio.Future[TurnResult] = asyncio.get_running_loop().create_future()
         self._login, self._on_text, self._on_accepted = login, on_text, on_accepted
-        self._so_far = Outcome(thread_id=thread)
+        self._so_far = TurnResult(thread_id=thread)
         self._asides: set[str] = set()
 
     def receive(self, method: str, params: dict[str, Any]) -> None:

@@ -9,14 +9,15 @@ import tempfile
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from mcp_models.servers.codex.child import Child
-from mcp_models.servers.codex.turn import Outcome, Turn
+from mcp_models.servers.codex.process import CodexProcess
+from mcp_models.servers.codex.turn import Turn, TurnResult
 from mcp_models.servers.core import errors
 from mcp_models.servers.core.completion import Usage
 
 if TYPE_CHECKING:
-    from mcp_models.servers.codex.home import Home
+    from mcp_models.servers.codex.home import CodexHome
     from mcp_models.servers.codex.login import Login
+    from mcp_models.servers.core.provider import OnText
 
 # A shell that removes the texts in the folder $1 and kills its whole group when this process, which alone holds the other end
 # of the pipe $2, is gone, however it went. codex itself would go on: its stdin has already ended.
@@ -43,12 +44,12 @@ class ExecEngine:
         home: Its CODEX_HOME.
     """
 
-    def __init__(self, program: str, home: Home) -> None:
+    def __init__(self, program: str, home: CodexHome) -> None:
         self._program, self._home = program, home
         self._texts = home.path / "texts"
         self._in_memory = hasattr(os, "memfd_create")
 
-    async def run(self, turn: Turn, login: Login, on_text: Callable[[str], None], on_accepted: Callable[[], None]) -> Outcome:
+    async def run(self, turn: Turn, login: Login, on_text: OnText, on_accepted: Callable[[], None]) -> TurnResult:
         """As `Engine.run`; the text comes in one piece."""
         if turn.images:
             raise errors.InvalidRequestError(
@@ -65,7 +66,7 @@ class ExecEngine:
     async def aclose(self) -> None:
         """As `Engine.aclose`: nothing is kept."""
 
-    async def _run(self, turn: Turn, login: Login, on_text: Callable[[str], None], on_accepted: Callable[[], None]) -> Outcome:
+    async def _run(self, turn: Turn, login: Login, on_text: OnText, on_accepted: Callable[[], None]) -> TurnResult:
         with contextlib.ExitStack() as open_files:
             child = await self._start(turn, open_files)
             try:
@@ -81,7 +82,7 @@ class ExecEngine:
                 raise
         return events.outcome(code, child, login)
 
-    async def _start(self, turn: Turn, open_files: contextlib.ExitStack) -> Child:
+    async def _start(self, turn: Turn, open_files: contextlib.ExitStack) -> CodexProcess:
         arguments = ["exec", *FLAGS, "-C", str(self._home.work), "-m", turn.model]
         if turn.system:
             path = open_files.enter_context(self._private_file(turn.system))
@@ -97,7 +98,7 @@ class ExecEngine:
             open_files.callback(os.close, lifeline)
             command = ["/bin/sh", "-c", GUARD, "codex", str(self._texts), str(lifeline), *command]
             fds.append(lifeline)
-        return await Child.start(command, env=self._home.environment, cwd=self._home.work, fds=fds)
+        return await CodexProcess.start(command, env=self._home.environment, cwd=self._home.work, fds=fds)
 
     @contextlib.contextmanager
     def _private_file(self, text: str) -> Iterator[str]:
@@ -126,9 +127,9 @@ def _our_memory() -> str:
 class _Events:
     """What the lines of `codex exec --json` add up to."""
 
-    def __init__(self, on_text: Callable[[str], None], on_accepted: Callable[[], None]) -> None:
+    def __init__(self, on_text: OnText, on_accepted: Callable[[], None]) -> None:
         self._on_text, self._on_accepted = on_text, on_accepted
-        self._so_far = Outcome()
+        self._so_far = TurnResult()
         self._completed = False
         self._failure = ""
 
@@ -151,7 +152,7 @@ class _Events:
         elif kind == "error":
             self._failure = self._failure or event["message"]
 
-    def outcome(self, code: int | None, child: Child, login: Login) -> Outcome:
+    def outcome(self, code: int | None, child: CodexProcess, login: Login) -> TurnResult:
         """The outcome, once the process has ended.
 
         Raises:

@@ -68,7 +68,7 @@ def from_codex(message: str, login: Login, code: Any = None) -> errors.Completio
         said,
         status=status,
         # codex has tried again itself after all of these but a rate limit.
-        exhausted=cls is not errors.RateLimitError or "usage limit" in said,
+        already_retried=cls is not errors.RateLimitError or "usage limit" in said,
         retryable=True if cls is errors.ProviderError and (status or 500) >= 500 else None,
         retry_after=retry_after(said),
         request_id=request_id,

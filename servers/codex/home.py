@@ -22,7 +22,7 @@ from mcp_models.servers.core import errors
 
 if TYPE_CHECKING:
     from mcp_models.servers.codex.login import Login
-    from mcp_models.servers.core.environment import Environment
+    from mcp_models.servers.core.settings import Environment
 
 CONFIG_VARIABLE = "OPENAI_CODEX_CONFIG"
 PREFIX = "mcp-models-codex-"
@@ -84,7 +84,7 @@ SETTINGS = {
 }
 
 
-class Home:
+class CodexHome:
     """A private CODEX_HOME, removed by `close`; what a killed server left behind, the next one removes.
 
     Args:

@@ -23,7 +23,7 @@ from msgspec import Struct
 from mcp_models.servers.core import errors, redaction
 
 if TYPE_CHECKING:
-    from mcp_models.servers.core.environment import Environment
+    from mcp_models.servers.core.settings import Environment
 
 FILE = "auth.json"
 LOCK_FILE = ".mcp-models.lock"
@@ -151,7 +151,7 @@ def _expires(token: str) -> float:
         return 0.0
 
 
-class Turnstile:
+class RefreshLock:
     """Lets runs of one login through together, but one at a time while codex may renew its tokens.
 
     A refresh token is good for one use, so two renewals at once end the login. One may happen when the access token is
@@ -163,7 +163,7 @@ class Turnstile:
         self._first = asyncio.Lock()
 
     @asynccontextmanager
-    async def through(self, login: Login) -> AsyncIterator[Callable[[], None]]:
+    async def hold(self, login: Login) -> AsyncIterator[Callable[[], None]]:
         """One run.
 
         Args:

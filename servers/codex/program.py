@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from mcp_models.servers.core import errors
 
 if TYPE_CHECKING:
-    from mcp_models.servers.core.environment import Environment
+    from mcp_models.servers.core.settings import Environment
 
 BIN_VARIABLE = "OPENAI_CODEX_BIN"
 INSTALL = "`npm install -g @openai/codex`"

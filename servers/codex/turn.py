@@ -14,6 +14,7 @@ from mcp_models.servers.core.completion import ImagePart, Message, StopReason, T
 if TYPE_CHECKING:
     from mcp_models.servers.codex.login import Login
     from mcp_models.servers.core.completion import CompletionRequest
+    from mcp_models.servers.core.provider import OnText
 
 CONVERSATION = "Continue this conversation: write the assistant's next message, and nothing but that message.\n\n"
 
@@ -46,7 +47,7 @@ class Turn(Struct, frozen=True):
         return "".join(part.text for part in self.prompt if isinstance(part, TextPart))
 
 
-class Outcome(Struct):
+class TurnResult(Struct):
     """What codex answered.
 
     Attributes:
@@ -78,7 +79,7 @@ class Outcome(Struct):
 class Engine(Protocol):
     """A program of codex's that carries out turns."""
 
-    async def run(self, turn: Turn, login: Login, on_text: Callable[[str], None], on_accepted: Callable[[], None]) -> Outcome:
+    async def run(self, turn: Turn, login: Login, on_text: OnText, on_accepted: Callable[[], None]) -> TurnResult:
         """Carries out a turn; cancelling it stops the work.
 
         Args:

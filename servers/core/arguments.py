@@ -26,6 +26,9 @@ def parse_arguments(arguments: dict[str, Any]) -> CompletionRequest:
     Raises:
         InvalidRequestError: An argument is wrong; the message names it, what was expected and what came.
     """
+    for name in arguments:
+        if name not in input_schema()["properties"]:
+            raise InvalidRequestError(f"{name}: {_unknown(name, '')}")
     meant = {name: _meant(name, value) for name, value in arguments.items()}
     if meant.get("stop") == []:
         del meant["stop"]  # some providers refuse an empty list, and it says nothing

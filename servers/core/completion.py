@@ -78,6 +78,9 @@ class CompletionRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields
     response_schema: Annotated[dict[str, Any], Meta(description="JSON Schema for the answer.")] | None = None
     timeout: Annotated[float, Meta(description="Seconds for the whole call. Default 600.")] | None = None
 
+    is_default_model: bool = False
+    """Whether `model` was settled on because the caller named none; not an argument."""
+
     def __post_init__(self) -> None:
         if (self.prompt is None) == (self.messages is None):
             raise ValueError("give either `prompt` (a string) or `messages` (an array)")

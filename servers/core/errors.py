@@ -40,8 +40,8 @@ class CompletionError(Exception):
         retry_after: Seconds the provider asked to wait.
         request_id: The provider's identifier for the failed request.
         param: The argument the provider refused, where it names one.
-        patient: Whether to try again until the call's deadline, as for a model that is being loaded.
-        exhausted: Whether it was already tried again as often as makes sense.
+        retry_until_deadline: Whether to try again until the call's deadline, as for a model that is being loaded.
+        already_retried: Whether it was already tried again as often as makes sense.
     """
 
     type: ClassVar[str]
@@ -57,8 +57,8 @@ class CompletionError(Exception):
         retry_after: float | None = None,
         request_id: str | None = None,
         param: str | None = None,
-        patient: bool = False,
-        exhausted: bool = False,
+        retry_until_deadline: bool = False,
+        already_retried: bool = False,
     ) -> None:
         super().__init__(redact(message))
         self.status = status
@@ -66,8 +66,8 @@ class CompletionError(Exception):
         self.retry_after = retry_after
         self.request_id = request_id
         self.param = param
-        self.patient = patient
-        self.exhausted = exhausted
+        self.retry_until_deadline = retry_until_deadline
+        self.already_retried = already_retried
 
     def add(self, sentence: str) -> None:
         """Adds what was found out later."""

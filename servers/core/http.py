@@ -13,8 +13,8 @@ from typing import Any
 import httpx2
 
 from mcp_models.servers.core import errors
-from mcp_models.servers.core.environment import is_loopback
 from mcp_models.servers.core.retry import retry_after
+from mcp_models.servers.core.settings import is_loopback
 
 CONNECT_SECONDS = 10.0
 CONNECTIONS = 1000

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from mcp_models.servers.core.catalogue import ModelInfo
     from mcp_models.servers.core.completion import Completion, CompletionRequest, ReasoningEffort
-    from mcp_models.servers.core.environment import Environment
+    from mcp_models.servers.core.settings import Environment
 
     OnText: TypeAlias = Callable[[str], None]
     """Takes a new piece of an answer's text."""

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from mcp_models.servers.core import catalogue, environment, errors, pricing
+from mcp_models.servers.core import catalogue, errors, pricing, settings
 from mcp_models.servers.core.adaptation import Adaptation, Learnt, learnt_of
 from mcp_models.servers.core.arguments import parse_arguments
 from mcp_models.servers.core.catalogue import ModelInfo
@@ -72,7 +72,7 @@ class CompletionService:
                 return models_result(await self.list_models(arguments))
             request = parse_arguments(arguments)
             model, warnings = self.provider.resolve(request.model)
-            request = msgspec.structs.replace(request, model=model)
+            request = msgspec.structs.replace(request, model=model, is_default_model=request.model is None)
             return completion_result(await self.complete(request, warnings, received))
         except errors.CompletionError as error:
             failure = error
@@ -103,7 +103,7 @@ class CompletionService:
             CompletionError: The call failed for good.
         """
         started = time.monotonic()
-        timeout = request.timeout or environment.default_timeout(self.provider.env)
+        timeout = request.timeout or settings.default_timeout(self.provider.env)
         model = request.model or ""
         if model not in self._learnt:
             self._learnt[model] = learnt_of(self.provider, model)
@@ -136,7 +136,7 @@ class CompletionService:
 
     async def _complete_adapting(self, adaptation: Adaptation, received: Received, deadline: float) -> Completion:
         """Ask, and ask again without what the provider refuses of the request, as long as no text has come."""
-        retries = environment.max_retries(self.provider.env)
+        retries = settings.max_retries(self.provider.env)
 
         async def attempt() -> Completion:
             return await self.provider.complete(adaptation.request(), received)

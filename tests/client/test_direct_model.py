@@ -30,6 +30,7 @@ from tests.fakes.anthropic_ollama import FakeAnthropicOllama
 from tests.fakes.endpoint import Reply
 from tests.fakes.mistral import FakeMistral
 from tests.peer import wait_until
+from tests.results import failure, success
 
 
 def signature(face: Any) -> list[tuple[str, Any]]:
@@ -39,14 +40,14 @@ def signature(face: Any) -> list[tuple[str, Any]]:
 
 def test_the_seeds_constructors() -> None:
     assert signature(AnthropicModel) == [("model", "haiku"), ("api_key", None)]
-    assert signature(MistralAPIModel) == [("model", "small"), ("api_key", None), ("base_url", "https://api.mistral.ai/v1")]
+    assert signature(MistralAPIModel) == [("model", "small"), ("api_key", None), ("base_url", None)]
     assert signature(AnthropicOllamaAPIModel) == [
         ("model_name", "minimax-m2.5:cloud"),
         ("base_url", None),
         ("api_key", None),
         ("max_retries", 2),
     ]
-    assert signature(DevstralLocalModel) == [("model_name", "devstral"), ("endpoint", "http://127.0.0.1:8080")]
+    assert signature(DevstralLocalModel) == [("model_name", "devstral"), ("endpoint", None)]
     assert inspect.signature(DevstralLocalModel.call).parameters["max_tokens"].default == 2048
 
 
@@ -73,8 +74,8 @@ def test_the_seeds_names_of_models() -> None:
 
 
 def test_every_provider_has_both_models() -> None:
-    faces: list[Any] = [face for face in vars(client).values() if inspect.isclass(face)]
-    direct = {face.server for face in faces if issubclass(face, DirectModel) and face is not DirectModel}
+    faces: list[Any] = [face for name in client.__all__ if inspect.isclass(face := getattr(client, name))]
+    direct = {face.provider_name for face in faces if issubclass(face, DirectModel) and face is not DirectModel}
     assert direct == {fake.provider for fake in FAKES}
     through = {face("m").provider for face in faces if issubclass(face, MCPModel) and face is not MCPModel}
     assert through == direct | {"echo"}
@@ -121,7 +122,7 @@ def test_a_call(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_an_alias_of_a_retired_model_leads_to_its_successor_and_says_so() -> None:
     with FakeMistral() as fake, MistralAPIModel("medium", fake.key, f"{fake.url}/v1") as model:
-        result = model.call("x")
+        result = success(model.call("x"))
         assert fake.seen(fake.requests[0]).model == result["model"] == "mistral-large-latest"
         assert "mistral-large-2411" in result["warnings"][0]
 
@@ -129,24 +130,24 @@ def test_an_alias_of_a_retired_model_leads_to_its_successor_and_says_so() -> Non
 def test_a_full_name_is_never_swapped() -> None:
     with FakeMistral() as fake, MistralAPIModel("mistral-large-2411", fake.key, f"{fake.url}/v1") as model:
         fake.script(fake.unknown_model())
-        assert model.call("x")["error_type"] == "model_not_found"
+        assert failure(model.call("x"))["error_type"] == "model_not_found"
         assert fake.seen(fake.requests[0]).model == "mistral-large-2411"
 
 
 def test_retries_are_the_callers_to_set() -> None:
     with FakeAnthropicOllama() as fake, AnthropicOllamaAPIModel("tiny", fake.url, max_retries=1) as model:
         fake.script(*[fake.error(529, "busy", retry_after="0")] * 5)
-        assert model.call("x")["error_type"] == "overloaded"
+        assert failure(model.call("x"))["error_type"] == "overloaded"
         assert len(fake.requests) == 2
 
 
 def test_a_server_that_is_not_there_is_a_result() -> None:
     with DevstralLocalModel(endpoint="http://127.0.0.1:9") as model:
-        result = model.call("x")
-    assert (result["output"], result["error_type"]) == (None, "connection")
-    assert "llama.cpp server not responding" in str(result["error"])
+        result = failure(model.call("x"))
+    assert result["error_type"] == "connection"
+    assert "llama.cpp server not responding" in result["error"]
     with OllamaModel("m", host="127.0.0.1:9") as ollama:
-        assert "ollama serve" in str(ollama.call("x")["error"])
+        assert "ollama serve" in failure(ollama.call("x"))["error"]
 
 
 def test_many_threads_at_once_and_nothing_left() -> None:
@@ -228,5 +229,5 @@ def test_an_address_that_is_given_goes_before_the_environments(monkeypatch: pyte
 def test_a_timeout_is_a_result_and_closes_the_socket() -> None:
     with FakeAnthropicOllama() as fake, AnthropicOllamaAPIModel("tiny", fake.url) as model:
         fake.script(Reply(chunks=[b": \n\n"], pause=60, content_type="text/event-stream"))
-        assert model.call("x", timeout=1)["error_type"] == "timeout"
+        assert failure(model.call("x", timeout=1))["error_type"] == "timeout"
         assert fake.disconnected.wait(5)

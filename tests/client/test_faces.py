@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from mcp_models.client import EchoMCPModel, Model, OpenAIMCPModel, OpenAIModel
 from tests.client.left_over import Counts, counts
 from tests.fakes.openai import FakeOpenAI
 from tests.peer import wait_until
+from tests.results import failure
 
 BOTH_WAYS: list[Any] = [OpenAIMCPModel, OpenAIModel]
 
@@ -84,40 +85,43 @@ async def test_an_acall_that_is_cancelled_while_its_server_starts_leaves_no_work
         call.cancel()
         with pytest.raises(asyncio.CancelledError):
             await call
-        await asyncio.to_thread(wait_until, lambda: not warm._in_flight, 5)
+        await asyncio.to_thread(wait_until, lambda: not warm.in_flight, 5)
 
 
 def test_a_stream_yields_pieces_as_they_come_and_the_result(model: Model) -> None:
-    *pieces, result = model.stream("Hello?")
-    assert pieces == ["Hello", " from", " the", " fake."]
-    assert isinstance(result, dict)
-    assert (result["output"], result["stop_reason"]) == ("Hello from the fake.", "end_turn")
+    stream = model.stream("Hello?")
+    with pytest.raises(RuntimeError, match="read it to its end"):
+        _ = stream.result
+    assert list(stream) == ["Hello", " from", " the", " fake."]
+    assert stream.result["output"] is not None
+    assert (stream.result["output"], stream.result["stop_reason"]) == ("Hello from the fake.", "end_turn")
 
 
 def test_a_piece_is_there_before_the_answer_is(model: Model, openai: FakeOpenAI) -> None:
     slow(openai)
     stream = model.stream("Hello?")
     assert [next(stream), next(stream)] == ["tick", "tick"]
-    stream.close()  # type: ignore[attr-defined]
+    stream.close()
     assert openai.disconnected.wait(2)
 
 
 async def test_astream_does_the_same(model: Model, openai: FakeOpenAI) -> None:
-    items = [item async for item in model.astream("Hello?")]
-    assert items[:-1] == ["Hello", " from", " the", " fake."]
-    assert items[-1]["output"] == "Hello from the fake."  # type: ignore[index]
+    whole = model.astream("Hello?")
+    assert [piece async for piece in whole] == ["Hello", " from", " the", " fake."]
+    assert whole.result["output"] == "Hello from the fake."
     slow(openai)
-    stream: AsyncIterator[Any] = model.astream("Hello?")
+    stream = model.astream("Hello?")
     assert await anext(stream) == "tick"
-    await stream.aclose()  # type: ignore[attr-defined]
+    await stream.aclose()
     assert await asyncio.to_thread(openai.disconnected.wait, 2)
 
 
 def test_a_stream_that_fails_ends_with_the_failure(model: Model, openai: FakeOpenAI) -> None:
     openai.script(openai.error(401, "No."))
-    (result,) = model.stream("Hello?")
-    assert isinstance(result, dict)
-    assert (result["output"], result["error_type"]) == (None, "authentication")
+    stream = model.stream("Hello?")
+    assert list(stream) == []
+    assert stream.result["output"] is None
+    assert stream.result["error_type"] == "authentication"
 
 
 def test_a_result_is_json(model: Model) -> None:
@@ -143,9 +147,9 @@ def test_the_timeout_of_a_model_and_of_a_call(openai: FakeOpenAI) -> None:
     with OpenAIMCPModel("gpt-x", timeout=0.3) as model:
         for own in (None, 0.4):
             slow(openai)
-            result = model.call("Hello?") if own is None else model.call("Hello?", timeout=own)
-            assert (result["output"], result["error_type"]) == (None, "timeout")
-            assert f"{own or 0.3} s" in str(result["error"])
+            result = failure(model.call("Hello?") if own is None else model.call("Hello?", timeout=own))
+            assert result["error_type"] == "timeout"
+            assert f"{own or 0.3} s" in result["error"]
 
 
 WORKERS = """
@@ -234,8 +238,8 @@ from mcp_models.client import EchoMCPModel
 model = EchoMCPModel("echo-slow-60")
 threading.Thread(target=model.call, args=("x",), daemon=True).start()
 import time
-while not model._in_flight: time.sleep(0.01)
-print(model.session.pid)
+while not model.in_flight: time.sleep(0.01)
+print(model.server.pid)
 """
     started = time.monotonic()
     done = run(code)
@@ -252,7 +256,7 @@ import threading
 from mcp_models.client import OpenAIMCPModel
 model = OpenAIMCPModel("gpt-x")
 model.start()
-print(model.session.pid, flush=True)
+print(model.server.pid, flush=True)
 model.call("x")
 """
     parent = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
@@ -288,5 +292,5 @@ async def test_what_no_json_can_hold_is_a_type_error_and_leaves_nothing() -> Non
             model.call(prompt)
         with pytest.raises(TypeError, match="bytes"):
             await model.acall(prompt)
-        assert model.session.in_flight == 0
+        assert model.server.in_flight == 0
         assert model.call("x")["output"] == "x"

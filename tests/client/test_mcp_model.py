@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import json
 import os
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from mcp_models.client import (
     TEMPERATURE_DEFAULT,
+    CallOptions,
     EchoMCPModel,
     MCPModel,
     Model,
@@ -22,17 +24,20 @@ from mcp_models.client import (
     ServerStartError,
 )
 from mcp_models.client.mcp_model import server_command
-from mcp_models.client.result import result_dict
+from mcp_models.client.model import CALL_OPTIONS
+from mcp_models.client.tool_result import read_tool_result
+from mcp_models.servers.core.tools import input_schema
 from tests.fakes.ollama import FakeOllama
 from tests.fakes.openai import TEXT, FakeOpenAI
+from tests.results import failure, success
 
 RESULT_KEYS = {
     *("output", "model", "tokens_used", "provider", "stop_reason", "native_stop_reason", "usage", "cost_usd", "request_id"),
-    *("latency_ms", "auth_mode", "reasoning", "dropped_params", "warnings"),
+    *("latency_ms", "auth_mode", "reasoning", "structured", "dropped_params", "warnings"),
 }
 FAILURE_KEYS = {
     *("output", "model", "tokens_used", "provider", "error", "error_type", "retryable", "retry_after", "status"),
-    *("request_id", "partial"),
+    *("request_id", "partial", "dropped_params"),
 }
 
 
@@ -55,10 +60,10 @@ def test_an_answer() -> None:
 
 def test_a_providers_failure_is_a_result() -> None:
     with EchoMCPModel("echo-error-rate_limit") as model:
-        result = model.call("x")
+        result = failure(model.call("x"))
     assert set(result) == FAILURE_KEYS
-    assert (result["output"], result["error_type"], result["retryable"]) == (None, "rate_limit", True)
-    assert str(result["error"]).startswith("Echo: ")
+    assert (result["error_type"], result["retryable"]) == ("rate_limit", True)
+    assert result["error"].startswith("Echo: ")
     json.dumps(result)
 
 
@@ -73,15 +78,15 @@ def test_every_option_reaches_the_provider(openai: FakeOpenAI) -> None:
 def test_what_is_said_to_a_hosts_model_is_not_part_of_the_output() -> None:
     """A second block comes with an answer that was cut off; a caller in Python reads `stop_reason`."""
     with EchoMCPModel("echo-max_tokens") as model:
-        result = model.call("one two three four")
+        result = success(model.call("one two three four"))
         assert (result["output"], result["stop_reason"]) == ("one two", "max_tokens")
-        assert "".join(piece for piece in model.stream("one two three four") if isinstance(piece, str)) == "one two"
+        assert "".join(model.stream("one two three four")) == "one two"
 
 
 @pytest.mark.parametrize("text", ['{"a": 1}', "[1]", "null"])
 def test_a_structured_answer_is_any_json_value(text: str) -> None:
     with EchoMCPModel() as model:
-        assert model.call(text, response_schema={})["structured"] == json.loads(text)
+        assert success(model.call(text, response_schema={}))["structured"] == json.loads(text)
 
 
 def test_a_conversation_instead_of_a_prompt() -> None:
@@ -90,18 +95,34 @@ def test_a_conversation_instead_of_a_prompt() -> None:
         assert model.call("", messages=messages)["output"] == "c"
 
 
-def test_an_unknown_option_is_an_error_that_names_it() -> None:
+def test_an_unknown_option_is_a_type_error_at_once() -> None:
+    model, wrong = EchoMCPModel(), cast("Any", {"top_pp": 1})
+    for ask in (model.call, model.acall, model.stream, model.astream):
+        with pytest.raises(TypeError, match="unknown option 'top_pp'"):
+            asyncio.run(ask("x", **wrong)) if ask == model.acall else ask("x", **wrong)
+    assert model.server.pid is None
+    with pytest.raises(TypeError, match="timout"):
+        EchoMCPModel(**cast("Any", {"timout": 3}))
+
+
+def test_the_options_are_those_of_the_tool() -> None:
+    assert set(CallOptions.__annotations__) == CALL_OPTIONS
+    asked_otherwise = {"prompt", "max_tokens", "temperature", "system"}
+    assert set(input_schema()["properties"]) == CALL_OPTIONS - {"extra_arguments"} | asked_otherwise
+
+
+def test_further_arguments_reach_the_tool_as_they_are() -> None:
     with EchoMCPModel() as model:
-        result = model.call("x", top_k=5)
+        result = failure(model.call("x", extra_arguments={"top_k": 5}))
     assert result["error_type"] == "invalid_request"
-    assert "top_k" in str(result["error"])
+    assert "top_k" in result["error"]
 
 
 def test_a_key_reaches_the_server_by_its_environment_only(openai: FakeOpenAI, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("OPENAI_API_KEY")
     with OpenAIMCPModel("m", api_key=openai.key) as model:
         assert model.call("x")["output"] == TEXT
-        assert openai.key not in " ".join(model.session.command)
+        assert openai.key not in " ".join(model.server.command)
         assert openai.key not in repr(model) + str(vars(model))
     assert "OPENAI_API_KEY" not in os.environ
 
@@ -117,7 +138,7 @@ def test_a_timeout_of_the_model_holds_for_each_call(openai: FakeOpenAI) -> None:
 
     openai.script(stream([b": \n\n"], pause=60))
     with OpenAIMCPModel("m", timeout=0.3) as model:
-        assert model.call("x")["error_type"] == "timeout"
+        assert failure(model.call("x"))["error_type"] == "timeout"
 
 
 @pytest.mark.parametrize(
@@ -169,9 +190,11 @@ for line in sys.stdin:
 def test_somebody_elses_server_that_answers_with_text_alone(tmp_path: Path) -> None:
     (tmp_path / "other.py").write_text(OTHER)
     with MCPModel("other", "m", tmp_path / "other.py", tool_name="execute_task") as model:
-        assert model.call("hi") == {"output": "HI", "model": "m", "tokens_used": 0, "provider": "other"}
-        failure = model.call("fail")
-    assert (failure["output"], failure["error"], failure["error_type"]) == (None, "FAIL", "provider_error")
+        result, refused = success(model.call("hi")), failure(model.call("fail"))
+    assert set(result) == RESULT_KEYS
+    told = {name: value for name, value in result.items() if value not in (None, [])}
+    assert told == {"output": "HI", "model": "m", "tokens_used": 0, "provider": "other"}
+    assert (refused["error"], refused["error_type"]) == ("FAIL", "provider_error")
 
 
 def test_two_hundred_calls_in_flight_on_one_model() -> None:
@@ -196,14 +219,14 @@ def test_two_hundred_calls_in_flight_on_one_model() -> None:
 )
 def test_a_result_of_a_wrong_shape_is_the_servers_fault(result: dict[str, Any]) -> None:
     with pytest.raises(ServerProtocolError):
-        result_dict(result, "other", "m")
+        read_tool_result(result, "other", "m")
 
 
 @pytest.mark.parametrize("timeout", [1e10, float("inf"), float("nan"), -5, 0, "5", 10**400])
 def test_a_senseless_timeout_is_answered_not_raised(timeout: Any) -> None:
     with EchoMCPModel() as model:
         result = model.call("x", timeout=timeout)
-        assert result["output"] == "x" or result["error_type"] == "invalid_request"
+        assert result["output"] == "x" or failure(result)["error_type"] == "invalid_request"
 
 
 @pytest.mark.parametrize("text", ["inf", "1e10", "-20", "soon"])
@@ -211,7 +234,7 @@ def test_a_senseless_default_timeout_is_a_result(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("MCP_MODELS_TIMEOUT", text)
     with EchoMCPModel() as model:
         result = model.call("x")
-        assert result["output"] == "x" or result["error_type"] == "configuration"
+        assert result["output"] == "x" or failure(result)["error_type"] == "configuration"
 
 
 def test_a_folder_with_a_module_of_a_librarys_name_harms_nobody(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -54,7 +54,7 @@ ROWS = {
     "exits_at_once": Row(ServerExitedError, "exit code 3", code=3),
     "exits_with_a_reason": Row(ServerExitedError, "no licence found", code=3),
     "exits_in_the_handshake": Row(ServerExitedError, "exit code 4", code=4),
-    "never_shakes_hands": Row(ServerTimeoutError, "no answer to initialize within 1 s", within=START + 1.5),
+    "never_initializes": Row(ServerTimeoutError, "no answer to initialize within 1 s", within=START + 1.5),
     "refuses_the_handshake": Row(ServerProtocolError, "go away"),
     "prints_a_banner": Row("hi"),
     "prints_debug_lines": Row(ServerJSONError, "no JSON"),
@@ -124,10 +124,11 @@ def ask(server: MCPModel, face: str, prompt: str = "Hello?") -> Any:
 
     if face == "acall":
         return asyncio.run(acall())
-    *pieces, result = server.stream(prompt)
+    stream = server.stream(prompt)
+    text = "".join(stream)
     server.close()
-    assert "".join(str(piece) for piece in pieces) == (result["output"] if isinstance(result, dict) else None)
-    return result
+    assert text == (stream.result["output"] or "")
+    return stream.result
 
 
 def check(row: Row, server: MCPModel, face: str, prompt: str) -> None:
@@ -190,7 +191,7 @@ def test_one_crash_fails_all_calls_in_flight_and_the_next_one_works(tmp_path: Pa
 import os, sys
 sys.path.insert(0, {str(FOLDER)!r})
 from speaking import *
-shake_hands()
+initialize()
 if not os.path.exists({str(tmp_path / "crashed")!r}):
     for _ in range(20): read()
     open({str(tmp_path / "crashed")!r}, "w").close()
@@ -210,7 +211,7 @@ def test_one_crash_gives_each_call_an_error_of_its_own() -> None:
 
 
 def test_all_who_wait_for_a_start_wait_for_the_same_one() -> None:
-    server = behind([sys.executable, str(FOLDER / "never_shakes_hands.py")])
+    server = behind([sys.executable, str(FOLDER / "never_initializes.py")])
     with ThreadPoolExecutor(6) as pool:
         started = time.monotonic()
         errors = [type(call.exception(10)) for call in [pool.submit(server.call, "x") for _ in range(6)]]

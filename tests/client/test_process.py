@@ -122,7 +122,7 @@ import os, random, signal, threading, time
 from mcp_models.client import EchoMCPModel
 model = EchoMCPModel()
 model.call("x")
-pid, others = model.session.pid, []
+pid, others = model.server.pid, []
 def another():
     while len(others) < 1000:
         others.append(model.call("other", timeout=5)["output"])
@@ -143,7 +143,7 @@ for _ in range(200):
     except KeyboardInterrupt:
         pass
 working.join()
-print(model.call("still there", timeout=5)["output"], set(others), model.session.pid == pid)
+print(model.call("still there", timeout=5)["output"], set(others), model.server.pid == pid)
 """
 
 

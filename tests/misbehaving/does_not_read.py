@@ -2,7 +2,7 @@
 
 import time
 
-from speaking import shake_hands
+from speaking import initialize
 
-shake_hands()
+initialize()
 time.sleep(60)

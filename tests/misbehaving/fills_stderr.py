@@ -3,7 +3,7 @@
 import sys
 import threading
 
-from speaking import serve, shake_hands
+from speaking import serve, initialize
 
 
 def fill():
@@ -12,5 +12,5 @@ def fill():
 
 
 threading.Thread(target=fill, daemon=True).start()
-shake_hands()
+initialize()
 serve()

@@ -1,8 +1,8 @@
 """Prints a banner and a log line before it speaks."""
 
-from speaking import serve, shake_hands, write
+from speaking import serve, initialize, write
 
 write("Welcome to Server 1.0!")
 write("[info] listening")
-shake_hands()
+initialize()
 serve()

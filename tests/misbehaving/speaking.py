@@ -33,14 +33,14 @@ def refuse(request, code, message):
     write(json.dumps({"jsonrpc": "2.0", "id": request["id"], "error": {"code": code, "message": message}}))
 
 
-def shake_hands():
+def initialize():
     answer(read(), AGREED)
     assert read()["method"] == "notifications/initialized"
 
 
 def asked():
     """The first call, after the handshake."""
-    shake_hands()
+    initialize()
     return read()
 
 

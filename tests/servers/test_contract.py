@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from mcp_models.client.result import result_dict
+from mcp_models.client.tool_result import read_tool_result
 from mcp_models.servers import load_provider
 from mcp_models.servers.core.service import CompletionService
 from tests.fakes import FAKES
@@ -316,7 +316,7 @@ async def test_in_process_and_through_mcp_give_the_same_dict(fake: FakeProvider,
             "complete", {"prompt": "x", "model": fake.model}, lambda text: None
         )
         await provider.aclose()
-        dicts = [result_dict(result, fake.provider, fake.model) for result in (through, direct)]
+        dicts = [{**read_tool_result(result, fake.provider, fake.model)} for result in (through, direct)]
         for result in dicts:
             result.pop("latency_ms", None)
         assert dicts[0] == dicts[1]

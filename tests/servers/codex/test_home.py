@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from mcp_models.servers.codex.home import Home, settings
+from mcp_models.servers.codex.home import CodexHome, settings
 
 
 @pytest.fixture(autouse=True)
@@ -30,7 +30,7 @@ def test_settings_are_taken_as_codex_takes_them() -> None:
 
 
 def test_the_users_settings_win_over_ours() -> None:
-    home = Home({"OPENAI_CODEX_CONFIG": "features.goals=true\nweb_search=live"})
+    home = CodexHome({"OPENAI_CODEX_CONFIG": "features.goals=true\nweb_search=live"})
     home.configure([])
     written = tomllib.loads((home.path / "config.toml").read_text())
     assert (written["features"]["goals"], written["features"]["shell_tool"], written["web_search"]) == (True, False, "live")
@@ -38,14 +38,14 @@ def test_the_users_settings_win_over_ours() -> None:
 
 
 def test_the_home_of_a_killed_server_goes_and_one_in_use_stays(tmp_path: Path) -> None:
-    in_use = Home({})
-    abandoned = Home({})
+    in_use = CodexHome({})
+    abandoned = CodexHome({})
     abandoned._in_use.release()  # as the system does when a process dies
-    young = Home({})
+    young = CodexHome({})
     young._in_use.release()
     for home in (in_use, abandoned):
         os.utime(home.path, (0, 0))
-    new = Home({})
+    new = CodexHome({})
     assert sorted(tmp_path.glob("mcp-models-codex-*")) == sorted([in_use.path, new.path, young.path])
     young.close()
     in_use.close()
@@ -55,7 +55,9 @@ def test_the_home_of_a_killed_server_goes_and_one_in_use_stays(tmp_path: Path) -
 
 def test_only_what_codex_needs_reaches_it() -> None:
     keys = {"OPENAI_API_KEY": "k", "CODEX_API_KEY": "k", "OPENAI_BASE_URL": "u", "AWS_SECRET_ACCESS_KEY": "k"}
-    home = Home({**keys, "PATH": "/bin", "https_proxy": "http://proxy", "HOME": "/home/me", "CODEX_HOME": "/home/me/.codex"})
+    home = CodexHome(
+        {**keys, "PATH": "/bin", "https_proxy": "http://proxy", "HOME": "/home/me", "CODEX_HOME": "/home/me/.codex"}
+    )
     assert home.environment == {
         "PATH": "/bin",
         "https_proxy": "http://proxy",

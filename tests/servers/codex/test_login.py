@@ -11,7 +11,7 @@ import pytest
 from filelock import FileLock
 
 from mcp_models.servers.codex import login as logins
-from mcp_models.servers.codex.login import LOCK_FILE, Login, Turnstile
+from mcp_models.servers.codex.login import LOCK_FILE, Login, RefreshLock
 from mcp_models.servers.core import errors
 from tests.fakes.chatgpt import FakeChatGPT
 
@@ -29,11 +29,11 @@ def the_login(fake: FakeChatGPT, home: Path, seconds: float = 3600) -> Login:
 
 
 async def test_until_the_service_has_accepted_it_one_run_goes_alone(fake: FakeChatGPT, tmp_path: Path) -> None:
-    login, turnstile, order = the_login(fake, tmp_path), Turnstile(), []
+    login, refresh_lock, order = the_login(fake, tmp_path), RefreshLock(), []
     first_is_in, go_on = asyncio.Event(), asyncio.Event()
 
     async def first() -> None:
-        async with turnstile.through(login) as accepted:
+        async with refresh_lock.hold(login) as accepted:
             order.append("first")
             first_is_in.set()
             await go_on.wait()
@@ -45,7 +45,7 @@ async def test_until_the_service_has_accepted_it_one_run_goes_alone(fake: FakeCh
 
     async def second() -> None:
         await first_is_in.wait()
-        async with turnstile.through(login):
+        async with refresh_lock.hold(login):
             order.append("second")
             second_is_in.set()
 
@@ -58,10 +58,10 @@ async def test_until_the_service_has_accepted_it_one_run_goes_alone(fake: FakeCh
 
 
 async def test_a_run_that_failed_lets_the_next_one_try(fake: FakeChatGPT, tmp_path: Path) -> None:
-    login, turnstile = the_login(fake, tmp_path), Turnstile()
+    login, refresh_lock = the_login(fake, tmp_path), RefreshLock()
     for _ in range(2):
         with pytest.raises(ZeroDivisionError):
-            async with asyncio.timeout(5), turnstile.through(login):
+            async with asyncio.timeout(5), refresh_lock.hold(login):
                 raise ZeroDivisionError
 
 
@@ -70,19 +70,19 @@ async def test_the_wait_for_another_process_is_bounded(
 ) -> None:
     monkeypatch.setattr(logins, "LOCK_SECONDS", 0.2)
     with FileLock(tmp_path / LOCK_FILE):
-        async with asyncio.timeout(5), Turnstile().through(the_login(fake, tmp_path)):
+        async with asyncio.timeout(5), RefreshLock().hold(the_login(fake, tmp_path)):
             pass  # it is good for an hour: the lock was but caution
         with pytest.raises(errors.CallTimeoutError, match="renewing the ChatGPT login"):
-            async with Turnstile().through(the_login(fake, tmp_path, seconds=-60)):
+            async with RefreshLock().hold(the_login(fake, tmp_path, seconds=-60)):
                 pass
 
 
 async def test_a_cancelled_wait_holds_nothing(fake: FakeChatGPT, tmp_path: Path) -> None:
-    login, turnstile = the_login(fake, tmp_path), Turnstile()
+    login, refresh_lock = the_login(fake, tmp_path), RefreshLock()
     with FileLock(tmp_path / LOCK_FILE), pytest.raises(TimeoutError):
-        async with asyncio.timeout(0.2), turnstile.through(login):
+        async with asyncio.timeout(0.2), refresh_lock.hold(login):
             pass
-    async with asyncio.timeout(5), turnstile.through(login):
+    async with asyncio.timeout(5), refresh_lock.hold(login):
         pass
 
 

@@ -77,6 +77,11 @@ def test_what_the_check_refuses_the_schema_refuses(arguments: dict[str, Any]) ->
         jsonschema.validate(arguments, input_schema())
 
 
+def test_what_the_server_itself_notes_is_not_an_argument() -> None:
+    with pytest.raises(InvalidRequestError, match="is_default_model: unknown argument"):
+        parse_arguments({"prompt": "x", "is_default_model": True})
+
+
 def test_null_means_left_out() -> None:
     request = parse_arguments({"prompt": "x", "system": None, "temperature": None})
     assert (request.system, request.temperature, request.max_tokens) == (None, None, None)

@@ -376,7 +376,6 @@ main()
         "dataclasses",
         "inspect",
         "logging",
-        "tenacity",
         "socket",
         "email",
     }

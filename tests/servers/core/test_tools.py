@@ -23,6 +23,7 @@ def schema_of(kind: type[msgspec.Struct]) -> dict[str, Any]:
     """The JSON Schema of a type as hosts want it: no references, no `null`, no words that only a programmer needs."""
     (root,), definitions = msgspec.json.schema_components([kind], ref_template="{name}")
     schema: dict[str, Any] = plain(root, definitions)
+    del schema["properties"]["is_default_model"]  # what the server itself notes of a request
     return schema
 
 

@@ -1,4 +1,4 @@
-"""Owns `OllamaModel`."""
+"""Define `OllamaModel`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class OllamaModel(DirectModel):
         ImportError: The package `httpx2` is not installed.
     """
 
-    server = "ollama"
+    provider_name = "ollama"
 
     def __init__(self, model: str | None = None, host: str | None = None, api_key: str | None = None) -> None:
         super().__init__(model, {"OLLAMA_HOST": host, "OLLAMA_API_KEY": api_key})

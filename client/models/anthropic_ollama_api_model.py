@@ -1,10 +1,10 @@
-"""Owns `AnthropicOllamaAPIModel`."""
+"""Define `AnthropicOllamaAPIModel`."""
 
 from __future__ import annotations
 
 from mcp_models.client.direct_model import DirectModel
 from mcp_models.servers.anthropic_ollama_mcp_server import VALID_MODELS
-from mcp_models.servers.core.environment import RETRIES_DEFAULT, RETRIES_VARIABLE
+from mcp_models.servers.core.settings import RETRIES_DEFAULT, RETRIES_VARIABLE
 
 __all__ = ["VALID_MODELS", "AnthropicOllamaAPIModel"]
 
@@ -23,7 +23,7 @@ class AnthropicOllamaAPIModel(DirectModel):
         ImportError: The package `anthropic` is not installed.
     """
 
-    server = "anthropic_ollama"
+    provider_name = "anthropic_ollama"
     VALID_MODELS = VALID_MODELS
 
     def __init__(

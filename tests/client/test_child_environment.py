@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from mcp_models.client import MCPModel
-from mcp_models.client.environment import server_environment
+from mcp_models.client.child_environment import server_environment
 from mcp_models.servers import server_modules
 from tests.checkout import ROOT
 

@@ -1,11 +1,9 @@
-"""Owns `MistralAPIModel` and its `ComplianceError`."""
+"""Define `MistralAPIModel` and its `ComplianceError`."""
 
 from __future__ import annotations
 
 from mcp_models.client.direct_model import DirectModel
-from mcp_models.servers.mistral_mcp_server import BASE_URL, MODEL_ALIASES
-
-DEFAULT_URL = f"{BASE_URL}/v1"
+from mcp_models.servers.mistral_mcp_server import MODEL_ALIASES
 
 __all__ = ["MODEL_ALIASES", "ComplianceError", "MistralAPIModel"]
 
@@ -20,18 +18,16 @@ class MistralAPIModel(DirectModel):
     Args:
         model: A name of Mistral's, or `small`, `medium`, `mini`, `code`, `devstral`.
         api_key: A key, if none stands in MISTRAL_API_KEY.
-        base_url: Where the API is, unless MISTRAL_BASE_URL says otherwise.
+        base_url: Where the API is; None means MISTRAL_BASE_URL or https://api.mistral.ai.
 
     Raises:
         ComplianceError: No key is set.
         ImportError: The package `mistralai` is not installed.
     """
 
-    server = "mistral"
+    provider_name = "mistral"
     missing_key = ComplianceError
     MODEL_ALIASES = MODEL_ALIASES
 
-    def __init__(self, model: str = "small", api_key: str | None = None, base_url: str = DEFAULT_URL) -> None:
-        # The very same string was not given: then MISTRAL_BASE_URL counts.
-        given = None if base_url is DEFAULT_URL else base_url
-        super().__init__(model, {"MISTRAL_API_KEY": api_key, "MISTRAL_BASE_URL": given})
+    def __init__(self, model: str = "small", api_key: str | None = None, base_url: str | None = None) -> None:
+        super().__init__(model, {"MISTRAL_API_KEY": api_key, "MISTRAL_BASE_URL": base_url})

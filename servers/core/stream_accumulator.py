@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from mcp_models.servers.core.completion import Completion, StopReason, Usage
 
 
-class Answer:
+class StreamAccumulator:
     """A streamed answer: an adapter's subclass reads the events.
 
     Attributes:

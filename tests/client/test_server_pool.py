@@ -8,19 +8,20 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from mcp_models.client import EchoMCPModel, MCPModel, ServerExitedError
-from mcp_models.client.session import SHARING
+from mcp_models.client.server_pool import POOL
 from tests.peer import wait_until
+from tests.results import failure
 
 
 def pid(model: MCPModel) -> int:
     model.start()
-    assert model.session.pid is not None
-    return model.session.pid
+    assert model.server.pid is not None
+    return model.server.pid
 
 
 def gone(number: int) -> bool:
@@ -37,7 +38,7 @@ def test_two_models_share_a_server_until_both_have_left() -> None:
     assert other.call("c")["output"] == "c"
     other.close()
     wait_until(lambda: gone(server), 3)
-    assert SHARING._sessions == {}
+    assert len(POOL) == 0
 
 
 def test_a_model_that_was_closed_can_be_used_again() -> None:
@@ -50,7 +51,7 @@ def test_a_model_that_was_closed_can_be_used_again() -> None:
 def test_another_environment_has_another_server(monkeypatch: pytest.MonkeyPatch) -> None:
     with EchoMCPModel() as one, EchoMCPModel(env={"MODEL_DEFAULT": "echo-empty"}) as other:
         assert pid(one) != pid(other)
-        assert other.call("x")["error_type"] == "empty_output"
+        assert failure(other.call("x"))["error_type"] == "empty_output"
         monkeypatch.setenv("MODEL_DEFAULT", "echo")
         with EchoMCPModel() as third:
             assert pid(third) not in (pid(one), pid(other))
@@ -72,11 +73,11 @@ def test_a_model_that_nobody_closes_gives_its_seat_up() -> None:
     del model
     gc.collect()
     wait_until(lambda: gone(server), 3)
-    assert SHARING._sessions == {}
+    assert len(POOL) == 0
 
 
 def test_models_that_are_garbage_in_a_cycle_block_nobody() -> None:
-    """A collection may come at any moment, also while this very thread takes a seat."""
+    """A collection may come at any moment, also while this very thread takes a lease."""
     code = """
 import gc
 from mcp_models.client import EchoMCPModel
@@ -84,7 +85,7 @@ gc.set_threshold(20, 1, 1)
 for i in range(300):
     model = EchoMCPModel(env={"N": str(i)})
     model.itself = model
-    model.session
+    model.server
     del model
 """
     subprocess.run([sys.executable, "-c", code], check=True, timeout=30)
@@ -93,7 +94,7 @@ for i in range(300):
 def test_the_key_of_a_shared_session_shows_no_secret() -> None:
     with EchoMCPModel(env={"X_API_KEY": "made-up-secret-0123"}) as model:
         model.start()
-        assert "made-up-secret" not in repr(SHARING._sessions)
+        assert "made-up-secret" not in repr(vars(POOL))
 
 
 def test_a_server_is_started_again_in_the_folder_it_began_in(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -109,7 +110,7 @@ def test_a_server_is_started_again_in_the_folder_it_began_in(monkeypatch: pytest
 
 def test_what_no_environment_can_hold_is_refused_at_once() -> None:
     with pytest.raises(TypeError, match="expected a string for N, got int"):
-        EchoMCPModel(env={"N": 1})
+        EchoMCPModel(env=cast("Any", {"N": 1}))
     with pytest.raises(ValueError, match="start_timeout"):
         EchoMCPModel(start_timeout=float("nan")).start()
 
@@ -128,11 +129,11 @@ def test_closing_one_model_ends_its_own_calls_and_not_the_others() -> None:
 
     thread = threading.Thread(target=wait)
     thread.start()
-    wait_until(lambda: one._in_flight)
+    wait_until(lambda: one.in_flight)
     answer: list[Any] = []
     asking = threading.Thread(target=lambda: answer.append(other.call("y")))
     asking.start()
-    wait_until(lambda: other._in_flight)
+    wait_until(lambda: other.in_flight)
     one.close()
     thread.join(2)
     asking.join(3)

@@ -1,4 +1,4 @@
-"""Owns `GoogleAIStudioModel`."""
+"""Define `GoogleAIStudioModel`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class GoogleAIStudioModel(DirectModel):
         ImportError: The package `httpx2` is not installed.
     """
 
-    server = "google_ai_studio"
+    provider_name = "google_ai_studio"
 
     def __init__(self, model: str | None = None, api_key: str | None = None) -> None:
         super().__init__(model, {"GOOGLE_API_KEY": api_key})

@@ -1,4 +1,4 @@
-"""Owns `OpenAIModel`."""
+"""Define `OpenAIModel`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class OpenAIModel(DirectModel):
         ImportError: The package `openai` is not installed.
     """
 
-    server = "openai"
+    provider_name = "openai"
 
     def __init__(self, model: str | None = None, api_key: str | None = None, base_url: str | None = None) -> None:
         super().__init__(model, {"OPENAI_API_KEY": api_key, "OPENAI_BASE_URL": base_url})

@@ -18,10 +18,10 @@ import pytest
 
 from mcp_models.client import (
     ServerExitedError,
+    ServerHandle,
     ServerJSONError,
     ServerStartError,
     ServerTimeoutError,
-    Session,
     SessionError,
 )
 from tests.peer import wait_until
@@ -40,7 +40,7 @@ def answer(request, result):
     write(json.dumps({"jsonrpc": "2.0", "id": request["id"], "result": result}))
 def refuse(code, message):
     write(json.dumps({"jsonrpc": "2.0", "id": read()["id"], "error": {"code": code, "message": message}}))
-def shake_hands():
+def initialize():
     answer(read(), {"protocolVersion": "2024-11-05", "capabilities": {}, "serverInfo": {"name": "x", "version": "1"}})
     assert read()["method"] == "notifications/initialized"
 TEXT = {"content": [{"type": "text", "text": "hi"}]}
@@ -48,14 +48,14 @@ TEXT = {"content": [{"type": "text", "text": "hi"}]}
 
 
 @pytest.fixture
-def script(tmp_path: Path) -> Iterator[Callable[[str], Session]]:
+def script(tmp_path: Path) -> Iterator[Callable[[str], ServerHandle]]:
     """Makes a session with a server of a few lines."""
     sessions = []
 
-    def make(body: str, **options: Any) -> Session:
+    def make(body: str, **options: Any) -> ServerHandle:
         path = tmp_path / "server.py"
         path.write_text(PRELUDE + body)
-        sessions.append(Session([sys.executable, str(path)], **options))
+        sessions.append(ServerHandle([sys.executable, str(path)], **options))
         return sessions[-1]
 
     yield make
@@ -63,24 +63,24 @@ def script(tmp_path: Path) -> Iterator[Callable[[str], Session]]:
         session.close()
 
 
-def connection(session: Session) -> Any:
-    return session._current[-1]
+def connection(session: ServerHandle) -> Any:
+    return session._session
 
 
-def call(session: Session, timeout: float = 10, **arguments: Any) -> str:
+def call(session: ServerHandle, timeout: float = 10, **arguments: Any) -> str:
     result = session.call_tool("complete", {"prompt": "hi", **arguments}, timeout=timeout)
     text: str = result["content"][0]["text"]
     return text
 
 
 def test_a_call() -> None:
-    with Session(ECHO) as session:
+    with ServerHandle(ECHO) as session:
         assert call(session) == "hi"
         assert [tool["name"] for tool in session.list_tools()] == ["complete", "list_models"]
 
 
 def test_it_starts_on_first_use_and_again_after_a_close() -> None:
-    session = Session(ECHO)
+    session = ServerHandle(ECHO)
     assert call(session) == "hi"
     session.close()
     assert call(session) == "hi"
@@ -89,7 +89,7 @@ def test_it_starts_on_first_use_and_again_after_a_close() -> None:
 
 def test_two_hundred_calls_in_flight_each_get_their_own_answer() -> None:
     answers: dict[int, str] = {}
-    with Session(ECHO) as session:
+    with ServerHandle(ECHO) as session:
 
         def work(n: int) -> None:
             answers[n] = call(session, prompt=f"p{n}", model="echo-slow-0.5")
@@ -104,7 +104,7 @@ def test_two_hundred_calls_in_flight_each_get_their_own_answer() -> None:
 
 def test_progress_reaches_its_own_call() -> None:
     seen: list[dict[str, Any]] = []
-    with Session(ECHO) as session:
+    with ServerHandle(ECHO) as session:
         arguments = {"prompt": "one two", "model": "echo-slow-0.2"}
         session.call_tool("complete", arguments, timeout=10, on_progress=seen.append, stream=True)
     assert "".join(params["_meta"]["mcp-models/delta"] for params in seen) == "one two"
@@ -114,11 +114,11 @@ def test_an_exception_in_on_progress_ends_the_call() -> None:
     def on_progress(params: dict[str, Any]) -> None:
         raise LookupError("the caller's own")
 
-    with Session(ECHO) as session, pytest.raises(LookupError, match="the caller's own"):
+    with ServerHandle(ECHO) as session, pytest.raises(LookupError, match="the caller's own"):
         session.call_tool("complete", {"prompt": "x", "model": "echo-slow"}, timeout=10, on_progress=on_progress)
 
 
-def test_a_server_that_speaks_only_the_modern_era(script: Callable[..., Session]) -> None:
+def test_a_server_that_speaks_only_the_modern_era(script: Callable[..., ServerHandle]) -> None:
     session = script("""
 refuse(-32601, "no initialize here")
 request = read()
@@ -131,13 +131,13 @@ answer(request, {"resultType": "complete", **TEXT})
     assert call(session) == "hi"
 
 
-def test_a_banner_before_the_handshake_is_passed_over(script: Callable[..., Session]) -> None:
-    assert call(script("write('*** WELCOME ***'); write(''); shake_hands(); answer(read(), TEXT); read()")) == "hi"
+def test_a_banner_before_the_handshake_is_passed_over(script: Callable[..., ServerHandle]) -> None:
+    assert call(script("write('*** WELCOME ***'); write(''); initialize(); answer(read(), TEXT); read()")) == "hi"
 
 
-def test_a_servers_own_ping_is_answered(script: Callable[..., Session]) -> None:
+def test_a_servers_own_ping_is_answered(script: Callable[..., ServerHandle]) -> None:
     session = script("""
-shake_hands()
+initialize()
 request = read()
 write('{"jsonrpc": "2.0", "id": "s1", "method": "ping"}')
 assert read() == {"jsonrpc": "2.0", "id": "s1", "result": {}}
@@ -149,14 +149,14 @@ read()
     assert call(session) == "hi"
 
 
-def test_a_line_that_is_no_json_is_a_json_decode_error(script: Callable[..., Session]) -> None:
+def test_a_line_that_is_no_json_is_a_json_decode_error(script: Callable[..., ServerHandle]) -> None:
     with pytest.raises(json.JSONDecodeError):
-        call(script("shake_hands(); read(); write('oops'); read()"))
+        call(script("initialize(); read(); write('oops'); read()"))
 
 
-def test_an_answer_after_the_deadline_disturbs_nobody(script: Callable[..., Session]) -> None:
+def test_an_answer_after_the_deadline_disturbs_nobody(script: Callable[..., ServerHandle]) -> None:
     session = script("""
-shake_hands()
+initialize()
 late = read()
 assert read()["method"] == "notifications/cancelled"
 answer(late, {"content": [{"type": "text", "text": "late"}]})
@@ -168,16 +168,16 @@ read()
     assert call(session) == "hi"
 
 
-def test_an_answer_given_twice_counts_once(script: Callable[..., Session]) -> None:
+def test_an_answer_given_twice_counts_once(script: Callable[..., ServerHandle]) -> None:
     session = script(
-        "shake_hands(); request = read(); answer(request, TEXT); answer(request, TEXT); answer(read(), TEXT); read()"
+        "initialize(); request = read(); answer(request, TEXT); answer(request, TEXT); answer(read(), TEXT); read()"
     )
     assert [call(session), call(session)] == ["hi", "hi"]
 
 
-def test_invalid_utf8_in_an_answer_is_replaced(script: Callable[..., Session]) -> None:
+def test_invalid_utf8_in_an_answer_is_replaced(script: Callable[..., ServerHandle]) -> None:
     body = """
-shake_hands()
+initialize()
 os.write(1, b'{"jsonrpc":"2.0","id":%d,"result":{"content":[{"type":"text","text":"a\\xffb"}]}}\\n' % read()["id"])
 read()
 """
@@ -190,37 +190,37 @@ read()
 )
 def test_what_cannot_be_started_is_named(command: list[str], words: str) -> None:
     with pytest.raises(ServerStartError, match=words):
-        Session(command).start()
+        ServerHandle(command).start()
 
 
 def test_a_server_that_died_is_started_again() -> None:
-    with Session(ECHO) as session:
+    with ServerHandle(ECHO) as session:
         pid = connection(session).pid
         os.kill(pid, signal.SIGKILL)
         wait_until(lambda: not connection(session).alive)
         assert call(session) == "hi"
 
 
-def test_a_server_that_does_not_read_bounds_the_write(script: Callable[..., Session]) -> None:
-    session = script("shake_hands(); time.sleep(60)")
+def test_a_server_that_does_not_read_bounds_the_write(script: Callable[..., ServerHandle]) -> None:
+    session = script("initialize(); time.sleep(60)")
     with pytest.raises(ServerTimeoutError, match="does not read"):
         call(session, timeout=0.5, prompt="x" * 5_000_000)
 
 
 def test_a_large_prompt_and_answer_pass() -> None:
     prompt = "0123456789" * 2_000_000
-    with Session(ECHO) as session:
+    with ServerHandle(ECHO) as session:
         assert call(session, timeout=60, prompt=prompt) == prompt
 
 
 @pytest.mark.parametrize("prompt", ["lone \ud800 surrogate", "line\u2028separator", "nul \0 tab \t"])
 def test_awkward_text_passes(prompt: str) -> None:
-    with Session(ECHO) as session:
+    with ServerHandle(ECHO) as session:
         assert call(session, prompt=prompt) == prompt.replace("\ud800", "\ufffd")
 
 
 def test_the_stderr_tail_is_the_end_and_holds_no_secret(
-    script: Callable[..., Session], monkeypatch: pytest.MonkeyPatch
+    script: Callable[..., ServerHandle], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     body = (
         "for n in range(1000): print('line', n, file=sys.stderr)\nprint('key sk-proj-abcdefghij', file=sys.stderr); sys.exit(1)"
@@ -233,11 +233,11 @@ def test_the_stderr_tail_is_the_end_and_holds_no_secret(
     assert caught.value.exit_code == 1
 
 
-def test_a_stubborn_server_is_killed(script: Callable[..., Session]) -> None:
+def test_a_stubborn_server_is_killed(script: Callable[..., ServerHandle]) -> None:
     session = script("""
 import signal
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
-shake_hands()
+initialize()
 while True: time.sleep(1)
 """)
     session.start()
@@ -249,7 +249,7 @@ while True: time.sleep(1)
 
 
 def test_calls_in_flight_end_when_the_session_is_closed() -> None:
-    session = Session(ECHO)
+    session = ServerHandle(ECHO)
     session.start()
     failures: list[BaseException] = []
 
@@ -270,7 +270,7 @@ def test_calls_in_flight_end_when_the_session_is_closed() -> None:
 def test_nothing_is_left_behind() -> None:
     before = (threading.active_count(), len(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else 0)
     for _ in range(5):
-        with Session(ECHO) as session:
+        with ServerHandle(ECHO) as session:
             call(session)
     after = (threading.active_count(), len(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else 0)
     assert after == before
@@ -282,7 +282,7 @@ import sys
 from mcp_models.client import EchoMCPModel
 model = EchoMCPModel("echo-slow-60")
 model.start()
-print(model.session.pid, flush=True)
+print(model.server.pid, flush=True)
 try:
     model.call("x")
 except KeyboardInterrupt:
@@ -306,9 +306,9 @@ def _in_call(pid: int) -> bool:
 
 
 @pytest.mark.parametrize("line", ["'[' * 100000", "'9' * 5000"], ids=["deep", "long number"])
-def test_json_that_breaks_the_decoder_ends_the_call_and_not_the_reader(script: Callable[..., Session], line: str) -> None:
+def test_json_that_breaks_the_decoder_ends_the_call_and_not_the_reader(script: Callable[..., ServerHandle], line: str) -> None:
     session = script(
-        f"shake_hands(); read(); write({line}); assert 'cancelled' in read()['method']; answer(read(), TEXT); read()"
+        f"initialize(); read(); write({line}); assert 'cancelled' in read()['method']; answer(read(), TEXT); read()"
     )
     with pytest.raises(ServerJSONError):
         call(session)
@@ -316,7 +316,7 @@ def test_json_that_breaks_the_decoder_ends_the_call_and_not_the_reader(script: C
 
 
 def test_a_session_that_nobody_closes_takes_its_server_with_it() -> None:
-    session = Session(ECHO)
+    session = ServerHandle(ECHO)
     call(session)
     pid = session.pid
     del session
@@ -324,8 +324,8 @@ def test_a_session_that_nobody_closes_takes_its_server_with_it() -> None:
     wait_until(lambda: not os.path.exists(f"/proc/{pid}"), 5)
 
 
-def test_closing_is_bounded_whatever_is_in_flight(script: Callable[..., Session]) -> None:
-    session = script("shake_hands(); time.sleep(60)")
+def test_closing_is_bounded_whatever_is_in_flight(script: Callable[..., ServerHandle]) -> None:
+    session = script("initialize(); time.sleep(60)")
     session.start()
 
     def work() -> None:
@@ -344,7 +344,7 @@ def test_closing_is_bounded_whatever_is_in_flight(script: Callable[..., Session]
     assert not any(thread.is_alive() for thread in threads)
 
 
-def test_a_start_that_hangs_can_be_closed(script: Callable[..., Session]) -> None:
+def test_a_start_that_hangs_can_be_closed(script: Callable[..., ServerHandle]) -> None:
     session = script("time.sleep(60)", start_timeout=30)
     failures: list[BaseException] = []
 
@@ -362,9 +362,9 @@ def test_a_start_that_hangs_can_be_closed(script: Callable[..., Session]) -> Non
     assert [type(failure) for failure in failures] == [ServerExitedError]
 
 
-def test_a_callers_exception_cancels_the_call(script: Callable[..., Session]) -> None:
+def test_a_callers_exception_cancels_the_call(script: Callable[..., ServerHandle]) -> None:
     session = script("""
-shake_hands()
+initialize()
 request = read()
 params = {"progressToken": request["id"], "progress": 1}
 write(json.dumps({"jsonrpc": "2.0", "method": "notifications/progress", "params": params}))
@@ -381,8 +381,8 @@ read()
     assert call(session) == "hi"
 
 
-def test_half_a_line_is_never_followed_by_another(script: Callable[..., Session]) -> None:
-    session = script("shake_hands(); time.sleep(1.5); answer(read(), TEXT); read()")
+def test_half_a_line_is_never_followed_by_another(script: Callable[..., ServerHandle]) -> None:
+    session = script("initialize(); time.sleep(1.5); answer(read(), TEXT); read()")
     session.start()
     first = connection(session)
     with pytest.raises(ServerTimeoutError):
@@ -391,9 +391,9 @@ def test_half_a_line_is_never_followed_by_another(script: Callable[..., Session]
     assert first.exit_code == -signal.SIGKILL
 
 
-def test_a_grandchild_does_not_outlive_its_server(script: Callable[..., Session]) -> None:
+def test_a_grandchild_does_not_outlive_its_server(script: Callable[..., ServerHandle]) -> None:
     body = """
-shake_hands()
+initialize()
 read()
 if os.fork() == 0:
     os.close(1)
@@ -418,7 +418,7 @@ def group_exists(group: int) -> bool:
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_a_forked_process_starts_a_server_of_its_own_and_leaves_the_parents_alone() -> None:
-    with Session(ECHO) as session:
+    with ServerHandle(ECHO) as session:
         pid = os.fork()
         if pid == 0:
             answer = call(session)

@@ -1,4 +1,4 @@
-"""Owns `DevstralLocalMCPModel`."""
+"""Define `DevstralLocalMCPModel`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from mcp_models.client.mcp_model import MCPModel
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import Unpack
+
+    from mcp_models.client.options import MCPModelOptions
 
 
 class DevstralLocalMCPModel(MCPModel):
@@ -20,5 +22,5 @@ class DevstralLocalMCPModel(MCPModel):
 
     api_key_variable = "DEVSTRAL_API_KEY"
 
-    def __init__(self, model_name: str | None = None, api_key: str | None = None, **options: Any) -> None:
+    def __init__(self, model_name: str | None = None, api_key: str | None = None, **options: Unpack[MCPModelOptions]) -> None:
         super().__init__("devstral_local", model_name, "mcp_models.servers.devstral_local_mcp_server", api_key, **options)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 
-class Outcome:
+class Future:
     """A result, or the error instead of it, once it is there; only the first one counts."""
 
     def __init__(self) -> None:
@@ -23,7 +23,7 @@ class Outcome:
         self._is_done = False
         self._value: Any = None
         self._error: BaseException | None = None
-        self._callbacks: deque[Callable[[Outcome], None]] = deque()
+        self._callbacks: deque[Callable[[Future], None]] = deque()
         self._gate = threading.Lock()
         self._gate.acquire()
 
@@ -55,7 +55,7 @@ class Outcome:
             self._gate.release()
         return self._is_done
 
-    def add_done_callback(self, callback: Callable[[Outcome], None]) -> None:
+    def add_done_callback(self, callback: Callable[[Future], None]) -> None:
         """Have something called once it is there, in the thread that sets it; at once if it is there already."""
         self._callbacks.append(callback)
         if self._is_done:

@@ -1,4 +1,4 @@
-"""Owns `AnthropicModel`."""
+"""Define `AnthropicModel`."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class AnthropicModel(DirectModel):
         ImportError: The package `anthropic` is not installed.
     """
 
-    server = "anthropic"
+    provider_name = "anthropic"
     MODEL_ALIASES = MODEL_ALIASES
 
     def __init__(self, model: str = "haiku", api_key: str | None = None) -> None:

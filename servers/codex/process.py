@@ -18,7 +18,7 @@ END_SECONDS = 2.0
 COLOURS = r"\x1b\[[0-9;]*m"
 
 
-class Child:
+class CodexProcess:
     """A running codex.
 
     Args:
@@ -31,7 +31,7 @@ class Child:
         self._reading = asyncio.get_running_loop().create_task(self._read_stderr())
 
     @classmethod
-    async def start(cls, command: Sequence[str], *, env: Mapping[str, str], cwd: Path, fds: Sequence[int] = ()) -> Child:
+    async def start(cls, command: Sequence[str], *, env: Mapping[str, str], cwd: Path, fds: Sequence[int] = ()) -> CodexProcess:
         """Starts a process.
 
         Raises:

@@ -4,24 +4,24 @@ from __future__ import annotations
 
 import pytest
 
-from mcp_models.servers.core import environment
+from mcp_models.servers.core import settings
 from mcp_models.servers.core.errors import ConfigurationError
 
 
 def test_a_key_is_stripped() -> None:
-    assert environment.key({"K": " made-up-key\n"}, "K", "set it.") == "made-up-key"
+    assert settings.key({"K": " made-up-key\n"}, "K", "set it.") == "made-up-key"
 
 
 @pytest.mark.parametrize("env", [{}, {"K": ""}, {"K": "  "}])
 def test_a_missing_key_is_named_with_its_cure(env: dict[str, str]) -> None:
     with pytest.raises(ConfigurationError, match="K is not set: set it"):
-        environment.key(env, "K", "set it.")
+        settings.key(env, "K", "set it.")
 
 
 @pytest.mark.parametrize("value", ["two\nlines", "two words", "ümlaut", "bell\a"])
 def test_a_key_no_header_takes_is_refused_without_showing_it(value: str) -> None:
     with pytest.raises(ConfigurationError) as caught:
-        environment.key({"K": value}, "K", "set it.")
+        settings.key({"K": value}, "K", "set it.")
     assert value not in str(caught.value)
 
 
@@ -29,7 +29,7 @@ def test_a_key_no_header_takes_is_refused_without_showing_it(value: str) -> None
     ("text", "url"), [("", "http://default"), ("http://box:80/v1/", "http://box:80/v1"), ("https://[::1]:5", "https://[::1]:5")]
 )
 def test_an_address(text: str, url: str) -> None:
-    assert environment.base_url({"U": text}, "U", "http://default") == url
+    assert settings.base_url({"U": text}, "U", "http://default") == url
 
 
 @pytest.mark.parametrize(
@@ -37,16 +37,16 @@ def test_an_address(text: str, url: str) -> None:
 )
 def test_what_is_no_address_is_refused(text: str) -> None:
     with pytest.raises(ConfigurationError, match="U: expected a URL"):
-        environment.base_url({"U": text}, "U", "http://default")
+        settings.base_url({"U": text}, "U", "http://default")
 
 
 def test_a_password_in_an_address_is_never_shown() -> None:
     from mcp_models.servers.core.redaction import redact
 
-    url = environment.base_url({"U": "http://me:p@sswordtail@box:1/v1"}, "U", "")
+    url = settings.base_url({"U": "http://me:p@sswordtail@box:1/v1"}, "U", "")
     assert "sswordtail" not in redact(f"nothing answers at {url}")
     with pytest.raises(ConfigurationError) as caught:
-        environment.base_url({"U": "http://me:pa/ssword@box"}, "U", "")
+        settings.base_url({"U": "http://me:pa/ssword@box"}, "U", "")
     assert "ssword" not in str(caught.value)
 
 
@@ -61,26 +61,26 @@ def test_a_password_in_an_address_is_never_shown() -> None:
     ],
 )
 def test_loopback(url: str, loopback: bool) -> None:
-    assert environment.is_loopback(url) is loopback
+    assert settings.is_loopback(url) is loopback
 
 
 @pytest.mark.parametrize(("text", "seconds"), [("5", 5), ("0.5", 0.5), ("", 600)])
 def test_the_default_deadline(text: str, seconds: float) -> None:
-    assert environment.default_timeout({"MCP_MODELS_TIMEOUT": text}) == seconds
+    assert settings.default_timeout({"MCP_MODELS_TIMEOUT": text}) == seconds
 
 
 @pytest.mark.parametrize("text", ["soon", "0", "-1", "inf", "nan"])
 def test_a_senseless_deadline_is_refused(text: str) -> None:
     with pytest.raises(ConfigurationError, match="MCP_MODELS_TIMEOUT"):
-        environment.default_timeout({"MCP_MODELS_TIMEOUT": text})
+        settings.default_timeout({"MCP_MODELS_TIMEOUT": text})
 
 
 @pytest.mark.parametrize(("text", "count"), [("0", 0), ("5", 5), ("", 2)])
 def test_the_number_of_retries(text: str, count: int) -> None:
-    assert environment.max_retries({"MCP_MODELS_MAX_RETRIES": text}) == count
+    assert settings.max_retries({"MCP_MODELS_MAX_RETRIES": text}) == count
 
 
 @pytest.mark.parametrize("text", ["many", "-1", "1.5"])
 def test_a_senseless_number_of_retries_is_refused(text: str) -> None:
     with pytest.raises(ConfigurationError, match="MCP_MODELS_MAX_RETRIES"):
-        environment.max_retries({"MCP_MODELS_MAX_RETRIES": text})
+        settings.max_retries({"MCP_MODELS_MAX_RETRIES": text})

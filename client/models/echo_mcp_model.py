@@ -1,4 +1,4 @@
-"""Owns `EchoMCPModel`."""
+"""Define `EchoMCPModel`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from mcp_models.client.mcp_model import MCPModel
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import Unpack
+
+    from mcp_models.client.options import MCPModelOptions
 
 
 class EchoMCPModel(MCPModel):
@@ -18,5 +20,5 @@ class EchoMCPModel(MCPModel):
         options: Further arguments of `MCPModel`.
     """
 
-    def __init__(self, model_name: str | None = None, api_key: str | None = None, **options: Any) -> None:
+    def __init__(self, model_name: str | None = None, api_key: str | None = None, **options: Unpack[MCPModelOptions]) -> None:
         super().__init__("echo", model_name, "mcp_models.servers.echo_mcp_server", api_key, **options)

@@ -1,16 +1,16 @@
-"""Owns `DevstralLocalModel`."""
+"""Define `DevstralLocalModel`."""
 
 from __future__ import annotations
 
 from mcp_models.client.direct_model import DirectModel
-from mcp_models.servers.devstral_local_mcp_server import ENDPOINT
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import Unpack
 
     from mcp_models.client.client_session import OnProgress
     from mcp_models.client.completion_result import CompletionResult
+    from mcp_models.client.options import CallOptions
 
 MAX_TOKENS_DEFAULT = 2048
 
@@ -20,18 +20,17 @@ class DevstralLocalModel(DirectModel):
 
     Args:
         model_name: The model's name; llama.cpp answers for any, and a warning says if another one is loaded.
-        endpoint: Where the server listens, unless DEVSTRAL_ENDPOINT says otherwise.
+        endpoint: Where the server listens; None means DEVSTRAL_ENDPOINT or http://127.0.0.1:8080.
 
     Raises:
         ValueError: The endpoint is no address.
         ImportError: The package `httpx2` is not installed.
     """
 
-    server = "devstral_local"
+    provider_name = "devstral_local"
 
-    def __init__(self, model_name: str = "devstral", endpoint: str = ENDPOINT) -> None:
-        # The very same string was not given: then DEVSTRAL_ENDPOINT counts.
-        super().__init__(model_name, {"DEVSTRAL_ENDPOINT": None if endpoint is ENDPOINT else endpoint})
+    def __init__(self, model_name: str = "devstral", endpoint: str | None = None) -> None:
+        super().__init__(model_name, {"DEVSTRAL_ENDPOINT": endpoint})
 
     def call(
         self,
@@ -41,7 +40,7 @@ class DevstralLocalModel(DirectModel):
         system: str | None = None,
         *,
         on_progress: OnProgress | None = None,
-        **options: Any,
+        **options: Unpack[CallOptions],
     ) -> CompletionResult:
-        """As `Model.call`, with a smaller default: a local model is slow."""
+        """Do what `Model.call` does, with a smaller default for `max_tokens`: a local model is slow."""
         return super().call(prompt, max_tokens, temperature, system, on_progress=on_progress, **options)

@@ -1,4 +1,4 @@
-"""Owns `GoogleAIStudioMCPModel`."""
+"""Define `GoogleAIStudioMCPModel`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from mcp_models.client.mcp_model import MCPModel
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import Unpack
+
+    from mcp_models.client.options import MCPModelOptions
 
 
 class GoogleAIStudioMCPModel(MCPModel):
@@ -20,5 +22,5 @@ class GoogleAIStudioMCPModel(MCPModel):
 
     api_key_variable = "GOOGLE_API_KEY"
 
-    def __init__(self, model_name: str | None = None, api_key: str | None = None, **options: Any) -> None:
+    def __init__(self, model_name: str | None = None, api_key: str | None = None, **options: Unpack[MCPModelOptions]) -> None:
         super().__init__("google_ai_studio", model_name, "mcp_models.servers.google_ai_studio_mcp_server", api_key, **options)

@@ -1,0 +1,119 @@
+"""Share servers: models that ask for the same command, environment and folder use one process between them."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections import deque
+
+from mcp_models.client import fork_safety
+from mcp_models.client.server_handle import ServerHandle
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import Any, TypeAlias
+
+    Key: TypeAlias = tuple[Any, ...]
+
+
+class Lease:
+    """One user's share in a server, until it is released.
+
+    Attributes:
+        server: The server.
+    """
+
+    def __init__(self, pool: ServerPool, key: Key, server: ServerHandle) -> None:
+        self._pool, self._key, self.server = pool, key, server
+
+    def release(self) -> None:
+        """Give the server up; the last of its users to do so ends it. Safe to call twice, and from a garbage collection."""
+        self._pool.release(self, self._key)
+
+
+class ServerPool:
+    """The servers in use, each with the leases on it."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._servers: dict[Key, ServerHandle] = {}
+        self._leases: dict[Key, set[Lease]] = {}
+        self._released: deque[tuple[Lease, Key]] = deque()
+        fork_safety.remember(self)
+
+    def __len__(self) -> int:
+        return len(self._servers)
+
+    def __repr__(self) -> str:
+        return f"ServerPool({len(self)} servers)"
+
+    def lease(self, command: Sequence[str], env: Mapping[str, str], start_timeout: float) -> Lease:
+        """Return a lease on the server for a command, which starts with its first call.
+
+        Args:
+            command: The server's program and arguments.
+            env: Its whole environment.
+            start_timeout: Seconds it may take to start.
+        """
+        cwd = _current_folder()
+        key = (tuple(command), _digest(env), cwd, start_timeout)
+        with self._lock:
+            if key not in self._servers:
+                self._servers[key] = ServerHandle(command, env=env, cwd=cwd, start_timeout=start_timeout)
+                self._leases[key] = set()
+            lease = Lease(self, key, self._servers[key])
+            self._leases[key].add(lease)
+        self._take_back()
+        return lease
+
+    def release(self, lease: Lease, key: Key) -> None:
+        """Take a lease back, now or, if another thread holds the lock, when that thread lets it go. Never wait.
+
+        A garbage collection may call this at any moment, also in a thread that holds the lock itself.
+        """
+        self._released.append((lease, key))
+        self._take_back()
+
+    def after_fork(self) -> None:
+        """Replace the lock, which a thread of the parent may have held."""
+        self._lock = threading.Lock()
+
+    def _take_back(self) -> None:
+        while self._released and self._lock.acquire(blocking=False):
+            try:
+                unused = self._without(*self._released.popleft())
+            except IndexError:  # another thread was faster
+                unused = None
+            finally:
+                self._lock.release()
+            if unused is not None:
+                unused.close()
+
+    def _without(self, lease: Lease, key: Key) -> ServerHandle | None:
+        """Forget a lease, and return its server if nobody else uses that."""
+        leases = self._leases.get(key, set())
+        if lease not in leases:
+            return None
+        leases.discard(lease)
+        if leases:
+            return None
+        del self._leases[key]
+        return self._servers.pop(key)
+
+
+POOL = ServerPool()
+
+
+def _current_folder() -> str | None:
+    try:
+        return os.getcwd()
+    except FileNotFoundError:  # it was removed
+        return None
+
+
+def _digest(env: Mapping[str, str]) -> str:
+    """Return what tells one environment from another and shows none of its values."""
+    import hashlib
+
+    return hashlib.sha256(repr(sorted(env.items())).encode("utf-8", "surrogateescape")).hexdigest()
