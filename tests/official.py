@@ -1,0 +1,125 @@
+"""Hold a request's body against its provider's official types, where an unknown field or a wrong type is an error.
+
+The types are those of the SDKs, closed and strict, and google-genai's models. What only an OpenAPI document says stands in a
+table of its own, each with the document's commit.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, TypeAdapter
+from typing_extensions import is_typeddict
+
+from tests.fakes.endpoint import Request
+
+CLOSED = ConfigDict(extra="forbid", strict=True, arbitrary_types_allowed=True)
+
+
+def check(provider: str, request: Request) -> None:
+    """Raise `pydantic.ValidationError` or `AssertionError` if a request is not one that the official types allow."""
+    _CHECKS[provider](request)
+
+
+def _exhaust(value: Any) -> None:
+    """Read every iterable in a validated value, as pydantic checks the items of one only when they are read."""
+    if isinstance(value, Mapping):
+        for item in value.values():
+            _exhaust(item)
+    elif isinstance(value, Iterable) and not isinstance(value, (str, bytes)):
+        for item in value:
+            _exhaust(item)
+
+
+@functools.cache
+def _closed(package: str, module: str, name: str) -> TypeAdapter[Any]:
+    """Return a TypedDict of an SDK as a validator, it and all others that it is made of closed to unknown fields."""
+    import importlib
+    import sys
+
+    kind = getattr(importlib.import_module(module), name)
+    for loaded in [found for path, found in sys.modules.items() if path.startswith(f"{package}.types")]:
+        for value in list(vars(loaded).values()):
+            if is_typeddict(value):
+                value.__pydantic_config__ = CLOSED
+    return TypeAdapter(kind)
+
+
+def _openai(request: Request) -> None:
+    if request.path.endswith("/responses"):
+        kind = _closed("openai", "openai.types.responses.response_create_params", "ResponseCreateParamsStreaming")
+    else:
+        kind = _closed("openai", "openai.types.chat.completion_create_params", "CompletionCreateParamsStreaming")
+    _exhaust(kind.validate_python(request.body))
+
+
+def _anthropic(request: Request) -> None:
+    body = dict(request.body)
+    if request.headers.get("anthropic-version") == "2023-06-01":  # the version that still takes sampling parameters
+        for name in ("temperature", "top_p"):
+            assert isinstance(body.pop(name, 0.0), (int, float))
+    kind = _closed("anthropic", "anthropic.types.message_create_params", "MessageCreateParamsStreaming")
+    _exhaust(kind.validate_python(body))
+
+
+def _mistral(request: Request) -> None:
+    from mistralai.client import models
+
+    _closed_model(models.ChatCompletionStreamRequest).model_validate(request.body)
+    # platform-docs-public, openapi.yaml at 222f4ba9114f84ce9f2d718b9a12fbac1e527f4b.
+    assert 0 <= request.body.get("temperature", 0) <= 1.5
+    assert request.body.get("random_seed", 0) >= 0
+    if request.body["model"] != "mistral-large-4":  # which documents more levels than the enumeration has
+        assert request.body.get("reasoning_effort", "none") in ("high", "none")
+
+
+def _gemini(request: Request) -> None:
+    from google.genai import types
+
+    names = {"contents", "systemInstruction", "generationConfig", "safetySettings"}
+    assert set(request.body) <= names
+    for content in request.body["contents"]:
+        _closed_model(types.Content).model_validate(content)
+    if instruction := request.body.get("systemInstruction"):
+        _closed_model(types.Content).model_validate(instruction)
+    _closed_model(types.GenerationConfig).model_validate(request.body.get("generationConfig", {}))
+
+
+# ollama, docs/openapi.yaml at fb30760996871fa9460115c753afd2c60d4ab0f7; `truncate` and `shift` stand in api/types.go only.
+_OLLAMA: dict[str, Callable[[Any], bool]] = {
+    "model": lambda value: isinstance(value, str),
+    "messages": lambda value: all(set(turn) <= {"role", "content", "images", "thinking", "tool_calls"} for turn in value),
+    "format": lambda value: value == "json" or isinstance(value, dict),
+    "options": lambda value: set(value) <= {"seed", "temperature", "top_p", "stop", "num_predict"},
+    "stream": lambda value: isinstance(value, bool),
+    "think": lambda value: isinstance(value, bool) or value in ("high", "medium", "low", "max"),
+    "truncate": lambda value: isinstance(value, bool),
+    "shift": lambda value: isinstance(value, bool),
+}
+
+
+def _ollama(request: Request) -> None:
+    for name, value in request.body.items():
+        assert name in _OLLAMA, f"{name} is not in Ollama's document"
+        assert _OLLAMA[name](value), f"{name}: {value!r}"
+    images = [image for turn in request.body["messages"] for image in turn.get("images", [])]
+    assert all(isinstance(image, str) for image in images)
+
+
+@functools.cache
+def _closed_model(model: type[BaseModel]) -> type[BaseModel]:
+    """Return a model that forbids unknown fields, as google-genai's already do; those within keep their own rule."""
+    return type(model.__name__, (model,), {"model_config": {**model.model_config, "extra": "forbid"}})
+
+
+_CHECKS: dict[str, Callable[[Request], None]] = {
+    "openai": _openai,
+    "anthropic": _anthropic,
+    "anthropic_ollama": _anthropic,
+    "mistral": _mistral,
+    "google_ai_studio": _gemini,
+    "ollama": _ollama,
+    "devstral_local": _openai,
+}
