@@ -45,50 +45,92 @@ def test_the_wheels_only_top_level_name_is_mcp_models(wheel: Path) -> None:
 
 USER = """
 import asyncio
+
 from mcp_models.client import CompletionResult, EchoMCPModel, MCPModel, Model, SessionError
 
 
 def ask(model: Model, prompt: str) -> str:
     result: CompletionResult = model.call(prompt, temperature=0, timeout=5)
     if result["output"] is None:
-        return f"{result.get('error_type')}: {result.get('error')}"
-    return f"{result['output']} ({result['tokens_used']} tokens, {result['usage']['output_tokens']} out)"
+        return f"{result['error_type']}: {result['error']}" + ("" if result["retryable"] else "!")
+    return f"{result['output'].strip()} ({result['tokens_used']} tokens, {result['stop_reason']}, {result['warnings']})"
 
 
 async def main() -> None:
     async with EchoMCPModel("echo") as model:
         print(ask(model, "a"), (await model.acall("b"))["output"])
-        async for item in model.astream("c"):
-            print(item if isinstance(item, str) else item["model"])
+        stream = model.astream("c")
+        async for piece in stream:
+            print(piece.upper())
+        print(stream.result["model"])
+        for piece in model.stream("d", stop=["END"]):
+            print(piece.upper())
     with MCPModel("other", None, ["server"], api_key="k", env={"A": "b"}) as other:
         try:
             other.start()
         except SessionError as error:
             print(error.exit_code, error.stderr)
-    reveal_type(model.call("x")["stop_reason"])
 
 
 asyncio.run(main())
 """
 
+WRONG = """
+from mcp_models.client import EchoMCPModel
 
-def test_a_users_code_passes_a_strict_type_check(wheel: Path, tmp_path: Path) -> None:
+model = EchoMCPModel(timout=3)
+model.call("x", top_pp=1)
+model.call("x")["output"].strip()
+for piece in model.stream("x"):
+    piece["output"]
+"""
+
+
+def type_check(program: str, folder: Path, code: str, **environment: str) -> str:
+    """Return what a type checker says of a user's file, with no configuration but the interpreter whose packages it sees."""
+    (folder / "user.py").write_text(code)
+    arguments = {
+        "mypy": ["--strict", "--cache-dir", str(folder / "cache"), "--python-executable", sys.executable],
+        "basedpyright": ["--level", "error", "--pythonpath", sys.executable],
+    }
+    command = [str(BIN / program), *arguments[program], "user.py"]
+    done = subprocess.run(
+        command, cwd=folder, env=network_environment(**environment), capture_output=True, text=True, timeout=100
+    )
+    return done.stdout
+
+
+@pytest.mark.parametrize("program", ["mypy", "basedpyright"])
+def test_a_users_code_passes_a_strict_type_check_in_a_clone(program: str, tmp_path: Path) -> None:
+    """As its editable install lies there: nothing is built."""
+    said = type_check(program, tmp_path, USER)
+    assert "Success" in said or "0 errors" in said, said
+
+
+@pytest.mark.parametrize(("program", "errors"), [("mypy", 4), ("basedpyright", 4)])
+def test_a_users_mistakes_are_found(program: str, errors: int, tmp_path: Path) -> None:
+    said = type_check(program, tmp_path, WRONG)
+    assert f"{errors} errors" in said, said
+
+
+def test_a_users_code_passes_with_the_wheel(wheel: Path, tmp_path: Path) -> None:
     """With `py.typed`, and no part of the package seen as `Any`."""
     zipfile.ZipFile(wheel).extractall(tmp_path / "installed")
-    (tmp_path / "user.py").write_text(USER)
-    command = [
-        sys.executable,
-        "-m",
-        "mypy",
-        "--strict",
-        "--cache-dir",
-        str(tmp_path / "cache"),
-        "user.py",
-    ]
-    environment = network_environment(MYPYPATH=str(tmp_path / "installed"))
-    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=100)
-    assert "Literal['end_turn']" in done.stdout
-    assert "Success" in done.stdout, done.stdout
+    reveal = USER + "\nreveal_type(EchoMCPModel().call('x')['output'])\n"
+    said = type_check("mypy", tmp_path, reveal, MYPYPATH=str(tmp_path / "installed"))
+    assert 'Revealed type is "str | None"' in said.replace("builtins.", ""), said
+    assert "Success" in said, said
+
+
+def test_every_folder_with_modules_is_a_package() -> None:
+    folders = {path.parent for name in ("servers", "client") for path in (ROOT / name).rglob("*.py")}
+    packages = {"mcp_models." + ".".join(folder.relative_to(ROOT).parts) for folder in folders}
+    assert set(PROJECT["tool"]["setuptools"]["packages"]) == packages
+
+
+def test_the_type_checkers_path_to_the_links_has_todays_version() -> None:
+    version = importlib.metadata.version("mcp-models")
+    assert f"__editable__.mcp_models-{version}-" in PROJECT["tool"]["mypy"]["mypy_path"]
 
 
 def test_every_server_has_its_console_script() -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import stat
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -127,9 +129,60 @@ def test_a_copy_of_the_script_alone_makes_no_environment(project: Path, monkeypa
     assert (project / ".venv").exists()
 
 
-@pytest.mark.parametrize("name", ["line", "file", "number", "value", "root", "program", "venv", "bin", "keys", "i", "exported"])
+@pytest.mark.parametrize(
+    "name", ["line", "file", "number", "value", "root", "program", "venv", "bin", "keys", "i", "exported", "module", "here"]
+)
 def test_a_key_may_have_any_name(project: Path, name: str) -> None:
-    assert value_of(project, f"{name}=x", name) == "x"
+    assert value_of(project, f"{name}=x\nKEY=y", name) == "x"
+    assert value_of(project, f"{name}=x\nKEY=y") == "y"
+
+
+@pytest.mark.parametrize("name", ["_env_keys", "_env_values", "BASH_REMATCH", "UID", "_"])
+def test_a_name_that_bash_or_the_script_uses_is_refused(project: Path, name: str) -> None:
+    (project / ".env").write_text(f"KEY=x\n{name}=secret\n")
+    done = run(project, "show.py", "KEY")
+    assert (done.returncode, len(done.stderr.splitlines())) == (1, 1)
+    assert f"line 2: bash and this script use the name {name}" in done.stderr
+    assert "secret" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [("KEY=" + "x" * 10_000_000, "line 1: it has more than 65536 characters"), ("K=v\n" * 60_000, "more than 1000 lines")],
+    ids=["one long line", "many lines"],
+)
+def test_a_dotenv_that_is_too_large_is_refused_in_good_time(project: Path, text: str, hint: str) -> None:
+    (project / ".env").write_text(text)
+    started = time.monotonic()
+    done = run(project, "show.py", "KEY")
+    assert (done.returncode, len(done.stderr.splitlines())) == (1, 1)
+    assert hint in done.stderr
+    assert time.monotonic() - started < 5
+
+
+def test_a_dotenv_that_others_may_write_to_is_said(project: Path) -> None:
+    (project / ".env").write_text("KEY=x")
+    (project / ".env").chmod(0o666)
+    done = run(project, "show.py", "KEY")
+    assert done.stdout == "'x'\n"
+    assert "chmod 600" in done.stderr
+
+
+def test_nothing_in_the_current_folder_is_run(project: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """A host may start this in a folder that is not to be trusted, with keys in the environment."""
+    hostile = tmp_path_factory.mktemp("hostile")
+    for name in ("sys", "os", "fcntl", "venv", "logging", "platform", "encodings", "mcp_models"):
+        (hostile / name).mkdir()
+        (hostile / name / "__init__.py").write_text(f"open({str(hostile / 'run')!r}, 'w')")
+    assert run(project, "-m", "platform", cwd=hostile).returncode == 0
+    assert run(project, "-m", "mcp_models.servers.echo_mcp_server", cwd=hostile, input="").returncode == 0
+    assert not (hostile / "run").exists()
+
+
+def test_no_python_of_the_set_up_sees_the_current_folder() -> None:
+    calls = re.findall(r'"\$(?:1|python|venv/bin/python)" (-\S+) (?:-c|-m)', (ROOT / "set_up_env.sh").read_text())
+    assert len(calls) == 7
+    assert set(calls) == {"-I"}
 
 
 def test_another_shell_is_told_to_be_bash(project: Path) -> None:
@@ -192,7 +245,7 @@ def bare_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A PATH with the system's basic tools and no Python."""
     folder = tmp_path / "bin"
     folder.mkdir()
-    for tool in ("bash", "cat", "cmp", "dirname", "head", "readlink", "rm"):
+    for tool in ("bash", "cat", "cmp", "head", "ls", "readlink", "rm", "sort", "touch"):
         (folder / tool).symlink_to(shutil.which(tool) or "")
     monkeypatch.setenv("PATH", str(folder))
     monkeypatch.delenv("PYTHON", raising=False)
@@ -204,6 +257,7 @@ def checkout(project: Path) -> Path:
     """The same, with the files that make it look like a checkout."""
     for name in ("pyproject.toml", "requirements.lock"):
         (project / name).touch()
+    shutil.copy(ROOT / "set_up_env.sh", project)
     return project
 
 
@@ -250,6 +304,11 @@ def test_a_fresh_checkout_sets_itself_up_once_though_two_start_at_once(tmp_path:
         (checkout / "pyproject.toml").write_text((checkout / "pyproject.toml").read_text() + "\n[tool.nothing]\n")
         changed = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
         assert "setting up" in changed.stderr
+        (checkout / "servers" / "new_file.py").write_text('"""Hold nothing."""\n')
+        imports = ["bash", str(checkout / "run_with_env.sh"), "python", "-c", "import mcp_models.servers.new_file"]
+        linked = subprocess.run(imports, env=environment, capture_output=True, text=True, check=True)
+        assert "linking" in linked.stderr
+        assert "setting up" not in linked.stderr
         copy = shutil.copytree(checkout, tmp_path / "a copy", symlinks=True)
         moved = subprocess.run(
             ["bash", str(copy / "run_with_env.sh"), "python", "-c", WHERE], env=environment, capture_output=True, text=True
