@@ -17,6 +17,7 @@ import mcp_types.methods as wire_types
 from mcp_types.jsonrpc import jsonrpc_message_adapter
 
 from mcp_models.servers import server_modules
+from tests.forkserver import ForkedProcess, fork_server
 
 SECONDS = 20.0
 LEGACY = "2025-11-25"
@@ -47,15 +48,12 @@ class Peer:
 
     Args:
         command: What to start: a provider's name and its server's arguments, or a program and its own.
+        options: Those of `subprocess.Popen`. A server that is named, with no other option than `env`, is forked from a process
+            that has its SDK imported already.
     """
 
     def __init__(self, *command: str, **options: Any) -> None:
-        words = (
-            [sys.executable, "-m", f"mcp_models.servers.{command[0]}_mcp_server", *command[1:]]
-            if command[0] in server_modules()
-            else command
-        )
-        self.process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options)
+        self.process = _started(command, options)
         self.stderr = b""
         self._lines: queue.Queue[bytes | None] = queue.Queue()
         self._asked: dict[Any, tuple[str, str]] = {}
@@ -154,6 +152,15 @@ class Peer:
         assert self.process.stderr
         for line in self.process.stderr:
             self.stderr += line
+
+
+def _started(command: tuple[str, ...], options: dict[str, Any]) -> subprocess.Popen[bytes] | ForkedProcess:
+    module = f"mcp_models.servers.{command[0]}_mcp_server" if command[0] in server_modules() else None
+    if module and command[0] != "echo" and hasattr(os, "fork") and not options.keys() - {"env"}:
+        return fork_server().start(module, command[1:], options.get("env", os.environ), os.getcwd())
+    words = [sys.executable, "-m", module, *command[1:]] if module else command
+    pipe = subprocess.PIPE
+    return subprocess.Popen(words, stdin=pipe, stdout=pipe, stderr=pipe, **options)
 
 
 def wait_until(condition: Any, seconds: float = SECONDS) -> None:

@@ -66,12 +66,14 @@ def verdicts(acceptor: Acceptor) -> Verdicts:
     return acceptor.judge(shown())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("acceptor", ALL)
 @pytest.mark.parametrize("name", sorted(server_modules()))
 def test_a_servers_tools_are_accepted(acceptor: Acceptor, name: str) -> None:
     assert verdicts(acceptor)[name] == ACCEPTED
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("acceptor", ALL)
 def test_an_acceptor_refuses_what_it_is_known_to_refuse(acceptor: Acceptor) -> None:
     assert {name for name in ODD if verdicts(acceptor)[name] != ACCEPTED} == REFUSES[acceptor.name]

@@ -39,6 +39,7 @@ def handshake(command: list[str]) -> tuple[float, int]:
     return seconds, int(status.split("VmRSS:")[1].split()[0])
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="memory is read from /proc")
 def test_the_handshake_is_fifteen_times_faster_and_memory_a_third_of_the_sdk_servers(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)

@@ -30,6 +30,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return next(folder.glob("*.whl"))
 
 
+@pytest.mark.slow
 def test_the_wheels_only_top_level_name_is_mcp_models(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     assert {name.split("/")[0] for name in names if ".dist-info/" not in name} == {"mcp_models"}
@@ -100,6 +101,7 @@ def type_check(program: str, folder: Path, code: str, **environment: str) -> str
     return done.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("program", ["mypy", "basedpyright"])
 def test_a_users_code_passes_a_strict_type_check_in_a_clone(program: str, tmp_path: Path) -> None:
     """As its editable install lies there: nothing is built."""
@@ -107,12 +109,14 @@ def test_a_users_code_passes_a_strict_type_check_in_a_clone(program: str, tmp_pa
     assert "Success" in said or "0 errors" in said, said
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("program", "errors"), [("mypy", 4), ("basedpyright", 4)])
 def test_a_users_mistakes_are_found(program: str, errors: int, tmp_path: Path) -> None:
     said = type_check(program, tmp_path, WRONG)
     assert f"{errors} errors" in said, said
 
 
+@pytest.mark.slow
 def test_a_users_code_passes_with_the_wheel(wheel: Path, tmp_path: Path) -> None:
     """With `py.typed`, and no part of the package seen as `Any`."""
     zipfile.ZipFile(wheel).extractall(tmp_path / "installed")
@@ -206,6 +210,7 @@ def uvx_checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return copy_checkout(tmp_path_factory.mktemp("uvx"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SERVERS)
 def test_it_starts_with_uvx(name: str, uvx_checkout: Path) -> None:
     command = [

@@ -14,6 +14,8 @@ from bench import __main__ as commands
 from bench import bridge, report, stdio, ways
 from bench.peers import FLOOR, OURS, SDK
 
+pytestmark = pytest.mark.slow
+
 WAYS = ("sdk", "mcp-models")
 
 

@@ -41,6 +41,7 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return copy_checkout(tmp_path_factory.mktemp("readme"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("command", "shown"), commands(), ids=[command for command, _ in commands()])
 @pytest.mark.timeout(600)
 def test_a_command(command: str, shown: str, checkout: Path) -> None:

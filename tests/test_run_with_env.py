@@ -275,6 +275,7 @@ def test_a_python_that_is_too_old_is_said(checkout: Path, bare_path: Path) -> No
     assert not (checkout / ".venv").exists()
 
 
+@pytest.mark.slow
 def test_a_set_up_without_network_fails_with_a_clear_last_line(tmp_path: Path) -> None:
     checkout = copy_checkout(tmp_path)
     nowhere = {"PIP_INDEX_URL": "http://127.0.0.1:9/", "PIP_EXTRA_INDEX_URL": "", "PIP_RETRIES": "0", "PIP_NO_CACHE_DIR": "1"}
@@ -285,6 +286,7 @@ def test_a_set_up_without_network_fails_with_a_clear_last_line(tmp_path: Path) -
     assert "check the network and run this again" in done.stderr.splitlines()[-1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tool", ["uv", "pip"])
 @pytest.mark.timeout(600)
 def test_a_fresh_checkout_sets_itself_up_once_though_two_start_at_once(tmp_path: Path, tool: str) -> None:

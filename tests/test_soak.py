@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.client.left_over import counts
 from tests.peer import wait_until
 from tests.soak import soak
 
 
+@pytest.mark.slow
 def test_calls_from_many_threads_while_the_server_is_killed_again_and_again() -> None:
     before = counts()
     outcomes, kills = soak(1500, 8, 0.5)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Any
 
 from tests.peer import Peer, call
@@ -14,7 +13,7 @@ def ask(provider: str, **arguments: Any) -> dict[str, Any]:
     Returns:
         The completion's record, or the error's, with `text`, `is_error` and `stderr` beside it.
     """
-    with Peer(sys.executable, "-m", f"mcp_models.servers.{provider}_mcp_server") as server:
+    with Peer(provider) as server:
         return ask_again(server, **arguments)
 
 

@@ -6,6 +6,7 @@ import itertools
 import json
 import os
 import signal
+import sys
 import time
 from typing import Any
 
@@ -256,7 +257,8 @@ def test_what_is_not_set_up_is_said_and_nothing_leaks(
 def test_a_missing_sdk_is_said(monkeypatch: pytest.MonkeyPatch, openai: FakeOpenAI, tmp_path: Any) -> None:
     (tmp_path / "openai.py").write_text("raise ModuleNotFoundError('No module named openai', name='openai')")
     monkeypatch.setenv("PYTHONPATH", f"{tmp_path}:{os.environ['PYTHONPATH']}")
-    record = ask("openai")
+    with Peer(sys.executable, "-m", "mcp_models.servers.openai_mcp_server") as server:  # which imports the SDK itself
+        record = ask_again(server)
     assert record["type"] == "configuration"
     assert 'pip install "mcp-models[openai]"' in record["message"]
 

@@ -40,6 +40,7 @@ def test_an_error_shows_no_address_and_keeps_the_requests_id() -> None:
     assert (error.message, error.request_id, error.status) == ("unexpected status 403 Forbidden: No.", "req-1", 403)
 
 
+@pytest.mark.slow
 def test_a_service_that_is_not_there(tmp_path: Path) -> None:
     """All at once, as codex tries for half a minute."""
 
@@ -62,6 +63,7 @@ def test_a_service_that_is_not_there(tmp_path: Path) -> None:
     assert got == dict.fromkeys(ways, "connection, retryable: True")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("engine", ["app-server", "exec"])
 def test_every_failure_of_the_service(engine: str, tmp_path: Path) -> None:
     record, _, rows = results(engine, tmp_path)

@@ -15,6 +15,8 @@ from tests.peer import Peer, wait_until
 from tests.servers.codex.test_engines import SCHEMA, alive, begin, family
 from tests.servers.contract import ask_again
 
+pytestmark = pytest.mark.slow
+
 SHIMS = {
     "a shell script that becomes it": '#!/bin/sh\nexec node {launcher} "$@"\n',
     "a shell script that starts it": '#!/bin/sh\nnode {launcher} "$@"\nexit $?\n',

@@ -1,0 +1,179 @@
+"""Start servers by forking a process that has imported the providers' SDKs already.
+
+An SDK costs 0.4 to 0.9 s of processor time to import, and most tests want a server of their own. A forked server is a process
+of its own too, with the environment, the folder and the streams that it is given. Only its start is not tested: for that,
+`tests/test_cold_start.py`, `tests/test_packaging.py` and others run the real commands.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import gc
+import importlib
+import json
+import os
+import runpy
+import select
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping, Sequence
+from typing import IO, Any, NoReturn
+
+from tests.checkout import ROOT
+
+IMPORTED = ("asyncio", "msgspec", "httpx2", "genai_prices", "openai", "anthropic", "mistralai.client", "jsonschema_rs")
+START_SECONDS = 60.0
+_MAX_REQUEST = 1 << 20
+
+
+class ForkedProcess:
+    """What `subprocess.Popen` is, for a server that the fork server started."""
+
+    def __init__(self, pid: int, stdin: IO[bytes], stdout: IO[bytes], stderr: IO[bytes]) -> None:
+        self.pid, self.stdin, self.stdout, self.stderr = pid, stdin, stdout, stderr
+        self.returncode: int | None = None
+        self.ended = threading.Event()
+
+    def poll(self) -> int | None:
+        """Return the exit code, negative for a signal; None while it runs."""
+        return self.returncode
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Wait for the exit code."""
+        if not self.ended.wait(timeout):
+            raise subprocess.TimeoutExpired("a forked server", timeout or 0)
+        assert self.returncode is not None
+        return self.returncode
+
+    def kill(self) -> None:
+        """Kill it, if it has not ended."""
+        if self.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.pid, signal.SIGKILL)
+
+
+class ForkServer:
+    """The process that forks, one for each process of the tests."""
+
+    def __init__(self) -> None:
+        self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        path = os.pathsep.join([str(ROOT / "tests" / "loopback_only"), str(ROOT)])
+        command = [sys.executable, "-m", "tests.forkserver", str(theirs.fileno())]
+        self._process = subprocess.Popen(
+            command, env={**os.environ, "PYTHONPATH": path}, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL
+        )
+        theirs.close()
+        self._lock = threading.Lock()
+        self._started: dict[int, ForkedProcess] = {}
+        self._pids: list[int] = []
+        self._has_pid = threading.Condition()
+        threading.Thread(target=self._receive, name="fork server", daemon=True).start()
+
+    def start(self, module: str, arguments: Sequence[str], env: Mapping[str, str], cwd: str) -> ForkedProcess:
+        """Start a module as `python -m` would."""
+        (stdin, our_in), (our_out, stdout), (our_err, stderr) = os.pipe(), os.pipe(), os.pipe()
+        request = json.dumps({"argv": [module, *arguments], "env": dict(env), "cwd": cwd}).encode()
+        with self._lock:
+            socket.send_fds(self._socket, [request], [stdin, stdout, stderr])
+            for descriptor in (stdin, stdout, stderr):
+                os.close(descriptor)
+            with self._has_pid:
+                assert self._has_pid.wait_for(lambda: self._pids, START_SECONDS), "the fork server does not answer"
+                process = ForkedProcess(
+                    self._pids.pop(), os.fdopen(our_in, "wb"), os.fdopen(our_out, "rb"), os.fdopen(our_err, "rb")
+                )
+                self._started[process.pid] = process
+                self._has_pid.notify_all()
+        return process
+
+    def _receive(self) -> None:
+        while data := self._socket.recv(_MAX_REQUEST):
+            message = json.loads(data)
+            with self._has_pid:
+                if "started" in message:
+                    self._pids.append(message["started"])
+                    self._has_pid.notify_all()
+                    # The exit may be told before the one who started it has taken the pid.
+                    self._has_pid.wait_for(lambda: not self._pids, START_SECONDS)
+                else:
+                    process = self._started.pop(message["ended"])
+                    process.returncode = message["code"]
+                    process.ended.set()
+
+
+@functools.cache
+def fork_server() -> ForkServer:
+    """Return the fork server of this process, started on first use; it ends with this process."""
+    return ForkServer()
+
+
+def main() -> None:
+    """Fork a server for each request on the descriptor that is named in the first argument, and tell how each ended."""
+    control = socket.socket(fileno=int(sys.argv[1]))
+    for name in IMPORTED:
+        importlib.import_module(name)
+    wakeup, wakeup_end = os.pipe()
+    for descriptor in (wakeup, wakeup_end):
+        os.set_blocking(descriptor, False)
+    signal.set_wakeup_fd(wakeup_end)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    gc.freeze()
+    while True:
+        ready, _, _ = select.select([control.fileno(), wakeup], [], [])
+        if control.fileno() in ready:
+            data, descriptors, _, _ = socket.recv_fds(control, _MAX_REQUEST, 3)
+            if not data:
+                return
+            pid = os.fork()
+            if pid == 0:
+                for descriptor in (control.fileno(), wakeup, wakeup_end):
+                    os.close(descriptor)
+                _become(json.loads(data), descriptors)
+            for descriptor in descriptors:
+                os.close(descriptor)
+            control.send(json.dumps({"started": pid}).encode())
+        if wakeup in ready:
+            with contextlib.suppress(BlockingIOError):
+                os.read(wakeup, 4096)
+        _tell_ends(control)
+
+
+def _become(request: dict[str, Any], descriptors: list[int]) -> NoReturn:
+    """Run a server in this process, which was just forked."""
+    try:
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        for number, descriptor in enumerate(descriptors):
+            os.dup2(descriptor, number)
+            os.close(descriptor)
+        os.environ.clear()
+        os.environ.update(request["env"])
+        os.chdir(request["cwd"])
+        sys.argv = request["argv"]
+        runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
+    except BaseException as error:
+        if not isinstance(error, SystemExit):
+            sys.excepthook(type(error), error, error.__traceback__)
+        os._exit(1)
+    os._exit(0)
+
+
+def _tell_ends(control: socket.socket) -> None:
+    while True:
+        try:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+        except ChildProcessError:
+            return
+        if not pid:
+            return
+        control.send(json.dumps({"ended": pid, "code": os.waitstatus_to_exitcode(status)}).encode())
+
+
+if __name__ == "__main__":
+    main()
