@@ -270,18 +270,20 @@ class ClientSession:
         self._fail_pending(error)
 
     def _fail_all(self, error: SessionError) -> None:
-        """Give every request this outcome, as nobody knows which of them was meant, and stop the work on them."""
-        self._cancel(self._fail_pending(error), "the server broke the protocol")
-
-    def _fail_pending(self, error: SessionError) -> list[int]:
-        """Give every request this outcome, and return their ids."""
+        """Stop the work on every request and give it this outcome, as nobody knows which of them was meant."""
         with self._lock:
-            waiting = dict(self._pending)
+            request_ids = list(self._pending)
+        self._cancel(request_ids, "the server broke the protocol")  # before their callers know, and ask again
+        self._fail_pending(error)
+
+    def _fail_pending(self, error: SessionError) -> None:
+        """Give every request this outcome."""
+        with self._lock:
+            waiting = list(self._pending.values())
             self._pending.clear()
             self._on_progress.clear()
-        for pending in waiting.values():
+        for pending in waiting:
             pending.fail(error.again())
-        return list(waiting)
 
 
 _MODERN_META: dict[str, Any] = {

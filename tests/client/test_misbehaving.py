@@ -85,6 +85,9 @@ ROWS = {
     "speaks_only_2024_11_05": Row("hi"),
     "drops_one_answer_of_many": Row("hi"),
 }
+LONG = {"sends_a_line_of_50_mb", "ignores_sigterm", "ignores_a_closed_stdin"}
+"""What takes seconds or the whole machine."""
+
 LARGE = {"does_not_read": "x" * 5_000_000}
 
 
@@ -150,8 +153,8 @@ def check(row: Row, server: MCPModel, face: str, prompt: str) -> None:
     assert time.monotonic() - started < row.within
 
 
-@pytest.mark.parametrize("face", ["call", "acall", "stream"])
-@pytest.mark.parametrize("name", ROWS)
+@pytest.mark.parametrize("face", ["call", *(pytest.param(face, marks=pytest.mark.slow) for face in ("acall", "stream"))])
+@pytest.mark.parametrize("name", [pytest.param(name, marks=[pytest.mark.slow] if name in LONG else []) for name in ROWS])
 def test_a_server_that(name: str, face: str) -> None:
     check(ROWS[name], behind([sys.executable, str(FOLDER / f"{name}.py")]), face, LARGE.get(name, "Hello?"))
 

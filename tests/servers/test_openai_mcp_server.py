@@ -200,7 +200,7 @@ def program(folder: Path, text: str) -> str:
         ("OPENAI_CODEX_BIN", "/nowhere/codex", "names /nowhere/codex, which is no program"),
         ("OPENAI_CODEX_BIN", "echo codex-cli 0.99.1", "codex 0.99.1 is too old, 0.169.0 or newer is needed"),
         ("OPENAI_CODEX_BIN", "echo hello", "is no codex"),
-        ("OPENAI_CODEX_BIN", "exec sleep 60", "did not end within"),
+        pytest.param("OPENAI_CODEX_BIN", "exec sleep 60", "did not end within", marks=pytest.mark.slow),
         ("OPENAI_CODEX_ENGINE", "warp", "expected app-server or exec, got 'warp'"),
         ("OPENAI_CODEX_CONFIG", "model", "line 1: expected key=value"),
         ("OPENAI_CODEX_CONFIG", 'a.b="c"\nforced_login_method="chatgpt"', "would give up the login"),

@@ -23,6 +23,8 @@ from tests.fakes.chatgpt import FakeChatGPT
 from tests.peer import wait_until
 from tests.servers.codex.test_engines import alive, family
 
+pytestmark = pytest.mark.slow  # the real codex, and its waits
+
 # A codex that answers what it is asked before a turn, and then does as its first argument says.
 STUBBORN = """
 import json, sys

@@ -13,6 +13,8 @@ from tests.fakes.chatgpt import TEXT, FakeChatGPT
 from tests.peer import Peer, call, wait_until
 from tests.servers.contract import ask_again
 
+pytestmark = pytest.mark.slow  # the real codex, and its waits
+
 CALLS = 20
 
 
