@@ -13,7 +13,7 @@ from mcp_models.client.key_store import KeyStoreError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import TypeVar
+    from typing import Any, TypeVar
 
     T = TypeVar("T")
 
@@ -31,7 +31,7 @@ def get(variable: str) -> str:
     found = _asked(lambda: _keyring().get_password(SERVICE, variable))
     if not found:
         raise KeyStoreError(f"the keychain has no {variable}: run `mcp-models keys set` for it again.")
-    return found
+    return str(found)
 
 
 def put(variable: str, key: str) -> None:
@@ -60,7 +60,7 @@ def delete(variable: str) -> None:
     _asked(remove)
 
 
-def _keyring():  # type: ignore[no-untyped-def]
+def _keyring() -> Any:
     import keyring
     import keyring.backends.fail
 

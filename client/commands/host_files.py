@@ -11,6 +11,7 @@ from mcp_models.client.hosts.host import Host
 from mcp_models.client.hosts.table import HOSTS
 
 HOST = click.Choice(list(HOSTS))
+HOST_NAMES = ", ".join(HOSTS)
 
 EXIT_LEFT_AS_IT_IS = 1
 

@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from mcp_models.client import key_store
-from mcp_models.client.commands.host_files import HOST, fail, files
+from mcp_models.client.commands.host_files import HOST, HOST_NAMES, fail, files
 from mcp_models.client.commands.providers import configured_provider, named_provider
 from mcp_models.client.hosts import jsonc
 from mcp_models.client.hosts.edits import editor
@@ -30,8 +30,8 @@ CARRIED = ("XDG_CONFIG_HOME", settings.TIMEOUT_VARIABLE)
 """What a server must know as this process does: where the keys are, and how long a call may take."""
 
 
-@click.command("install", epilog="Examples: mcp-models install claude-code openai · mcp-models install codex --dry-run")
-@click.argument("host", type=HOST)
+@click.command("install", epilog=f"HOST is one of {HOST_NAMES}. Example: mcp-models install claude-code openai")
+@click.argument("host", type=HOST, metavar="HOST")
 @click.argument("providers", nargs=-1, metavar="[PROVIDER]…")
 @click.option("--project", is_flag=True, help="Write the file of the project in the current folder, not the user's.")
 @click.option("--env", "settings_given", multiple=True, metavar="NAME=VALUE", help="A setting for the servers; no key.")

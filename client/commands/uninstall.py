@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from mcp_models.client.commands.host_files import HOST, fail, files
+from mcp_models.client.commands.host_files import HOST, HOST_NAMES, fail, files
 from mcp_models.client.commands.providers import named_provider
 from mcp_models.client.hosts.host import Host
 from mcp_models.client.hosts.jsonc import Unreadable
@@ -12,8 +12,8 @@ from mcp_models.client.hosts.settings_file import SettingsFile
 from mcp_models.client.hosts.table import HOSTS
 
 
-@click.command("uninstall", epilog="Example: mcp-models uninstall claude-code")
-@click.argument("host", type=HOST)
+@click.command("uninstall", epilog=f"HOST is one of {HOST_NAMES}. Example: mcp-models uninstall claude-code")
+@click.argument("host", type=HOST, metavar="HOST")
 @click.argument("providers", nargs=-1, metavar="[PROVIDER]…")
 @click.option("--project", is_flag=True, help="Edit the file of the project in the current folder, not the user's.")
 @click.option("--dry-run", is_flag=True, help="Show the change and write nothing.")

@@ -194,19 +194,18 @@ def put(text: str, path: Sequence[str], value: Any) -> str:
         start = text + (newline if text.strip("\ufeff") and not text.endswith(("\n", "\r")) else "")
         nested = _nested(path, value)
         return start + _rendered(nested, "  ", "", newline) + newline
-    at = 0
+    member = Member("", 0, 0, len(text))  # the whole text, as if it were the value of a key
     for depth, key in enumerate(path):
-        obj = _object_at(text, at)
+        obj = _object_at(text, member.value)
         if obj is None:
             where = ".".join(path[:depth]) or "the whole of it"
             raise Unreadable(f"expected an object in {where}")
-        member = obj.find(key)
-        if member is None:
+        found = obj.find(key)
+        if found is None:
             return _insert(text, obj, key, _nested(path[depth + 1 :], value))
-        at = member.value
-    indent = _indent_of_line(text, member.start) if member else ""
-    old = text[member.value : member.end]
-    unit = _unit(text) if "\n" in old or "\r" in old or not isinstance(value, dict) else None
+        member = found
+    indent, old = _indent_of_line(text, member.start), text[member.value : member.end]
+    unit = _unit(text) if "\n" in old or "\r" in old else None
     return text[: member.value] + _rendered(value, unit, indent, _newline(text)) + text[member.end :]
 
 
@@ -273,8 +272,8 @@ def _cut(text: str, obj: Obj, index: int) -> str:
     before, blank = text[: ahead.end], text[ahead.end : member.start]
     rest = text[member.comma + 1 if member.comma is not None else member.end :]
     follows = rest.lstrip(" \t")[:1]
-    closes = follows in ("", "\n", "\r") or (follows == "}" and not text.startswith("//", ahead.start))
-    if not closes and ("\n" in blank or "\r" in blank):  # what follows on the same line takes the place
+    needs_its_line = follows == '"' or (follows not in ("", "\n", "\r") and text.startswith("//", ahead.start))
+    if needs_its_line and ("\n" in blank or "\r" in blank):  # what follows on the same line takes the place
         before, rest = before + blank, rest.lstrip(" \t")
     if member.comma is None and index:
         comma = obj.members[index - 1].comma

@@ -66,7 +66,8 @@ def put(text: str, path: Sequence[str], value: Any) -> str:
     old = _child(entry, path[2]) if len(path) == 3 else None
     if old is None or (not _is_scalar(old) and not old.flow_style):
         raise Unreadable(f"{'.'.join(path)} is laid out in a way that cannot be replaced")
-    return text[: old.start_mark.index] + json.dumps(value, ensure_ascii=False) + text[old.end_mark.index :]
+    start, end = int(old.start_mark.index), int(old.end_mark.index)
+    return text[:start] + json.dumps(value, ensure_ascii=False) + text[end:]
 
 
 def remove(text: str, path: Sequence[str]) -> str:
@@ -103,7 +104,7 @@ def is_empty(text: str, path: Sequence[str]) -> bool:
     found = load(text)
     for key in path:
         found = found.get(key) if isinstance(found, dict) else None
-    return found == {}
+    return bool(found == {})
 
 
 def _compose(text: str) -> Any:
@@ -164,7 +165,7 @@ def _line_end(text: str, newline: str) -> str:
 
 def _fill(text: str, node: Any, block: str, newline: str) -> str:
     """Put lines below a key that has nothing, in the place of its `{}`."""
-    start, end = node.start_mark.index, node.end_mark.index
+    start, end = int(node.start_mark.index), int(node.end_mark.index)
     if not text[start:end].strip():  # no word stands there: the place is the end of the key's own line
         start = end = text.rfind(":", 0, start + 1) + 1
     head = re.sub(r"[ \t]+$", "", text[:start])

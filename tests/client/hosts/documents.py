@@ -46,10 +46,12 @@ def written(draw: DrawFn, value: object, newline: str) -> str:
             + draw(blanks(newline))
             for key, item in value.items()
         ]
-        trailing = "," + draw(blanks(newline)) if members and draw(st.booleans()) else ""
+        has_trailing: bool = draw(st.booleans())
+        trailing = "," + draw(blanks(newline)) if members and has_trailing else ""
         return "{" + ",".join(members) + trailing + ("" if members else draw(blanks(newline))) + "}"
     if isinstance(value, list):
-        trailing = "," if value and draw(st.booleans()) else ""
+        has_trailing = draw(st.booleans())
+        trailing = "," if value and has_trailing else ""
         return "[" + ",".join(draw(written(item, newline)) for item in value) + trailing + draw(blanks(newline)) + "]"
     return json.dumps(value, ensure_ascii=draw(st.booleans()))
 
