@@ -138,6 +138,7 @@ def test_it_imports_nothing_that_the_server_does_not() -> None:
     assert not loaded & {"click", "platformdirs", "keyring", "asyncio", "inspect", "msgspec", "shutil", "tempfile"}
 
 
+@pytest.mark.slow
 def test_the_handshake_takes_at_most_half_as_long_again_as_the_bare_servers(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
     run("keys", "set", "openai", stdin=KEY)

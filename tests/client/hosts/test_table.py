@@ -13,6 +13,7 @@ import pytest
 from mcp_models.client.hosts.entry import MARGIN_SECONDS, entry, is_ours, link, server_command
 from mcp_models.client.hosts.host import Format, Host
 from mcp_models.client.hosts.table import HOSTS
+from tests.client.hosts.host_table import PAGE, written
 
 ISSUE = frozenset(
     {"claude-desktop", "claude-code", "codex", "vscode", "cursor", "devin", "gemini", "antigravity", "copilot", "zed"}
@@ -144,3 +145,8 @@ def test_a_link_holds_the_entry(host: Host) -> None:
         text = query["config"][0]
         assert json.loads(text if text.startswith("{") else base64.b64decode(text, validate=True)) == fields
         assert query["name"] == ["openai"]
+
+
+def test_the_documentation_has_the_table() -> None:
+    page = PAGE.read_text(encoding="utf-8")
+    assert page == written(page), "run `bash run_with_env.sh -m tests.client.hosts.host_table`"
