@@ -6,6 +6,8 @@ put in or cut out there. What was edited is checked by whoever asked for it, wit
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import json
 import re
 from collections.abc import Iterator, Sequence
@@ -22,15 +24,6 @@ _COMMENT_TO_THE_LINES_END = re.compile(r"[ \t]*(?://[^\r\n]*|/\*[^\r\n]*?\*/[ \t
 
 class Unreadable(ValueError):
     """Raised where a text is not of its format, or is in a way that cannot be edited; says why."""
-
-
-@dataclass(frozen=True)
-class Token:
-    """A word, a mark or a string, and its place."""
-
-    kind: str
-    start: int
-    end: int
 
 
 @dataclass
@@ -70,29 +63,33 @@ class Repeated(tuple[Any, ...]):
     __slots__ = ()
 
 
-def _tokens(text: str) -> Iterator[Token]:
-    at = 0
-    while at < len(text):
-        match = _TOKEN.match(text, at)
-        if match is None:
-            raise Unreadable(f"line {text.count(chr(10), 0, at) + 1} is not JSON")
-        yield Token(str(match.lastgroup), at, match.end())
+def _tokens(text: str, at: int = 0) -> Iterator[re.Match[str]]:
+    """Return the words, marks, strings, comments and blanks from a place on.
+
+    Raises:
+        Unreadable: Something is none of these.
+    """
+    for match in _TOKEN.finditer(text, at):
+        if match.start() != at:
+            break
+        yield match
         at = match.end()
+    if at != len(text):
+        raise Unreadable(f"line {text.count(chr(10), 0, at) + 1} is not JSON")
 
 
 def _plain(text: str) -> str:
     """Return the text with a blank for every character of a comment and for every trailing comma."""
     out, comma = list(text), None
     for token in _tokens(text):
-        if token.kind == "comment":
-            out[token.start : token.end] = " " * (token.end - token.start)
-        elif text[token.start] == "\ufeff" and token.start == 0:
-            out[0] = " "
-        elif token.kind != "blank":
-            if comma is not None and text[token.start] in "}]":
+        start, end = token.span()
+        if token.lastgroup == "comment":
+            out[start:end] = " " * (end - start)
+        elif token.lastgroup != "blank":
+            if comma is not None and text[start] in "}]":
                 out[comma] = " "
-            comma = token.start if text[token.start] == "," else None
-    return "".join(out)
+            comma = start if text[start] == "," else None
+    return "".join(out).replace("\ufeff", " ", 1) if text.startswith("\ufeff") else "".join(out)
 
 
 def load(text: str) -> Any:
@@ -114,17 +111,20 @@ def load(text: str) -> Any:
     def refuse(name: str) -> Any:
         raise Unreadable(f"{name} is no JSON")
 
-    plain = _plain(text)
-    if not plain.strip(" \t\r\n"):
-        return None
-    try:
+    def read(plain: str) -> Any:
         return json.loads(plain, object_pairs_hook=collect, parse_constant=refuse)
+
+    try:
+        with contextlib.suppress(json.JSONDecodeError):
+            return read(text)  # without comments, as most are, there is no need to look for any
+        plain = _plain(text)
+        return read(plain) if plain.strip(" \t\r\n") else None
     except json.JSONDecodeError as error:
         raise Unreadable(f"line {error.lineno} is not JSON: {error.msg}") from None
-    except (ValueError, RecursionError) as error:
-        raise Unreadable(
-            str(error) if isinstance(error, Unreadable) else "it is nested too deeply, or a number is too long"
-        ) from None
+    except Unreadable:
+        raise
+    except (ValueError, RecursionError):
+        raise Unreadable("it is nested too deeply, or a number is too long") from None
 
 
 def render(value: dict[str, Any]) -> str:
@@ -134,53 +134,44 @@ def render(value: dict[str, Any]) -> str:
 
 def features(text: str) -> set[str]:
     """Return what the text has that strict JSON has not: "comments", "trailing commas", "a byte order mark"."""
-    kinds = {token.kind for token in _tokens(text)}
-    without_comments = "".join(
-        text[token.start : token.end] for token in _tokens(text) if token.kind not in ("comment", "blank")
-    )
-    found = {"comments"} if "comment" in kinds else set()
+    words = [token.group() for token in _tokens(text) if token.lastgroup not in ("blank", "comment")]
+    found = {"comments"} if any(token.lastgroup == "comment" for token in _tokens(text)) else set()
     if text.startswith("\ufeff"):
         found.add("a byte order mark")
-    outside_strings = re.sub(r'"(?:[^"\\]|\\.)*"', '""', without_comments)
-    return found | ({"trailing commas"} if re.search(r",[}\]]", outside_strings) else set())
+    trailing = any(word == "," and after in ("}", "]") for word, after in itertools.pairwise(words))
+    return found | ({"trailing commas"} if trailing else set())
 
 
 def _object_at(text: str, at: int) -> Obj | None:
     """Return the object whose brace is the first token from a place; None if another value is there."""
-    depth, found, member, awaited = 0, None, None, "key"
-    for token in _tokens_from(text, at):
-        mark = text[token.start] if token.kind == "mark" else ""
+    depth, found, member, awaits_key = 0, None, Member("", 0, 0, 0), True
+    for token in _tokens(text, at):
+        if token.lastgroup in ("blank", "comment"):
+            continue
+        start, mark = token.start(), token.group("mark")
         if found is None:
             if mark != "{":
                 return None
-            found, depth = Obj(token.start, -1, []), 1
+            found, depth = Obj(start, -1, []), 1
         elif depth == 1 and mark == "}":
-            found.end = token.start
+            found.end = start
             return found
         elif depth == 1 and mark == ",":
-            found.members[-1].comma, awaited = token.start, "key"
+            member.comma, awaits_key = start, True
         elif depth == 1 and mark == ":":
-            awaited = "value"
-        elif depth == 1 and awaited == "key":
-            member = Member(json.loads(text[token.start : token.end]), token.start, -1, -1)
+            awaits_key = False
+        elif depth == 1 and awaits_key:
+            member = Member(json.loads(token.group()), start, -1, -1)
             found.members.append(member)
         else:
-            assert member is not None
             if depth == 1:
-                member.value = token.start
-            depth += (mark in ("{", "[")) - (mark in ("}", "]"))
-            member.end = token.end
+                member.value = start
+            if mark in ("{", "["):
+                depth += 1
+            elif mark in ("}", "]"):
+                depth -= 1
+            member.end = token.end()
     return None
-
-
-def _tokens_from(text: str, at: int) -> Iterator[Token]:
-    """Return the tokens from a place on, without blanks and comments."""
-    while at < len(text):
-        match = _TOKEN.match(text, at)
-        assert match is not None  # the text has been read by `load`
-        if match.lastgroup not in ("blank", "comment"):
-            yield Token(str(match.lastgroup), at, match.end())
-        at = match.end()
 
 
 def put(text: str, path: Sequence[str], value: Any) -> str:
@@ -268,11 +259,11 @@ def _insert(text: str, obj: Obj, key: str, value: Any) -> str:
 def _cut(text: str, obj: Obj, index: int) -> str:
     """Take a member out, with its comma or the one that only it made necessary, and the line that it stood on."""
     member = obj.members[index]
-    ahead = next(token for token in reversed(list(_tokens(text[: member.start]))) if token.kind != "blank")
-    before, blank = text[: ahead.end], text[ahead.end : member.start]
+    *_, ahead = (token for token in _tokens(text[: member.start]) if token.lastgroup != "blank")
+    before, blank = text[: ahead.end()], text[ahead.end() : member.start]
     rest = text[member.comma + 1 if member.comma is not None else member.end :]
     follows = rest.lstrip(" \t")[:1]
-    needs_its_line = follows == '"' or (follows not in ("", "\n", "\r") and text.startswith("//", ahead.start))
+    needs_its_line = follows == '"' or (follows not in ("", "\n", "\r") and ahead.group().startswith("//"))
     if needs_its_line and ("\n" in blank or "\r" in blank):  # what follows on the same line takes the place
         before, rest = before + blank, rest.lstrip(" \t")
     if member.comma is None and index:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import pty
 import stat
 import subprocess
 import sys
@@ -37,6 +36,8 @@ def test_a_key_from_a_pipe(home: Path) -> None:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pseudo-terminal")
 def test_a_key_that_is_typed_is_not_shown(home: Path) -> None:
+    import pty
+
     terminal, end = pty.openpty()
     command = [sys.executable, "-m", "mcp_models.client.commands", "keys", "set", "openai"]
     with subprocess.Popen(command, stdin=end, stdout=end, stderr=end, start_new_session=True) as process:
