@@ -13,10 +13,11 @@ SUFFIX = "_mcp_server"
 
 def server_modules() -> dict[str, str]:
     """The installed servers: the provider's name, and the module to start with `python -m`."""
-    import pkgutil
+    import os
 
-    names = sorted(module.name for module in pkgutil.iter_modules(__path__) if module.name.endswith(SUFFIX))
-    return {name.removesuffix(SUFFIX): f"{__name__}.{name}" for name in names}
+    # Not pkgutil: it imports inspect, which takes a fifth of a handshake.
+    files = sorted(file for folder in __path__ for file in os.listdir(folder) if file.endswith(f"{SUFFIX}.py"))
+    return {file.removesuffix(f"{SUFFIX}.py"): f"{__name__}.{file.removesuffix('.py')}" for file in files}
 
 
 def load_provider(name: str, env: Mapping[str, str] | None = None) -> Provider:

@@ -91,6 +91,7 @@ class Anthropic(Provider):
     title = "Anthropic"
     summary = "Its models are the Claude family, for general use."
     setup = "set ANTHROPIC_API_KEY (https://platform.claude.com/settings/keys)"
+    key_variables = ("ANTHROPIC_API_KEY",)
     default_model = "claude-sonnet-4-6"
     aliases = MODEL_ALIASES
     parameters = frozenset({"temperature", "top_p", "stop", "reasoning_effort", "response_schema"})

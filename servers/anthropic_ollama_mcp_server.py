@@ -47,6 +47,7 @@ class AnthropicOllama(Anthropic):
     title = "Ollama (Anthropic protocol)"
     summary = "Its models run on this machine or in Ollama's cloud."
     setup = "start Ollama (`ollama serve`) and set ANTHROPIC_BASE_URL=http://localhost:11434, ANTHROPIC_AUTH_TOKEN=ollama"
+    key_variables = ("ANTHROPIC_AUTH_TOKEN",)
     default_model = "minimax-m2.7:cloud"
     aliases = {name: name for name in VALID_MODELS}
     successors = SUCCESSORS

@@ -37,6 +37,7 @@ class DevstralLocal(Provider):
     title = "Devstral (local)"
     summary = "It is the model that a llama.cpp server on this machine has loaded, made for Devstral, a model for code."
     setup = "start llama.cpp's server (`bash devstral_server.sh MODEL.gguf`)"
+    key_variables = ("DEVSTRAL_API_KEY",)
     default_model = "devstral"
     parameters = frozenset({"temperature", "top_p", "stop", "seed", "reasoning_effort", "response_schema"})
     native_names = {"response_format": "response_schema"}

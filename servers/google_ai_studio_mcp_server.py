@@ -61,6 +61,7 @@ class GoogleAIStudio(Provider):
     title = "Google AI Studio"
     summary = "Its models are the Gemini family, for general use."
     setup = "set GOOGLE_API_KEY or GEMINI_API_KEY (https://aistudio.google.com/apikey)"
+    key_variables = ("GOOGLE_API_KEY", "GEMINI_API_KEY")
     default_model = "gemini-3.6-flash"
     parameters = frozenset({"temperature", "top_p", "stop", "seed", "reasoning_effort", "response_schema"})
     native_names = {

@@ -75,6 +75,7 @@ class Mistral(Provider):
     title = "Mistral"
     summary = "Its models are general-purpose, some made for code."
     setup = "set MISTRAL_API_KEY (https://console.mistral.ai/api-keys)"
+    key_variables = ("MISTRAL_API_KEY",)
     default_model = "mistral-medium-latest"
     aliases = MODEL_ALIASES
     successors = SUCCESSORS

@@ -46,6 +46,7 @@ class Ollama(Provider):
     extra = "http"
     native_names = {"think": "reasoning_effort", "thinking": "reasoning_effort", "format": "response_schema"}
     setup = "start Ollama (`ollama serve`) and pull a model (`ollama pull llama3.2`)"
+    key_variables = ("OLLAMA_API_KEY",)
 
     def check(self) -> None:
         self._base_url()

@@ -119,6 +119,7 @@ class OpenAIAPI(Provider):
     package = "openai"
     extra = "openai"
     setup = "set OPENAI_API_KEY (https://platform.openai.com/api-keys)"
+    key_variables = ("OPENAI_API_KEY",)
 
     def __init__(self, env: Environment | None = None) -> None:
         super().__init__(env)

@@ -21,6 +21,8 @@ MAY_IMPORT = {
     "codex": ("mcp_models.servers.core", "mcp_models.servers.codex"),
     "servers": ("mcp_models.servers",),
     "client": ("mcp_models.servers", "mcp_models.client"),
+    "commands": ("mcp_models.servers", "mcp_models.client"),
+    "hosts": ("mcp_models.servers", "mcp_models.client"),
     "models": ("mcp_models.servers", "mcp_models.client"),
 }
 SDKS = {"openai": "openai", "anthropic": "anthropic", "mistralai": "mistral"}

@@ -141,7 +141,7 @@ def test_every_server_has_its_console_script() -> None:
     scripts = PROJECT["project"]["scripts"]
     for name in SERVERS:
         assert scripts[f"{name.replace('_', '-')}-mcp-server"] == f"mcp_models.servers.{name}_mcp_server:main"
-    assert scripts["mcp-models"] == "mcp_models.client.cli:main"
+    assert scripts["mcp-models"] == "mcp_models.client.commands:main"
 
 
 def test_the_majors_of_all_dependencies_are_capped() -> None:

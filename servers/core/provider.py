@@ -46,6 +46,9 @@ class Provider:
     setup: ClassVar[str] = ""
     """What to set or start before the first call, for whoever has nothing configured yet."""
 
+    key_variables: ClassVar[tuple[str, ...]] = ()
+    """The environment variables that may hold its key, the one that is looked at first in front; empty where it has none."""
+
     default_model: ClassVar[str]
     """The model that is asked when neither the caller nor the environment names one."""
 

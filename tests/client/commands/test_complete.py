@@ -1,4 +1,4 @@
-"""The command `mcp-models`: text on stdout, everything else on stderr, and an exit code for each kind of failure."""
+"""`mcp-models complete`: text on stdout, everything else on stderr, and an exit code for each kind of failure."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 
-from mcp_models.client.cli import EXIT_CODES
+from mcp_models.client.commands.complete import EXIT_CODES
 from mcp_models.servers.core.errors import ERROR_TYPES
 from tests.fakes.ollama import FakeOllama
 from tests.fakes.openai import TEXT, FakeOpenAI
 
 
 def run(*words: str, stdin: str = "", **options: Any) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "mcp_models.client.cli", *words]
+    command = [sys.executable, "-m", "mcp_models.client.commands", *words]
     return subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=60, **options)
 
 
@@ -49,7 +49,7 @@ def test_what_is_piped_in_follows_the_prompt() -> None:
 
 
 def test_a_closed_standard_input_is_no_error() -> None:
-    command = f"{sys.executable} -m mcp_models.client.cli complete echo hello <&-"
+    command = f"{sys.executable} -m mcp_models.client.commands complete echo hello <&-"
     done = subprocess.run(command, shell=True, capture_output=True, text=True)
     assert (done.returncode, done.stdout, done.stderr) == (0, "hello\n", "")
 
@@ -75,7 +75,7 @@ def test_the_text_as_it_comes() -> None:
     command = [
         sys.executable,
         "-m",
-        "mcp_models.client.cli",
+        "mcp_models.client.commands",
         "complete",
         "echo",
         "one two three four",
@@ -126,7 +126,7 @@ def test_wrong_usage(words: tuple[str, ...], hint: str) -> None:
 
 def test_a_reader_that_leaves_is_no_error() -> None:
     done = subprocess.run(
-        f"{sys.executable} -m mcp_models.client.cli complete echo '{'x ' * 50_000}' | head -c 1",
+        f"{sys.executable} -m mcp_models.client.commands complete echo '{'x ' * 50_000}' | head -c 1",
         shell=True,
         capture_output=True,
         text=True,

@@ -1,4 +1,4 @@
-"""Define the command `mcp-models`."""
+"""Define `mcp-models complete`: a prompt for a provider, and its answer."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
+from mcp_models.client.commands.providers import configured_provider, stored_key
 from mcp_models.client.errors import SessionError
+from mcp_models.client.key_store import KeyStoreError
 from mcp_models.client.mcp_model import MCPModel
-from mcp_models.servers import load_provider, server_modules
-from mcp_models.servers.core import MAX_TOKENS_DEFAULT, __version__
+from mcp_models.servers import server_modules
+from mcp_models.servers.core import MAX_TOKENS_DEFAULT
 
 if TYPE_CHECKING:
     from mcp_models.client.completion_result import CompletionResult
@@ -40,13 +42,7 @@ EXIT_OTHER = 1
 EXIT_BRIDGE = 11
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__, prog_name="mcp-models")
-def main() -> None:
-    """LLM providers as MCP servers, from the command line."""
-
-
-@main.command()
+@click.command("complete")
 @click.argument("words", nargs=-1, metavar="[PROVIDER] PROMPT")
 @click.option("--model", help="The provider's name of a model.")
 @click.option("--system", help="Instructions that precede the prompt.")
@@ -55,7 +51,7 @@ def main() -> None:
 @click.option("--timeout", type=click.FloatRange(min=0, min_open=True), help="Seconds the call may take.")
 @click.option("--json", "as_json", is_flag=True, help="Print the whole result as JSON.")
 @click.option("--stream", is_flag=True, help="Print the text as it comes.")
-def complete(words: tuple[str, ...], model: str | None, as_json: bool, stream: bool, **options: Any) -> None:
+def command(words: tuple[str, ...], model: str | None, as_json: bool, stream: bool, **options: Any) -> None:
     """Send PROMPT to PROVIDER's server and print the answer.
 
     Piped input is appended to PROMPT, or used instead of it. Without PROVIDER, the first that is configured answers.
@@ -69,10 +65,12 @@ def complete(words: tuple[str, ...], model: str | None, as_json: bool, stream: b
         raise click.UsageError("--stream prints text and --json the whole result: choose one.")
     provider, prompt = _provider_and_prompt(words)
     try:
-        with MCPModel(provider, model, server_modules()[provider]) as server:
+        with MCPModel(provider, model, server_modules()[provider], env=stored_key(provider)) as server:
             result = _printed(server.stream(prompt, **options)) if stream else server.call(prompt, **options)
     except SessionError as error:
         _fail(str(error), EXIT_BRIDGE)
+    except KeyStoreError as error:
+        _fail(str(error), EXIT_CODES["configuration"])
     if as_json:
         click.echo(json.dumps(result, indent=2, ensure_ascii=False))
     elif result["output"] is not None:
@@ -117,7 +115,7 @@ def _piped() -> str:
 
 
 def _first_configured() -> str:
-    adapters = {name: load_provider(name) for name in server_modules() if name != FALLBACK}
+    adapters = {name: configured_provider(name) for name in server_modules() if name != FALLBACK}
     ready = [name for name in adapters if adapters[name].configured()] or [
         name for name in adapters if adapters[name].running()
     ]
@@ -132,7 +130,3 @@ def _first_configured() -> str:
 def _fail(message: str, code: int) -> NoReturn:
     click.echo(f"mcp-models: {message}", err=True)
     raise SystemExit(code)
-
-
-if __name__ == "__main__":
-    main()

@@ -1,0 +1,19 @@
+"""Run the command `mcp-models`: one file a command, imported when it is run."""
+
+from __future__ import annotations
+
+import sys
+
+
+def main() -> None:
+    """Run the command that this process's arguments name.
+
+    `serve` comes before click is imported: a host waits for its handshake.
+    """
+    if sys.argv[1:2] == ["serve"] and sys.argv[2:] and not sys.argv[2].startswith("-"):
+        from mcp_models.client.commands.serve import serve
+
+        serve(sys.argv[2], sys.argv[3:])
+    from mcp_models.client.commands.group import group
+
+    group(prog_name="mcp-models")

@@ -1,0 +1,39 @@
+"""Define the group `mcp-models`, which imports a command when it is run or when `--help` lists it."""
+
+from __future__ import annotations
+
+import importlib
+
+import click
+
+from mcp_models.servers.core import __version__
+
+COMMANDS = {
+    "complete": "mcp_models.client.commands.complete",
+    "install": "mcp_models.client.commands.install",
+    "keys": "mcp_models.client.commands.keys",
+    "serve": "mcp_models.client.commands.serve_help",
+    "uninstall": "mcp_models.client.commands.uninstall",
+}
+"""Each command, and the module that defines it as `command`."""
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are modules, each imported when it is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        """Return the names of the commands."""
+        return sorted(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """Return a command, or None if there is none of that name."""
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = importlib.import_module(COMMANDS[cmd_name]).command
+        return command
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="mcp-models")
+def group() -> None:
+    """LLM providers as MCP servers, from the command line."""

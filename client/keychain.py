@@ -1,0 +1,97 @@
+"""Keep keys in the system's keychain, by the library keyring, with a bound on every wait.
+
+A locked keychain asks its user, and some wait for the answer for ever. keyring takes 80 to 300 ms to import and to find its
+backend, so it is imported only for a key that stands there.
+"""
+
+from __future__ import annotations
+
+import threading
+
+from mcp_models.client.key_store import KeyStoreError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any, TypeVar
+
+    T = TypeVar("T")
+
+SERVICE = "mcp-models"
+SECONDS = 15.0
+"""How long a keychain may take; a host gives a server 10 to 60 seconds to start."""
+
+
+def get(variable: str) -> str:
+    """Return the key of a variable.
+
+    Raises:
+        KeyStoreError: There is no keychain, none of its entries is the key, or it did not answer in time.
+    """
+    found = _asked(lambda: _keyring().get_password(SERVICE, variable))
+    if not found:
+        raise KeyStoreError(f"the keychain has no {variable}: run `mcp-models keys set` for it again.")
+    return str(found)
+
+
+def put(variable: str, key: str) -> None:
+    """Store a key, and read it back.
+
+    Raises:
+        KeyStoreError: As `get`.
+    """
+    _asked(lambda: _keyring().set_password(SERVICE, variable, key))
+    if get(variable) != key:
+        raise KeyStoreError("the keychain did not keep the key: store it without --keychain.")
+
+
+def delete(variable: str) -> None:
+    """Remove a key; one that is not there is no error.
+
+    Raises:
+        KeyStoreError: As `get`.
+    """
+
+    def remove() -> None:
+        keyring = _keyring()
+        if keyring.get_password(SERVICE, variable) is not None:
+            keyring.delete_password(SERVICE, variable)
+
+    _asked(remove)
+
+
+def _keyring() -> Any:
+    import keyring
+    import keyring.backends.fail
+
+    backend = keyring.get_keyring()
+    if isinstance(backend, keyring.backends.fail.Keyring):
+        raise KeyStoreError("this system has no keychain that works: store the key without --keychain.")
+    return backend
+
+
+def _asked(question: Callable[[], T]) -> T:
+    """Ask in a thread of its own, and give up after `SECONDS`."""
+    answers: list[T] = []
+    failures: list[BaseException] = []
+
+    def ask() -> None:
+        try:
+            answers.append(question())
+        except BaseException as error:  # keyring's backends raise what their systems raise
+            failures.append(error)
+
+    thread = threading.Thread(target=ask, name="keychain", daemon=True)
+    thread.start()
+    thread.join(SECONDS)
+    if answers:
+        return answers[0]
+    if not failures:
+        raise KeyStoreError(f"the keychain did not answer within {SECONDS:.0f} seconds: unlock it.")
+    failure = failures[0]
+    if isinstance(failure, ImportError):
+        raise KeyStoreError('the package `keyring` is not installed: run `pip install "mcp-models[keychain]"`.') from None
+    if isinstance(failure, KeyStoreError):
+        raise failure
+    # Only the kind of error: its text is a library's, and may quote what it was given.
+    raise KeyStoreError(f"the keychain failed ({type(failure).__name__}): unlock it, or store the key without it.") from None
