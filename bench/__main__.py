@@ -1,4 +1,4 @@
-"""Owns the command: `bash run_with_env.sh -m bench` measures everything and writes it down; `--quick` is for a look."""
+"""Measure everything and write it down: `bash run_with_env.sh -m bench`; `--quick` is for a look."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Owns what is measured of the bridge itself: a call of `MCPModel` against the official client behind a blocking portal."""
+"""Measure the bridge itself: a call of `MCPModel` against the official client behind a blocking portal."""
 
 from __future__ import annotations
 

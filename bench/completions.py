@@ -1,4 +1,4 @@
-"""Owns what is measured of completions: what the way through a server adds to asking the provider's SDK oneself.
+"""Measure completions: what the way through a server adds to asking the provider's SDK yourself.
 
 `python bench/completions.py WAY URL WHAT NUMBER …` runs in the environment of a peer, prints JSON and imports nothing of this
 project's but what it measures. WAY is how to ask; WHAT is `latency`, `throughput`, `first` or `first_text`.

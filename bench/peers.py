@@ -1,4 +1,4 @@
-"""Owns the peers: what a user would take instead, each in an environment of its own, pinned."""
+"""List the peers: what you would use instead, each in an environment of its own, pinned."""
 
 from __future__ import annotations
 

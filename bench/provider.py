@@ -1,4 +1,4 @@
-"""Owns the provider that the benchmarks ask: a bare loopback server that answers every chat completion alike.
+"""Serve the benchmarks as their provider: a bare loopback server that answers every chat completion alike.
 
 `python bench/provider.py SECONDS PAUSE` prints its port, waits so long before each answer, and so long after the first piece of
 a stream. It is no strict fake, but costs little.

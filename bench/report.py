@@ -1,4 +1,4 @@
-"""Owns what the benchmarks write: `bench/results.json`, the tables, the plots, and the tables within `docs/performance.md`."""
+"""Write the benchmarks down: `bench/results.json`, the tables, the plots, and the tables within `docs/performance.md`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Owns what is measured of a server by its lines alone: cold start, round trips, memory, CPU, large payloads."""
+"""Measure a server by its lines alone: cold start, round trips, memory, CPU, large payloads."""
 
 from __future__ import annotations
 

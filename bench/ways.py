@@ -1,4 +1,4 @@
-"""Owns the ways to ask for a completion: each a process of its own, in the environment of its packages, against a provider."""
+"""Ask for a completion in each way: a process of its own, in the environment of its packages, against a provider."""
 
 from __future__ import annotations
 

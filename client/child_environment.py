@@ -1,4 +1,4 @@
-"""Owns what a server process gets of this one's environment: what it needs, and no other provider's keys."""
+"""Choose what a server process gets of this one's environment: what it needs, and no other provider's keys."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Owns the ways the bridge itself can fail; a provider's failure is a result, not an exception.
+"""Define the ways the bridge itself can fail. A provider's failure is a result, not an exception.
 
 RuntimeError
 └── SessionError             whatever is wrong between this process and the server

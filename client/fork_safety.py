@@ -1,4 +1,4 @@
-"""Owns what a fork leaves behind: locks that another thread held, and the servers and threads of the parent."""
+"""Put right what a fork leaves behind: locks that another thread held, and the servers and threads of the parent."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Owns the Anthropic provider: Claude through the official SDK, on an API key.
+"""Serve Claude through Anthropic's official SDK, on an API key.
 
 Only ever on an API key: Anthropic's terms forbid other products the use of a Claude Pro or Max login or of the credentials of
 its command line (https://code.claude.com/docs/en/legal-and-compliance), and nothing here looks for them.

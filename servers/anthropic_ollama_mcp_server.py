@@ -1,4 +1,4 @@
-"""Owns the provider "Anthropic's protocol on Ollama": the Anthropic adapter against Ollama's `/v1/messages`.
+"""Serve Ollama through Anthropic's protocol: the Anthropic adapter against Ollama's `/v1/messages`.
 
 Source: https://docs.ollama.com/api/anthropic-compatibility, and answers recorded from a real Ollama.
 """

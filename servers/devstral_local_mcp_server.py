@@ -1,4 +1,4 @@
-"""Owns the provider "Devstral on this machine": whatever model a llama.cpp server has loaded, at DEVSTRAL_ENDPOINT.
+"""Serve Devstral on this machine: whatever model a llama.cpp server has loaded, at DEVSTRAL_ENDPOINT.
 
 Sources: https://github.com/ggml-org/llama.cpp/blob/master/tools/server/README.md, and answers of a real server.
 `devstral_server.sh` starts one.

@@ -1,4 +1,4 @@
-"""Owns the echo provider: no key, no network, the same answer for the same prompt; the embedded default and the test bench.
+"""Serve the prompt back: no key, no network, the same answer for the same prompt. The default, and the test bench.
 
 It answers with the last turn's text. Its model's name tells it what else to do:
 

@@ -1,4 +1,4 @@
-"""Owns the Google AI Studio provider: Gemini through its own REST API, `v1beta`.
+"""Serve Gemini through Google AI Studio's own REST API, `v1beta`.
 
 Sources: https://ai.google.dev/api/generate-content, …/models. The official SDK weighs 17 MB and sends more than one request
 for a long answer; the two endpoints that are needed are a POST and a GET.

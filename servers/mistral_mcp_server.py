@@ -1,4 +1,4 @@
-"""Owns the Mistral provider: the official SDK, on an API key of La Plateforme (a Le Chat Pro subscription has none).
+"""Serve Mistral through the official SDK, on an API key of La Plateforme (a Le Chat Pro subscription has none).
 
 Sources: https://docs.mistral.ai/api/endpoint/chat; the types of `mistralai` 3.7.
 """

@@ -1,4 +1,4 @@
-"""Owns the Ollama provider: local and cloud models through Ollama's own `/api/chat`.
+"""Serve Ollama's local and cloud models through its own `/api/chat`.
 
 Source of the fields: https://docs.ollama.com/api/chat. The official client is not used, as it reads any local file whose
 path stands in `images`, and needs a second HTTP library.

@@ -1,4 +1,4 @@
-"""Owns the OpenAI provider: which of its two ways answers, a ChatGPT login through `codex` or an API key.
+"""Serve OpenAI by one of two ways: a ChatGPT login through `codex`, or an API key.
 
 The login comes first where OPENAI_CHATGPT_LOGIN_MODE asks for it; `docs/openai.md` has the whole of it.
 """

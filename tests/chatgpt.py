@@ -1,4 +1,4 @@
-"""Owns the demonstration of a ChatGPT login: a completion and every failure, through the real `codex` and a fake of ChatGPT.
+"""Show a ChatGPT login at work: a completion and every failure, through the real `codex` and a fake of ChatGPT.
 
 `bash run_with_env.sh -m tests.chatgpt` prints them. The program is the real one, the service behind it is none of OpenAI's.
 """

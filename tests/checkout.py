@@ -1,4 +1,4 @@
-"""Owns copies of this checkout for the tests that build, install or set up: the real one is never touched."""
+"""Copy this checkout for the tests that build, install or set up, so that the real one is never touched."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Owns the tests' surroundings: no keys, no network but loopback, no settings of the developer's."""
+"""Keep the tests to themselves: no keys, no network but loopback, no settings of the developer's."""
 
 from __future__ import annotations
 

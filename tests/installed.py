@@ -1,4 +1,4 @@
-"""Owns what the tests run and the project does not need: installed once, at the versions and hashes of a lock file."""
+"""Install what the tests run and the project does not need, once, at the versions and hashes of a lock file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Owns the table of results: the same calls through every server, with a fake behind each that needs one.
+"""Print the table of results: the same calls through every server, with a fake behind each that needs one.
 
 `bash run_with_env.sh -m tests.matrix` prints it. It shows what the servers make of the documented answers of their
 providers; nothing here talks to a provider.

@@ -1,4 +1,4 @@
-"""Owns a client of the tests' own: raw lines to a server process and back, each line held against the official wire types."""
+"""Talk to a server process in raw lines, and hold each line that comes back against the official wire types."""
 
 from __future__ import annotations
 

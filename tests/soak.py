@@ -1,4 +1,4 @@
-"""Owns the soak of the bridge: many calls from many threads, while their server is killed again and again.
+"""Soak the bridge: make many calls from many threads, while their server is killed again and again.
 
 `bash run_with_env.sh -m tests.soak` runs 20,000 calls over 8 threads; other numbers may follow, and the seconds between kills.
 Each call must return its own answer or raise the documented exception, and at the end nothing may be left.

@@ -1,4 +1,4 @@
-"""Owns `Codex`: completions by OpenAI's own program `codex`, on the ChatGPT login of the person who runs the server.
+"""Complete with OpenAI's own program `codex`, on the ChatGPT login of the person who runs the server.
 
 request -> turn.py -> app_server.py (a kept process) or exec.py (one a turn) -> TurnResult -> Completion
               login.py  finds the login and keeps two runs from renewing it at once

@@ -1,4 +1,4 @@
-"""Owns `codex app-server`: one kept process for many turns, over JSON-RPC lines on its stdin and stdout.
+"""Run turns in `codex app-server`: one process, kept for many turns, over JSON-RPC lines on its stdin and stdout.
 
 Its interface is the one that `codex app-server generate-json-schema` writes, of codex 0.169.0. A turn is
 thread/start -> turn/start -> item/agentMessage/delta … -> turn/completed -> thread/unsubscribe.

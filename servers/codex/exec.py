@@ -1,4 +1,4 @@
-"""Owns `codex exec`: a process a turn, the prompt by its stdin, its events as JSON lines on its stdout."""
+"""Run turns in `codex exec`: one process a turn, the prompt on its stdin, its events as JSON lines on its stdout."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Owns what codex's failures mean: its texts, and the codes that `codex app-server` adds to them, as errors of ours.
+"""Read codex's failures: its texts, and the codes that `codex app-server` adds to them, as errors of ours.
 
 The texts are those of codex 0.169.0, seen against a fake of the service.
 """

@@ -1,4 +1,4 @@
-"""Owns the private CODEX_HOME of a server process: the login linked in, our settings, an empty folder to work in.
+"""Make the private CODEX_HOME of a server process: the login linked in, our settings, an empty folder to work in.
 
 Nothing of the user's own home reaches codex through it: no AGENTS.md, no config.toml, no plugins, no MCP servers.
 """

@@ -1,4 +1,4 @@
-"""Owns a ChatGPT login: where it lies, whether it is one, and that no two runs renew it at once.
+"""Find a ChatGPT login, check it, and let only one run at a time renew it.
 
 The tokens stay codex's business: they are read here to tell a login from what is none, and go nowhere.
 """

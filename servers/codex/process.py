@@ -1,4 +1,4 @@
-"""Owns a codex process: its own process group, its pipes, the last of its stderr, and its sure end."""
+"""Run a codex process: its own process group, its pipes, the last of its stderr, and its sure end."""
 
 from __future__ import annotations
 

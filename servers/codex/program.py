@@ -1,4 +1,4 @@
-"""Owns the `codex` program: where it lies, whether it will do, what it says of its models and of a login.
+"""Find the `codex` program, check its version, and ask it about its models and the login.
 
 Facts are those of codex 0.169.0, measured.
 """

@@ -1,4 +1,4 @@
-"""Owns what is asked of codex, and what comes back, whichever of its two programs is asked."""
+"""Define what codex is asked and what comes back, whichever of its two programs is asked."""
 
 from __future__ import annotations
 

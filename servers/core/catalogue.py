@@ -1,4 +1,4 @@
-"""Owns what is known of a provider's models: `ModelInfo`, the tool `list_models`, and the names close to a wrong one."""
+"""List a provider's models: `ModelInfo`, the tool `list_models`, and the names close to a wrong one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Owns the shapes of a completion: what is asked (`CompletionRequest`) and what comes back (`Completion`).
+"""Define the shapes of a completion: what is asked (`CompletionRequest`) and what comes back (`Completion`).
 
 The tool's `inputSchema` is generated from `CompletionRequest` and the same type validates the arguments (`arguments.py`),
 so the two cannot drift apart.

@@ -1,4 +1,4 @@
-"""Owns the errors a completion can end with.
+"""Define the errors a completion can end with.
 
     CompletionError
     ├── ConfigurationError     configuration    a key (`MissingKeyError`), an SDK or a program is missing

@@ -1,4 +1,4 @@
-"""Owns what the HTTP adapters share: the one client of a server, and transport failures as errors of ours."""
+"""Share what the HTTP adapters need: the one client of a server, and transport failures as errors of ours."""
 
 from __future__ import annotations
 

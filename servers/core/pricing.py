@@ -1,4 +1,4 @@
-"""Owns the cost of a call: the list prices of `genai-prices`, and a provider's own corrections to them."""
+"""Price a call: by the list prices of `genai-prices`, and a provider's own corrections to them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Owns the Model Context Protocol: one message in, what to do about it out; both eras, no I/O, no state.
+"""Speak the Model Context Protocol as functions: one message in, what to do about it out. Both eras, no I/O, no state.
 
 Legacy means `initialize` (2024-11-05 to 2025-11-25), modern means the stateless 2026-07-28 with its per-request `_meta`.
 The era is a property of each request and never of the process, so hosts of both eras, and a host that changes its mind,

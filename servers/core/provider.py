@@ -1,4 +1,4 @@
-"""Owns `Provider`: what an adapter must offer, and what all adapters do alike."""
+"""Define `Provider`: what an adapter must offer, and what all adapters do alike."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Owns what may not leave the process: the values of keys, and whatever looks like one."""
+"""Take out of a text what may not leave the process: the values of keys, and whatever looks like one."""
 
 from __future__ import annotations
 

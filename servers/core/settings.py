@@ -1,4 +1,4 @@
-"""Owns what the environment says: keys, addresses, limits, each checked where it is read.
+"""Read settings from the environment: keys, addresses, limits, each checked where it is read.
 
 Every function takes the environment as a mapping: a server passes its process's own, a direct model one with its caller's key.
 """

@@ -1,4 +1,4 @@
-"""Owns `Answer`: what an adapter gathers from a provider's stream, and when that is a whole answer."""
+"""Gather a provider's stream into an answer, and say when it is whole."""
 
 from __future__ import annotations
 

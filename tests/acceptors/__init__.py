@@ -1,4 +1,4 @@
-"""Owns the acceptors: real SDKs and model servers that are shown each server's tools, and what each makes of them.
+"""Show each server's tools to real SDKs and model servers, and record what each makes of them.
 
 `bash run_with_env.sh -m tests.acceptors` prints the table. A JSON Schema may be valid and the tool still be refused: by a
 type that forbids what it does not know, by a grammar that cannot express it, by a client that wants another shape.

@@ -1,4 +1,4 @@
-"""Owns the count of what a process must not leave behind."""
+"""Count what a process must not leave behind."""
 
 from __future__ import annotations
 

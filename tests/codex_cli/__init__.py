@@ -1,4 +1,4 @@
-"""Owns the real `codex` program for the tests: installed once from npm, at the version and hashes of the lock file beside."""
+"""Install the real `codex` program for the tests, once, from npm, at the version and hashes of the lock file here."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Owns a strict fake of Anthropic's Messages API.
+"""Fake Anthropic's Messages API, strictly.
 
 Shapes after https://platform.claude.com/docs/en/api/messages; the refusals of sampling parameters are quoted in issues.
 """

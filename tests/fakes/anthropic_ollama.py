@@ -1,4 +1,4 @@
-"""Owns a fake of Ollama's `/v1/messages`; its answers are those recorded from a real Ollama server."""
+"""Fake Ollama's `/v1/messages`, with answers that were recorded from a real Ollama server."""
 
 from __future__ import annotations
 

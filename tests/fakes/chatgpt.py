@@ -1,4 +1,4 @@
-"""Owns a strict fake of what the `codex` program talks to with a ChatGPT login: accounts, renewal of tokens, completions.
+"""Fake what the `codex` program talks to with a ChatGPT login, strictly: accounts, renewal of tokens, completions.
 
 Its form is what codex 0.169.0 was seen to need. All tokens are made up; no signature is checked, neither by codex nor here.
 """

@@ -1,4 +1,4 @@
-"""Owns a fake of llama.cpp's chat completions, for the situations that a real server cannot be brought into.
+"""Fake llama.cpp's chat completions, for the situations that a real server cannot be brought into.
 
 Its answers are those seen of `llama-server` 0.7.0; `tests/servers/test_devstral_local_mcp_server.py` asks a real one.
 """

@@ -1,4 +1,4 @@
-"""Owns the HTTP side of every fake provider: a loopback server that checks requests and answers as it is told.
+"""Serve a fake provider over HTTP on loopback: check requests, and answer as a test says.
 
 A fake is no provider: it shows that our requests have the documented form, and what we make of the documented answers.
 """

@@ -1,4 +1,4 @@
-"""Owns the tests' model: a tiny llama of random weights, which says real words and makes no sense."""
+"""Write the tests' model: a tiny llama of random weights, which says real words and makes no sense."""
 
 from __future__ import annotations
 

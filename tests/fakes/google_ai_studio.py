@@ -1,4 +1,4 @@
-"""Owns a strict fake of Gemini's `v1beta` API. Shapes after https://ai.google.dev/api/generate-content."""
+"""Fake Gemini's `v1beta` API, strictly. Shapes after https://ai.google.dev/api/generate-content."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Owns a real llama.cpp server, in a process of its own so that a test can kill it.
+"""Run a real llama.cpp server, in a process of its own so that a test can kill it.
 
 `python -m tests.fakes.llama MODEL_PATH` prints its URL at once, loads the model, and serves until its stdin closes.
 """

@@ -1,4 +1,4 @@
-"""Owns a strict fake of Mistral's chat API. Shapes after https://docs.mistral.ai/api/endpoint/chat."""
+"""Fake Mistral's chat API, strictly. Shapes after https://docs.mistral.ai/api/endpoint/chat."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Owns a strict fake of Ollama's `/api/chat`; its answers are those recorded from a real Ollama server."""
+"""Fake Ollama's `/api/chat`, strictly, with answers that were recorded from a real Ollama server."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Owns a strict fake of OpenAI's Responses and Chat Completions APIs.
+"""Fake OpenAI's Responses and Chat Completions APIs, strictly.
 
 Shapes after https://platform.openai.com/docs/api-reference, texts of refusals as gateways' issues quote them.
 """

@@ -1,4 +1,4 @@
-"""Owns what the shared contract asks of every fake: the same situations, each in its provider's own envelope."""
+"""Define what the shared contract asks of every fake: the same situations, each in its provider's own envelope."""
 
 from __future__ import annotations
 

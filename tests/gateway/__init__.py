@@ -1,4 +1,4 @@
-"""Owns a real gateway for the tests: the LiteLLM proxy, in an environment of its own, with the fakes as its upstreams."""
+"""Run a real gateway for the tests: the LiteLLM proxy, in an environment of its own, with the fakes as its upstreams."""
 
 from __future__ import annotations
 

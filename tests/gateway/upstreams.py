@@ -1,4 +1,4 @@
-"""Owns the fakes as LiteLLM's upstreams: each also takes what LiteLLM's dialect adds to our own, and its provider documents."""
+"""Stand in as LiteLLM's upstreams: the fakes, which here also take what LiteLLM's dialect adds and its provider documents."""
 
 from __future__ import annotations
 

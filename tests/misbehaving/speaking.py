@@ -1,4 +1,4 @@
-"""Owns what the misbehaving servers have in common: lines in, lines out, a handshake, an answer."""
+"""Share what the misbehaving servers have in common: lines in, lines out, a handshake, an answer."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Owns what the tests of every provider ask in the same way: one call through the real server process, and its record."""
+"""Ask the way the tests of every provider do: one call through the real server process, and its record."""
 
 from __future__ import annotations
 

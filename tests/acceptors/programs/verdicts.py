@@ -1,4 +1,4 @@
-"""Owns what the programs have in common: servers come in, a verdict on each goes out."""
+"""Read servers, and write a verdict on each: what the acceptors' programs have in common."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Owns what the tests of the ChatGPT login share: the real codex, a fake of ChatGPT, a login, and servers that use it."""
+"""Share what the tests of the ChatGPT login need: the real codex, a fake of ChatGPT, a login, and servers that use it."""
 
 from __future__ import annotations
 
