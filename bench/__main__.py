@@ -48,12 +48,12 @@ def main(quick: bool, only: str) -> None:
 
 
 def at_most(what: str, got: float, limit: float, unit: str = "×") -> Target:
-    """A target that is met from below."""
+    """Return a target that is met from below."""
     return Target(what, f"≤ {limit:g} {unit}", got, got <= limit)
 
 
 def at_least(what: str, got: float, limit: float, unit: str = "×") -> Target:
-    """A target that is met from above."""
+    """Return a target that is met from above."""
     return Target(what, f"≥ {limit:g} {unit}", got, got >= limit)
 
 
@@ -99,7 +99,7 @@ def round_trips(installed: list[Peer], scale: float) -> tuple[Table, list[Target
 
 
 def in_flight(installed: list[Peer], scale: float) -> tuple[Table, list[Target]]:
-    """Calls a second."""
+    """Count calls a second."""
     widths = (1, 8, 64, 256)
     columns = [
         in_turns(installed, few(3, scale), partial(stdio.throughput, in_flight=width, seconds=scale)) for width in widths
@@ -113,7 +113,7 @@ def in_flight(installed: list[Peer], scale: float) -> tuple[Table, list[Target]]
 
 
 def steps(_: list[Peer], scale: float) -> tuple[Table, list[Target]]:
-    """Where the time of a call goes."""
+    """Return where the time of a call goes."""
     found = medians([stdio.steps(int(1000 * scale)) for _ in range(few(5, scale))])
     names = {
         "read": "the server reads the line",
@@ -165,7 +165,7 @@ def growth(_: list[Peer], scale: float) -> tuple[Table, list[Target]]:
 
 
 def overhead(_: list[Peer], scale: float) -> tuple[Table, list[Target]]:
-    """The client."""
+    """Return the client."""
     calls = int(2000 * scale)
     runs: dict[str, list[dict[str, float]]] = {"bare": [], "ours": [], "theirs": []}
     for _turn in range(few(6, scale)):  # in turns, as a machine has its moods
@@ -289,7 +289,7 @@ def in_turns(servers: list[Peer], rounds: int, measure: Callable[[Peer], float])
 def in_turns_if_installed(
     names: tuple[str, ...], rounds: int, measure: Callable[[str], Any]
 ) -> tuple[dict[str, list[Any]], list[list[str]]]:
-    """What is measured of each way in every round, and the rows of those that cannot be had."""
+    """Return what is measured of each way in every round, and the rows of those that cannot be had."""
     runs: dict[str, list[Any]] = {name: [] for name in names}
     for _turn in range(rounds):
         for name in names:
@@ -300,12 +300,12 @@ def in_turns_if_installed(
 
 
 def medians(runs: list[dict[str, float]]) -> dict[str, float]:
-    """The median of each thing that was measured in every run."""
+    """Return the median of each thing that was measured in every run."""
     return {name: statistics.median(run[name] for run in runs) for name in runs[0]}
 
 
 def upper_quartiles(runs: list[dict[str, float]]) -> dict[str, float]:
-    """The upper quartile of each thing, not the median, for calls that take microseconds.
+    """Return the upper quartile of each thing, not the median, for calls that take microseconds.
 
     The system puts the two processes now on one core, now on two, and on one they answer each other six times as fast: a
     median would be of the one here and of the other there. The upper quartile is of two cores.
@@ -319,7 +319,7 @@ def percentiles(runs: list[list[float]]) -> list[float]:
 
 
 def quantile(values: list[float], q: float) -> float:
-    """The value below which so many of the values lie."""
+    """Return the value below which so many of the values lie."""
     return sorted(values)[min(len(values) - 1, int(len(values) * q))]
 
 

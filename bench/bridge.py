@@ -53,7 +53,7 @@ def ours(calls: int) -> dict[str, float]:
 
 
 def theirs(calls: int) -> dict[str, float]:
-    """The same with the official SDK's client, its synchronous face behind anyio's blocking portal."""
+    """Return the same with the official SDK's client, its synchronous face behind anyio's blocking portal."""
     from anyio.from_thread import start_blocking_portal
     from mcp import Client, StdioServerParameters
 

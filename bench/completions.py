@@ -63,7 +63,7 @@ def asker(way: str, url: str):
 
 
 def latency(way: str, url: str, calls: int) -> list[float]:
-    """Seconds of each of so many calls, one after the other."""
+    """Return seconds of each of so many calls, one after the other."""
     ask, _ = asker(way, url)
     for _ in range(20):
         assert ask() == PROMPT
@@ -71,7 +71,7 @@ def latency(way: str, url: str, calls: int) -> list[float]:
 
 
 def first_text(way: str, url: str, calls: int) -> list[float]:
-    """Seconds to the first text of each of so many streams."""
+    """Return seconds to the first text of each of so many streams."""
     _, pieces = asker(way, url)
     for _ in range(20):
         assert "Hello" in next(iter(list(pieces())))
@@ -87,7 +87,7 @@ def first_text(way: str, url: str, calls: int) -> list[float]:
 
 
 def first(way: str, url: str) -> None:
-    """Asks once and prints the answer: the time to that is measured."""
+    """Ask once and print the answer: the time to that is measured."""
     ask, _ = asker(way, url)
     print(ask(), flush=True)
 

@@ -41,12 +41,12 @@ SDK = Peer("MCP SDK, high-level", [sys.executable, str(HERE / "servers" / "sdk_h
 
 
 def cache() -> Path:
-    """Where the environments are."""
+    """Return where the environments are."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "mcp-models-bench"
 
 
 def python(name: str) -> str:
-    """The Python of the environment that `bench/peers/NAME.txt` describes, made on first use.
+    """Return the Python of the environment that `bench/peers/NAME.txt` describes, made on first use.
 
     Raises:
         RuntimeError: It cannot be installed.
@@ -63,7 +63,7 @@ def python(name: str) -> str:
 
 
 def typescript() -> str:
-    """The path of the TypeScript server, beside its SDK, which is installed on first use.
+    """Return the path of the TypeScript server, beside its SDK, which is installed on first use.
 
     Raises:
         RuntimeError: It cannot be installed.
@@ -81,7 +81,7 @@ def typescript() -> str:
 
 
 def pinned(name: str) -> str:
-    """A peer's name and version, as its requirements say, and those of the OpenAI SDK that it brings."""
+    """Return a peer's name and version, as its requirements say, and those of the OpenAI SDK that it brings."""
     lines = (HERE / "peers" / f"{name}.txt").read_text(encoding="utf-8").splitlines()
     versions = dict(line.split(" ")[0].split("==") for line in lines if "==" in line)
     package = name.replace("_", "-") if name.replace("_", "-") in versions else f"{name.replace('_', '-')}-sdk"
@@ -90,7 +90,7 @@ def pinned(name: str) -> str:
 
 
 def servers() -> list[Peer]:
-    """The echo servers: the floor, this project's, and the peers'."""
+    """Return the echo servers: the floor, this project's, and the peers'."""
     found = [FLOOR, OURS, SDK_LOW, SDK]
     try:
         found.append(Peer(pinned("fastmcp"), [python("fastmcp"), str(HERE / "servers" / "fastmcp_echo.py")]))

@@ -35,12 +35,12 @@ class Provider(asyncio.Protocol):
         self._seconds, self._pause, self._received = seconds, pause, bytearray()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Takes the connection."""
+        """Take the connection."""
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
 
     def data_received(self, data: bytes) -> None:
-        """Answers each request that is whole."""
+        """Answer each request that is whole."""
         self._received += data
         while (end := self._received.find(b"\r\n\r\n")) >= 0:
             head = bytes(self._received[:end]).lower()
@@ -68,7 +68,7 @@ class Provider(asyncio.Protocol):
 
 
 async def main() -> None:
-    """Serves until it is killed."""
+    """Serve until it is killed."""
     loop = asyncio.get_running_loop()
     server = await loop.create_server(lambda: Provider(float(sys.argv[1]), float(sys.argv[2])), "127.0.0.1", 0, backlog=512)
     print(server.sockets[0].getsockname()[1], flush=True)

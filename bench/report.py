@@ -33,7 +33,7 @@ class Table:
     plotted: int = 1
 
     def column(self, number: int) -> dict[str, float]:
-        """A column's numbers by the rows' names."""
+        """Return a column's numbers by the rows' names."""
         rows = [row for row in self.rows if len(row) > number and not row[0].startswith("×")]
         return {row[0]: row[number] for row in rows if isinstance(row[number], (int, float))}
 
@@ -44,7 +44,7 @@ class Table:
         return f"{name}.svg" if len(self.column(1)) >= LEAST_BARS else ""
 
     def markdown(self) -> str:
-        """The table for a page."""
+        """Return the table for a page."""
         cells = [[_rounded(cell) for cell in row] for row in self.rows]
         plot = f"\n![{self.title}](img/{self.image})\n" if self.image else ""
         return f"### {self.title}\n\n{tabulate(cells, self.columns, tablefmt='github', disable_numparse=True)}\n{plot}"
@@ -61,7 +61,7 @@ class Target:
 
 
 def machine() -> dict[str, str]:
-    """What the numbers were measured on."""
+    """Return what the numbers were measured on."""
     model = next((line.split(":")[1].strip() for line in _lines("/proc/cpuinfo") if line.startswith("model name")), "?")
     node = subprocess.run(["node", "--version"], capture_output=True, text=True, check=False).stdout.strip()
     packages = {name: importlib.metadata.version(name) for name in ("mcp-models", "mcp", "openai", "httpx2")}
@@ -78,7 +78,7 @@ def machine() -> dict[str, str]:
 
 
 def write(tables: list[Table], targets: list[Target]) -> None:
-    """Writes all of it."""
+    """Write all of it."""
     about = machine()
     record = {"about": about, "tables": [asdict(table) for table in tables], "targets": [asdict(target) for target in targets]}
     RESULTS.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
@@ -92,7 +92,7 @@ def write(tables: list[Table], targets: list[Target]) -> None:
 
 
 def markdown(about: dict[str, str], tables: list[Table], targets: list[Target]) -> str:
-    """The tables for a page."""
+    """Return the tables for a page."""
     facts = ", ".join(f"{name} {value}" for name, value in about.items() if name not in ("date", "commit", "machine"))
     rows = [[target.what, target.asked, f"{target.got:.3g}", "yes" if target.met else "**no**"] for target in targets]
     met = tabulate(rows, ["target", "asked", "got", "met"], tablefmt="github", disable_numparse=True)
@@ -101,7 +101,7 @@ def markdown(about: dict[str, str], tables: list[Table], targets: list[Target]) 
 
 
 def plot(tables: list[Table]) -> None:
-    """Draws the first columns of each table."""
+    """Draw the first columns of each table."""
     import matplotlib
 
     matplotlib.use("svg")

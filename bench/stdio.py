@@ -40,12 +40,12 @@ PLACES: dict[str, Cores] = {"as the system places them": None, "on two cores": (
 
 
 def line(message: object) -> bytes:
-    """A message as it goes over the wire."""
+    """Return a message as it goes over the wire."""
     return json.dumps(message).encode() + b"\n"
 
 
 def request(number: int, prompt: str = PROMPT) -> bytes:
-    """A call of the tool."""
+    """Return a call of the tool."""
     params = {"name": "complete", "arguments": {"prompt": prompt}}
     return line({"jsonrpc": "2.0", "id": number, "method": "tools/call", "params": params})
 
@@ -91,13 +91,13 @@ class Server:
         self.stdin.flush()
 
     def ask(self, data: bytes) -> bytes:
-        """Sends a line and returns the next one."""
+        """Send a line and return the next one."""
         self.stdin.write(data)
         self.stdin.flush()
         return checked(self.stdout.readline())
 
     def warm(self) -> None:
-        """Asks it for a while."""
+        """Ask it for a while."""
         until = time.perf_counter() + WARM_SECONDS
         number = 1
         while time.perf_counter() < until or number < 5:
@@ -105,12 +105,12 @@ class Server:
             self.ask(request(number))
 
     def memory(self) -> float:
-        """Its resident memory in MiB."""
+        """Return its resident memory in MiB."""
         status = Path(f"/proc/{self.process.pid}/status").read_text()
         return int(status.split("VmRSS:")[1].split()[0]) / 1024
 
     def end(self) -> float:
-        """Ends it and returns the seconds of CPU that it took."""
+        """End it and return the seconds of CPU that it took."""
         self.stdin.close()
         self.stdout.close()
         _, _, used = os.wait4(self.process.pid, 0)
@@ -120,7 +120,7 @@ class Server:
 
 
 def checked(answer: bytes) -> bytes:
-    """An answer, if it is one: an error is no result of a measurement."""
+    """Return an answer, if it is one: an error is no result of a measurement."""
     assert b'"result"' in answer, answer[:500]
     assert b'"isError":true' not in answer, answer[:500]
     assert b'"isError": true' not in answer, answer[:500]
@@ -197,7 +197,7 @@ def steps(calls: int) -> dict[str, float]:
 
 
 def throughput(peer: Peer, in_flight: int, seconds: float) -> float:
-    """Calls a second with so many in flight, measured for about so many seconds."""
+    """Return the calls a second with so many in flight, measured for about so many seconds."""
     with started(peer) as server:
         server.warm()
         rate = flow(server, in_flight, 1000)
@@ -205,7 +205,7 @@ def throughput(peer: Peer, in_flight: int, seconds: float) -> float:
 
 
 def flow(server: Server, in_flight: int, calls: int) -> float:
-    """Makes so many calls, so many at once; every answer must come. Returns how many a second."""
+    """Make so many calls, so many at once, each of which must be answered, and return how many a second."""
     slots = threading.Semaphore(in_flight)
 
     def write() -> None:
@@ -246,7 +246,7 @@ def eight(commands: list[Peer]) -> tuple[float, float]:
 
 
 def payload(peer: Peer, megabytes: int) -> float:
-    """Seconds for a prompt of so many megabytes to come back."""
+    """Return seconds for a prompt of so many megabytes to come back."""
     with started(peer) as server:
         server.ask(request(1))
         data = request(2, "x" * (megabytes * 1_000_000))

@@ -45,7 +45,7 @@ def provider(seconds: float, pause: float = 0) -> Iterator[str]:
 
 
 def completions(way: str, url: str, what: str, *numbers: int) -> Any:
-    """What `completions.py` measures in the environment of a way; None if that cannot be had."""
+    """Return what `completions.py` measures in the environment of a way; None if that cannot be had."""
     try:
         command = [interpreter(way), str(HERE / "completions.py"), way, url, what, *map(str, numbers)]
     except RuntimeError as error:
@@ -56,19 +56,19 @@ def completions(way: str, url: str, what: str, *numbers: int) -> Any:
 
 
 def needed(found: Any) -> Any:
-    """What there is no table without."""
+    """Return what there is no table without."""
     if found is None:
         raise click.ClickException("the project's own packages are not installed")
     return found
 
 
 def interpreter(way: str) -> str:
-    """The Python that has a way's packages."""
+    """Return the Python that has a way's packages."""
     return sys.executable if way.startswith(("sdk", "mcp-models")) else peers.python(way.replace("-", "_"))
 
 
 def first(way: str, url: str) -> tuple[float, float] | None:
-    """Seconds from the start of a script to its first answer, and the seconds of CPU it takes to its end, children included."""
+    """Return the seconds from the start of a script to its first answer, and its seconds of CPU, children included."""
     try:
         command = [interpreter(way), str(HERE / "completions.py"), way, url, "first"]
     except RuntimeError:
@@ -86,7 +86,7 @@ def first(way: str, url: str) -> tuple[float, float] | None:
 
 
 def first_cpu() -> dict[str, float]:
-    """Seconds of CPU of each server without an SDK, from its start over one completion to its end."""
+    """Return seconds of CPU of each server without an SDK, from its start over one completion to its end."""
     found = {}
     for fake_class in FAKES:
         name = fake_class.provider

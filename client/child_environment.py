@@ -36,7 +36,7 @@ class Environment(dict[str, str]):
 
 
 def server_environment(provider: str, env: Mapping[str, str] | None = None) -> Environment:
-    """The environment of a provider's server.
+    """Return the environment of a provider's server.
 
     Args:
         provider: The provider's name, whose own variables are passed on: for `mistral`, those that begin with `MISTRAL_`.

@@ -125,7 +125,7 @@ class ClientSession:
         self._ready = True
 
     def close(self, grace: float = STOP_SECONDS) -> None:
-        """Ends the server; what it still works on is cancelled, as it would finish that first."""
+        """End the server; what it still works on is cancelled, as it would finish that first."""
         pending = list(self._pending)
         self._fail(ServerExitedError("the session was closed", stderr=self._process.stderr_tail))
         if pending and self._process.alive:
@@ -133,7 +133,7 @@ class ClientSession:
         self._process.stop(grace)
 
     def disown(self) -> None:
-        """Leaves the server to the process that this one was forked from."""
+        """Leave the server to the process that this one was forked from."""
         self._process.disown()
 
     def _expected(self, method: str, on_progress: OnProgress | None) -> tuple[int, PendingCall]:

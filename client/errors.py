@@ -32,7 +32,7 @@ class SessionError(RuntimeError):
         self.stderr = stderr
 
     def again(self) -> SessionError:
-        """The same error for another thread, as each adds its own traceback to the one it raises."""
+        """Return the same error for another thread, as each adds its own traceback to the one it raises."""
         twin = type(self).__new__(type(self))
         twin.args = self.args
         twin.__dict__.update(self.__dict__)

@@ -20,7 +20,7 @@ _known: weakref.WeakSet[Forked] = weakref.WeakSet()
 
 
 def remember(thing: Forked) -> None:
-    """Calls `thing.after_fork` in every process that is forked from this one, as long as the thing lives."""
+    """Call `thing.after_fork` in every process that is forked from this one, as long as the thing lives."""
     _known.add(thing)
 
 

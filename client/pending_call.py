@@ -39,7 +39,7 @@ class PendingCall:
         self._abandon, self._late = abandon, late
 
     def wait(self, timeout: float) -> dict[str, Any]:
-        """The answer, for which this thread waits `timeout` seconds at the most.
+        """Return the answer, for which this thread waits `timeout` seconds at the most.
 
         Raises:
             BaseException: What it failed with; the error of `late`; whatever interrupted the wait. The work has stopped then.
@@ -97,7 +97,7 @@ class PendingCall:
         return future.result()
 
     def stop(self, error: BaseException, reason: str = "closed") -> None:
-        """Stops the work and gives this as its future."""
+        """Stop the work and fail with an error."""
         self.fail(error)
         self._abandon(reason)
 
@@ -133,7 +133,7 @@ class PendingCall:
 
 @contextmanager
 def reading() -> Iterator[None]:
-    """Marks a thread that reads the answers of all calls: what is called there must not wait for one."""
+    """Mark a thread that reads the answers of all calls: what is called there must not wait for one."""
     _thread.reads = True
     try:
         yield
@@ -142,7 +142,7 @@ def reading() -> Iterator[None]:
 
 
 async def begun(begin: Callable[[], PendingCall]) -> PendingCall:
-    """What `begin` returns, which may have to wait for a server to start and so runs in a thread.
+    """Return what `begin` returns, which may have to wait for a server to start and so runs in a thread.
 
     A coroutine that is cancelled meanwhile leaves nothing at work.
     """

@@ -12,7 +12,7 @@ SUFFIX = "_mcp_server"
 
 
 def server_modules() -> dict[str, str]:
-    """The installed servers: the provider's name, and the module to start with `python -m`."""
+    """Return the installed servers: the provider's name, and the module to start with `python -m`."""
     import os
 
     # Not pkgutil: it imports inspect, which takes a fifth of a handshake.
@@ -21,7 +21,7 @@ def server_modules() -> dict[str, str]:
 
 
 def load_provider(name: str, env: Mapping[str, str] | None = None) -> Provider:
-    """The adapter of an installed server, as its own `main` would make it.
+    """Return the adapter of an installed server, as its own `main` would make it.
 
     Args:
         name: One of the names in `server_modules`.

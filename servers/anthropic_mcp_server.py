@@ -122,7 +122,7 @@ class Anthropic(Provider):
         return {"reasoning_effort"} if self.thinking(model).how == "never" else set()
 
     def thinking(self, model: str) -> Thinking:
-        """How a model thinks."""
+        """Return how a model thinks."""
         return thinking_of(model)
 
     def connect(self) -> AsyncAnthropic:
@@ -134,7 +134,7 @@ class Anthropic(Provider):
         return AsyncAnthropic(api_key=key, base_url=base, max_retries=0, timeout=None, http_client=http, open_telemetry=False)
 
     async def complete(self, request: CompletionRequest, on_text: OnText) -> Completion:
-        """One streamed message."""
+        """Return one streamed message."""
         client: AsyncAnthropic = await self.client()
         with self._map_errors():
             async with await client.messages.create(**self.payload(request), stream=True) as stream:
@@ -147,7 +147,7 @@ class Anthropic(Provider):
         return completion
 
     def _no_room(self, request: CompletionRequest) -> list[str]:
-        """A warning, if the limit of the answer left no room for the thinking that was asked for."""
+        """Return a warning, if the limit of the answer left no room for the thinking that was asked for."""
         effort = request.reasoning_effort
         if (
             effort in (None, "none")
@@ -158,7 +158,7 @@ class Anthropic(Provider):
         return [f"reasoning_effort: {request.model} did not think, as that takes more than {LEAST_BUDGET:,} of `max_tokens`"]
 
     async def list_models(self) -> list[ModelInfo]:
-        """What `/v1/models` lists, with limits and the date of retirement."""
+        """Return what `/v1/models` lists, with limits and the date of retirement."""
         client: AsyncAnthropic = await self.client()
         with self._map_errors():
             return [_model_info(model) async for model in client.models.list(limit=1000)]
@@ -168,7 +168,7 @@ class Anthropic(Provider):
             await self._client.close()
 
     def payload(self, request: CompletionRequest) -> dict[str, Any]:
-        """A request in the terms of the Messages API."""
+        """Return a request in the terms of the Messages API."""
         sampling = {"temperature": request.temperature, "top_p": request.top_p}
         sampling = {name: value for name, value in sampling.items() if value is not None}
         output = {"effort": self._output_effort(request), "format": self._output_format(request)}
@@ -212,7 +212,7 @@ class Anthropic(Provider):
         return {"type": "json_schema", "schema": transform_schema(translate(request.response_schema, Dialect(closed=True)))}
 
     def auth_mode(self) -> str:
-        """How the calls are paid for."""
+        """Return how the calls are paid for."""
         return "api_key"
 
     def _content(self, turn: Message) -> str | list[dict[str, Any]]:
@@ -251,7 +251,7 @@ class Anthropic(Provider):
 
 
 def _system(text: str) -> str | list[dict[str, Any]]:
-    """The system prompt; a long one ends with a cache breakpoint, so that the next call reads it at a tenth of the price."""
+    """Return the system prompt. A long one ends with a cache breakpoint: the next call reads it at a tenth of the price."""
     if len(text) < CACHEABLE_CHARACTERS:
         return text
     return [{"type": "text", "text": text, "cache_control": {"type": "ephemeral"}}]
@@ -274,7 +274,7 @@ class MessageAnswer(StreamAccumulator):
         self.counts: dict[str, int] = {}
 
     def add(self, event: RawMessageStreamEvent) -> str | None:
-        """Takes an event in and returns the text it brings.
+        """Take in an event and return the text it brings.
 
         Raises:
             RefusalError: Claude declined.
@@ -298,7 +298,7 @@ class MessageAnswer(StreamAccumulator):
         return None
 
     def _count(self, usage: Any) -> None:
-        """Takes the counts of an event in: the last word on each is the true one."""
+        """Take the counts of an event in: the last word on each is the true one."""
         for name in ("input_tokens", "output_tokens", "cache_read_input_tokens", "cache_creation_input_tokens"):
             if (count := getattr(usage, name, None)) is not None:
                 self.counts[name] = count
@@ -325,7 +325,7 @@ def _model_info(model: ListedModel) -> ModelInfo:
 
 
 def _deprecation(model: str) -> list[str]:
-    """A warning, if the SDK knows that a model is to be retired."""
+    """Return a warning, if the SDK knows that a model is to be retired."""
     from anthropic.resources import messages
 
     date = getattr(messages, "DEPRECATED_MODELS", {}).get(model)
@@ -365,7 +365,7 @@ def _failure(error: APIStatusError) -> errors.CompletionError:
 
 
 def main() -> None:
-    """Serves on stdin and stdout."""
+    """Serve on stdin and stdout."""
     serve(Anthropic())
 
 

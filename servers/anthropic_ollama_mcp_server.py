@@ -60,7 +60,7 @@ class AnthropicOllama(Anthropic):
         return "none" if self._key() == LOCAL_TOKEN else "api_key"
 
     def configured(self) -> bool:
-        """Whether the token is set: the address alone may be meant for Anthropic's own."""
+        """Return whether the token is set: the address alone may be meant for Anthropic's own."""
         return bool(self.env.get("ANTHROPIC_AUTH_TOKEN"))
 
     def takes_temperature(self, model: str) -> bool:  # noqa: ARG002
@@ -76,7 +76,7 @@ class AnthropicOllama(Anthropic):
         return client
 
     async def complete(self, request: CompletionRequest, on_text: OnText) -> Completion:
-        """One streamed message, if Ollama has read the whole prompt.
+        """Return one streamed message, if Ollama has read the whole prompt.
 
         Raises:
             ContextLengthError: It read fewer tokens than the prompt must have, and so has cut it without a word.
@@ -91,7 +91,7 @@ class AnthropicOllama(Anthropic):
         return completion
 
     async def list_models(self) -> list[ModelInfo]:
-        """The models in Ollama's own `/api/tags`."""
+        """Return the models in Ollama's own `/api/tags`."""
         base = self._base_url()
         client: AsyncAnthropic = await self.client()
         with core.http.map_transport_errors(base, self.setup):
@@ -116,7 +116,7 @@ def least_tokens(text: str) -> int:
 
 
 def main() -> None:
-    """Serves on stdin and stdout."""
+    """Serve on stdin and stdout."""
     serve(AnthropicOllama())
 
 

@@ -48,7 +48,7 @@ class DevstralLocal(Provider):
         self._endpoint()
 
     def configured(self) -> bool:
-        """Whether DEVSTRAL_ENDPOINT is set: anything may listen on port 8080."""
+        """Return whether DEVSTRAL_ENDPOINT is set: anything may listen on port 8080."""
         return bool(self.env.get("DEVSTRAL_ENDPOINT"))
 
     def connect(self) -> httpx2.AsyncClient:
@@ -56,7 +56,7 @@ class DevstralLocal(Provider):
         return core.http.new_client(self._endpoint(), headers={"Authorization": f"Bearer {key}"} if key else None)
 
     async def complete(self, request: CompletionRequest, on_text: OnText) -> Completion:
-        """One streamed chat completion."""
+        """Return one streamed chat completion."""
         client: httpx2.AsyncClient = await self.client()
         endpoint = self._endpoint()
         answer = ChatAnswer()
@@ -70,7 +70,7 @@ class DevstralLocal(Provider):
             return answer.completion("api_key" if self.env.get("DEVSTRAL_API_KEY") else "none")
 
     async def list_models(self) -> list[ModelInfo]:
-        """The model that is loaded."""
+        """Return the model that is loaded."""
         client: httpx2.AsyncClient = await self.client()
         endpoint = self._endpoint()
         with core.http.map_transport_errors(endpoint, CURE):
@@ -85,7 +85,7 @@ class DevstralLocal(Provider):
 
 
 def payload(request: CompletionRequest) -> dict[str, Any]:
-    """A request in the terms of llama.cpp's chat completions.
+    """Return a request in the terms of llama.cpp's chat completions.
 
     The effort `none` turns thinking off; any other is left to the model's chat template, which may not look at it.
     """
@@ -117,7 +117,7 @@ class ChatAnswer(StreamAccumulator):
     stop_reasons: ClassVar[Mapping[str, StopReason]] = chat.STOP_REASONS
 
     def add(self, event: dict[str, Any]) -> str:
-        """Takes an event in and returns the text it brings.
+        """Take in an event and return the text it brings.
 
         Raises:
             ProviderError: The event is an error.
@@ -152,7 +152,7 @@ def _failure(response: httpx2.Response, body: bytes) -> errors.CompletionError:
 
 
 def main() -> None:
-    """Serves on stdin and stdout."""
+    """Serve on stdin and stdout."""
     serve(DevstralLocal())
 
 

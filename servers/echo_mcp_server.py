@@ -35,7 +35,7 @@ class Echo(Provider):
     parameters = frozenset({"temperature", "top_p", "stop", "seed", "reasoning_effort", "response_schema"})
 
     async def complete(self, request: CompletionRequest, on_text: OnText) -> Completion:
-        """The last turn's text, as the model's name says."""
+        """Return the last turn's text, as the model's name says."""
         model = request.model or self.default_model
         behaviour, _, detail = model.removeprefix("echo").removeprefix("-").partition("-")
         if behaviour not in ("", "slow", "empty", "max_tokens", "error"):
@@ -69,7 +69,7 @@ class Echo(Provider):
         )
 
     async def list_models(self) -> list[ModelInfo]:
-        """The names that it knows, one for each type of error."""
+        """Return the names that it knows, one for each type of error."""
         failing = [f"echo-error-{kind}" for kind in errors.ERROR_TYPES]
         names = ["echo", "echo-slow", "echo-empty", "echo-max_tokens", *failing]
         return [core.catalogue.ModelInfo(id=name) for name in names]
@@ -98,7 +98,7 @@ def _pieces(text: str) -> list[str]:
 
 
 def main() -> None:
-    """Serves on stdin and stdout."""
+    """Serve on stdin and stdout."""
     serve(Echo())
 
 

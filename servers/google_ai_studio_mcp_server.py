@@ -105,11 +105,11 @@ class GoogleAIStudio(Provider):
         return self._base_url() == BASE_URL
 
     def connect(self) -> httpx2.AsyncClient:
-        """The key goes into a header: in the URL, it would stand in every log and error."""
+        """Return the key as a header: in the URL, it would stand in every log and error."""
         return core.http.new_client(self._base_url(), headers={"x-goog-api-key": self._key()})
 
     async def complete(self, request: CompletionRequest, on_text: OnText) -> Completion:
-        """One `streamGenerateContent`."""
+        """Return one `streamGenerateContent`."""
         from urllib.parse import quote
 
         client: httpx2.AsyncClient = await self.client()
@@ -127,7 +127,7 @@ class GoogleAIStudio(Provider):
             return answer.completion("api_key")
 
     async def list_models(self) -> list[ModelInfo]:
-        """What `/v1beta/models` lists and can generate content."""
+        """Return what `/v1beta/models` lists and can generate content."""
         client: httpx2.AsyncClient = await self.client()
         base = self._base_url()
         with core.http.map_transport_errors(base, CURE):
@@ -153,7 +153,7 @@ class GoogleAIStudio(Provider):
 
 
 def payload(request: CompletionRequest) -> dict[str, Any]:
-    """A request in the terms of `generateContent`."""
+    """Return a request in the terms of `generateContent`."""
     schema = request.response_schema
     config = {
         "maxOutputTokens": request.limit,
@@ -230,7 +230,7 @@ class ContentAnswer(StreamAccumulator):
     }
 
     def add(self, event: dict[str, Any]) -> str:
-        """Takes an event in and returns the text it brings.
+        """Take in an event and return the text it brings.
 
         Raises:
             ContentFilterError: The prompt was blocked; then there is no candidate.
@@ -281,7 +281,7 @@ def _failure(response: httpx2.Response, body: bytes) -> errors.CompletionError:
 
 
 def main() -> None:
-    """Serves on stdin and stdout."""
+    """Serve on stdin and stdout."""
     serve(GoogleAIStudio())
 
 

@@ -112,7 +112,7 @@ class Mistral(Provider):
         return Client(api_key=key, server_url=base, client=unused, async_client=http, timeout_ms=forever)
 
     async def complete(self, request: CompletionRequest, on_text: OnText) -> Completion:
-        """One streamed chat completion."""
+        """Return one streamed chat completion."""
         client: Client = await self.client()
         with self._map_errors():
             async with await client.chat.stream_async(**payload(request)) as stream:
@@ -126,7 +126,7 @@ class Mistral(Provider):
         return completion
 
     async def list_models(self) -> list[ModelInfo]:
-        """What `/v1/models` lists, aliases included."""
+        """Return what `/v1/models` lists, aliases included."""
         client: Client = await self.client()
         with self._map_errors():
             listed = await client.models.list_async()
@@ -140,7 +140,7 @@ class Mistral(Provider):
         return self._base_url() == BASE_URL
 
     def _base_url(self) -> str:
-        """The SDK adds `/v1` itself."""
+        """Return the address without `/v1`, which the SDK adds itself."""
         return settings.base_url(self.env, "MISTRAL_BASE_URL", BASE_URL).removesuffix("/v1")
 
     @contextmanager
@@ -158,7 +158,7 @@ class Mistral(Provider):
 
 
 def payload(request: CompletionRequest) -> dict[str, Any]:
-    """A request in the terms of the SDK."""
+    """Return a request in the terms of the SDK."""
     schema = request.response_schema
     payload = {
         "model": request.model,
@@ -175,7 +175,7 @@ def payload(request: CompletionRequest) -> dict[str, Any]:
 
 
 def _messages(request: CompletionRequest) -> list[dict[str, Any]]:
-    """The messages, of which a last one of the assistant's is the beginning of the answer."""
+    """Return the messages, of which a last one of the assistant's is the beginning of the answer."""
     messages = chat.messages(request)
     if messages[-1]["role"] == "assistant":
         messages[-1]["prefix"] = True
@@ -183,7 +183,7 @@ def _messages(request: CompletionRequest) -> list[dict[str, Any]]:
 
 
 def _response_format(schema: dict[str, Any]) -> dict[str, Any]:
-    """The schema with closed objects, as the SDK's own helper for pydantic types sends it; open ones cannot be strict."""
+    """Return the schema with closed objects, as the SDK's helper for pydantic types does; open ones cannot be strict."""
     from mcp_models.servers.core.json_schema import Dialect, InexpressibleError, translate
 
     try:
@@ -199,7 +199,7 @@ class ChatAnswer(StreamAccumulator):
     stop_reasons: ClassVar[Mapping[str, StopReason]] = {**chat.STOP_REASONS, "model_length": "max_tokens"}
 
     def add(self, chunk: CompletionChunk) -> str:
-        """Takes a chunk in and returns the text it brings.
+        """Take a chunk in and return the text it brings.
 
         Raises:
             ProviderError: The model failed.
@@ -219,7 +219,7 @@ class ChatAnswer(StreamAccumulator):
         return text
 
     def _chunk_text(self, chunk: Any) -> str:
-        """The text of a piece of content; what is thinking goes elsewhere."""
+        """Return the text of a piece of content; what is thinking goes elsewhere."""
         if chunk.type == "thinking":
             self.thoughts += [thought.text for thought in chunk.thinking if thought.type == "text"]
             return ""
@@ -227,7 +227,7 @@ class ChatAnswer(StreamAccumulator):
 
 
 def _usage(usage: UsageInfo) -> Usage:
-    """The counts; cached tokens come under one of three names."""
+    """Return the usage; cached tokens come under one of three names."""
     extra = usage.additional_properties or {}
     details = extra.get("prompt_tokens_details") or extra.get("prompt_token_details") or {}
     return core.completion.Usage(
@@ -250,13 +250,13 @@ def _request_id(headers: httpx2.Headers) -> str | None:
 
 
 async def _keep_deprecation(response: httpx2.Response) -> None:
-    """Takes the header away before the SDK (3.7) sees it, whose hook for it breaks every streamed answer that has it."""
+    """Take the header away before the SDK (3.7) sees it, whose hook for it breaks every streamed answer that has it."""
     if DEPRECATION_HEADER in response.headers:
         response.extensions[DEPRECATION_HEADER] = response.headers.pop(DEPRECATION_HEADER)
 
 
 def _failure(error: MistralError) -> errors.CompletionError:
-    """A refusal in either of Mistral's envelopes: `{"message", "type"}`, or the `{"detail": [{"loc", "msg"}]}` of a 422."""
+    """Read a refusal in either of Mistral's envelopes: `{"message", "type"}`, or `{"detail": [{"loc", "msg"}]}` of a 422."""
     try:
         body = json.loads(error.body)
     except ValueError:
@@ -279,7 +279,7 @@ def _failure(error: MistralError) -> errors.CompletionError:
 
 
 def main() -> None:
-    """Serves on stdin and stdout."""
+    """Serve on stdin and stdout."""
     serve(Mistral())
 
 

@@ -55,7 +55,7 @@ class Ollama(Provider):
         return bool(self.env.get("OLLAMA_HOST"))
 
     def running(self) -> bool:
-        """Whether something listens on Ollama's port of this machine."""
+        """Return whether something listens on Ollama's port of this machine."""
         import socket
 
         try:
@@ -72,7 +72,7 @@ class Ollama(Provider):
         return core.http.new_client(base, headers=self._headers(base))
 
     async def complete(self, request: CompletionRequest, on_text: OnText) -> Completion:
-        """One streamed `/api/chat`."""
+        """Return one streamed `/api/chat`."""
         client: httpx2.AsyncClient = await self.client()
         base = self._base_url()
         with core.http.map_transport_errors(base, CURE):
@@ -91,14 +91,14 @@ class Ollama(Provider):
             return answer.completion("api_key" if self._headers(base) else "none")
 
     async def list_models(self) -> list[ModelInfo]:
-        """The models in Ollama's `/api/tags`: those that are pulled."""
+        """Return the models in Ollama's `/api/tags`: those that are pulled."""
         base = self._base_url()
         client: httpx2.AsyncClient = await self.client()
         with core.http.map_transport_errors(base, CURE):
             return tags(await core.http.get_json(client, f"{base}/api/tags"))
 
     def _base_url(self) -> str:
-        """The address in OLLAMA_HOST, in the forms that Ollama itself takes: `host`, `host:port`, `:port`, `[::1]`, a URL."""
+        """Return the address in OLLAMA_HOST, in the forms that Ollama takes: `host`, `host:port`, `:port`, `[::1]`, a URL."""
         from urllib.parse import urlsplit
 
         host = self.env.get("OLLAMA_HOST", "").strip() or DEFAULT_HOST
@@ -113,7 +113,7 @@ class Ollama(Provider):
         return f"http://{name}:{url.port or DEFAULT_PORT}{url.path}"
 
     def _headers(self, base: str) -> dict[str, str]:
-        """The key goes to an encrypted or local address only, never in the clear to another machine."""
+        """Return the key for an encrypted or local address only, never in the clear to another machine."""
         if self.env.get("OLLAMA_API_KEY") and (base.startswith("https://") or settings.is_loopback(base)):
             key = settings.key(self.env, "OLLAMA_API_KEY", "get one at https://ollama.com/settings/keys.")
             return {"Authorization": f"Bearer {key}"}
@@ -121,7 +121,7 @@ class Ollama(Provider):
 
 
 def tags(body: dict[str, Any]) -> list[ModelInfo]:
-    """The models in the answer of `/api/tags`."""
+    """Return the models in the answer of `/api/tags`."""
     return [
         core.catalogue.ModelInfo(
             id=model["name"].removesuffix(":latest"), context_tokens=model.get("details", {}).get("context_length")
@@ -136,7 +136,7 @@ class ChatAnswer(StreamAccumulator):
     stop_reasons: ClassVar[Mapping[str, StopReason]] = {"stop": "end_turn", "length": "max_tokens"}
 
     def add(self, event: dict[str, Any]) -> str:
-        """Takes a line in and returns the text it brings."""
+        """Take a line in and return the text it brings."""
         message = event["message"]
         self.model = event["model"]
         self.thoughts.append(message.get("thinking") or "")
@@ -150,7 +150,7 @@ class ChatAnswer(StreamAccumulator):
 
 
 def payload(request: CompletionRequest) -> dict[str, Any]:
-    """A request in Ollama's terms.
+    """Return a request in Ollama's terms.
 
     `truncate: false` makes a prompt that does not fit an error, and `shift: false` ends an answer that fills the context;
     Ollama would otherwise cut the one and forget the beginning for the other, and say nothing.
@@ -199,7 +199,7 @@ def _failure(response: httpx2.Response, body: bytes | str, request: CompletionRe
 
 
 def main() -> None:
-    """Serves on stdin and stdout."""
+    """Serve on stdin and stdout."""
     serve(Ollama())
 
 

@@ -137,7 +137,7 @@ class OpenAIAPI(Provider):
         return known if self._is_openais() else ()
 
     def ignores(self, model: str) -> set[str]:
-        """What a model of OpenAI's own is known not to have, so that it need not be asked."""
+        """Return what a model of OpenAI's own is known not to have, so that it need not be asked."""
         if not self._is_openais():
             return set()
         if re.match(_WITHOUT_EFFORT, model):
@@ -156,7 +156,7 @@ class OpenAIAPI(Provider):
         return client
 
     async def complete(self, request: CompletionRequest, on_text: OnText) -> Completion:
-        """One streamed response."""
+        """Return one streamed response."""
         client: AsyncOpenAI = await self.client()
         from openai import BadRequestError
 
@@ -180,7 +180,7 @@ class OpenAIAPI(Provider):
                 return await complete_chat(client, request, on_text, NEW_LIMIT, strict_format, _failed)
 
     async def list_models(self) -> list[ModelInfo]:
-        """What `/models` lists, with the date of the shutdown where one is set; Together lists them without an envelope."""
+        """Return what `/models` lists, with the date of a shutdown where one is set. Together lists without an envelope."""
         client: AsyncOpenAI = await self.client()
         import httpx2
 
@@ -199,7 +199,7 @@ class OpenAIAPI(Provider):
         return settings.base_url(self.env, "OPENAI_BASE_URL", BASE_URL)
 
     def _is_openais(self) -> bool:
-        """Whether OpenAI's own models answer: at its own hosts, or at Azure's."""
+        """Return whether OpenAI's own models answer: at its own hosts, or at Azure's."""
         return self._is_at(OPENAI_HOST) or self._is_at(AZURE_HOST)
 
     def _is_at(self, domain: str) -> bool:
@@ -242,7 +242,7 @@ def _model_info(model: dict[str, Any]) -> ModelInfo:
 
 
 def _strict_format(schema: dict[str, Any]) -> dict[str, Any]:
-    """The schema in the dialect that `strict` takes, or, where it cannot say what the caller wants, as it is and not strict.
+    """Return the schema in the dialect that `strict` takes, or as it is and not strict where that dialect cannot say it.
 
     Source: https://platform.openai.com/docs/guides/structured-outputs#supported-schemas. The SDK's own transformer is for
     pydantic types only, and makes optional properties required without making them nullable.
@@ -291,7 +291,7 @@ def _error_class(error: APIError, said: str) -> type[errors.CompletionError] | N
 
 
 def _failed(code: str | None, said: str, request_id: str | None) -> errors.CompletionError:
-    """The error for a failure within a stream, whose code may be an HTTP status."""
+    """Return the error for a failure within a stream, whose code may be an HTTP status."""
     message = f"the model failed while it answered: {said}"
     cls = _BY_CODE.get(code or "") or next((cls for words, cls in _BY_TEXT if words in said), None)
     if cls is None and code and code.isdecimal() and 400 <= int(code) < 600:

@@ -58,7 +58,7 @@ async def complete_chat(
 
 
 def chat_payload(request: CompletionRequest, limit: str, strict_format: dict[str, Any] | None) -> dict[str, Any]:
-    """A request in the terms of Chat Completions; the arguments are those of `complete_chat`."""
+    """Return a request in the terms of Chat Completions; the arguments are those of `complete_chat`."""
     payload = {
         "model": request.model,
         "messages": chat.messages(request),
@@ -119,7 +119,7 @@ class ChatAnswer(StreamAccumulator):
         return text
 
     def completion(self, auth_mode: str) -> Completion:
-        """The whole answer.
+        """Return the whole answer.
 
         Raises:
             RefusalError: The model declined.
@@ -148,14 +148,14 @@ class ChatAnswer(StreamAccumulator):
 
 
 def _text(content: Any) -> str:
-    """The text of a delta's content, which may be a list of parts."""
+    """Return the text of a delta's content, which may be a list of parts."""
     if isinstance(content, list):
         return "".join(str(part.get("text") or "") for part in content if isinstance(part, dict))
     return content or ""
 
 
 def _usage(usage: CompletionUsage) -> Usage:
-    """The counts; cached tokens are in the details at OpenAI, and at the top under their own names elsewhere."""
+    """Return the usage; cached tokens are in the details at OpenAI, and at the top under their own names elsewhere."""
     details, extra = usage.prompt_tokens_details, usage.model_extra or {}
     read = getattr(details, "cached_tokens", None) or extra.get("prompt_cache_hit_tokens") or extra.get("cached_tokens")
     written = getattr(details, "cache_write_tokens", None) or getattr(details, "cache_creation_input_tokens", None)

@@ -41,7 +41,7 @@ class OpenAI(OpenAIAPI):
         self._codex: dict[tuple[str, str], Codex] = {}
 
     def check(self) -> None:
-        """Checks that there is a login or a key.
+        """Check that there is a login or a key.
 
         Raises:
             ConfigurationError: There is neither; the message says how to mend either.
@@ -72,7 +72,7 @@ class OpenAI(OpenAIAPI):
                 self._through_codex(login).prepare(login)
 
     async def complete(self, request: CompletionRequest, on_text: OnText) -> Completion:
-        """One streamed response, on the login if there is one and it may be used."""
+        """Return one streamed response, on the login if there is one and it may be used."""
         login, why_not = self._find_login()
         if login is None:
             return await self._complete_on_key(request, on_text, why_not)
@@ -99,7 +99,7 @@ class OpenAI(OpenAIAPI):
             return completion
 
     async def list_models(self) -> list[ModelInfo]:
-        """What codex offers with the login; without one, what `/models` lists."""
+        """Return what codex offers with the login; without one, what `/models` lists."""
         login, why_not = self._find_login()
         if login is None:
             self._check_key(why_not)
@@ -115,7 +115,7 @@ class OpenAI(OpenAIAPI):
         return settings.flag(self.env, MODE_VARIABLE)
 
     def _find_login(self) -> tuple[Login | None, str]:
-        """The login to use, looked for anew each time, as a person may log in meanwhile; without one, why there is none."""
+        """Return the login, or why there is none. It is looked for each time, as a person may log in meanwhile."""
         if not self._wants_login():
             return None, ""
         from mcp_models.servers.codex import login
@@ -126,7 +126,7 @@ class OpenAI(OpenAIAPI):
             return None, error.message
 
     def _through_codex(self, login: Login) -> Codex:
-        """The codex of a login, with a private home of its own: one that is linked elsewhere would save to the wrong place."""
+        """Return the codex of a login, each with a private home: one that is linked elsewhere would save to the wrong place."""
         from mcp_models.servers.codex import Codex
 
         with self._connecting:
@@ -148,7 +148,7 @@ class OpenAI(OpenAIAPI):
             raise
 
     def _may_fall_back(self, error: errors.CompletionError, texts: int) -> bool:
-        """Whether the key may answer for a refused login: only if asked for, as it spends money, and before any text."""
+        """Return whether the key may answer for a refused login: only if asked for, as it spends money, and before any text."""
         if texts or not self.env.get("OPENAI_API_KEY", "").strip():
             return False
         if settings.flag(self.env, FALLBACK_VARIABLE):
@@ -165,7 +165,7 @@ def _for_key(request: CompletionRequest, default: str) -> CompletionRequest:
 
 
 def main() -> None:
-    """Serves on stdin and stdout."""
+    """Serve on stdin and stdout."""
     serve(OpenAI())
 
 

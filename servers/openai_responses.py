@@ -77,7 +77,7 @@ class _Shown:
 
 
 def responses_payload(request: CompletionRequest, strict_format: dict[str, Any] | None) -> dict[str, Any]:
-    """A request in the terms of the Responses API; `store=False`, as the API otherwise keeps every answer for 30 days."""
+    """Return a request for the Responses API, with `store=False`, as the API otherwise keeps every answer for 30 days."""
     payload = {
         "model": request.model,
         # OpenAI does without the type, llama.cpp does not.
@@ -94,7 +94,7 @@ def responses_payload(request: CompletionRequest, strict_format: dict[str, Any] 
 
 
 def responses_completion(response: Response, request_id: str | None) -> Completion:
-    """A finished response as a `Completion`.
+    """Return a finished response as a `Completion`.
 
     Raises:
         RefusalError: The model declined.
@@ -122,7 +122,7 @@ def responses_completion(response: Response, request_id: str | None) -> Completi
 
 
 def _thoughts(item: ResponseReasoningItem) -> list[str]:
-    """The summary of the thinking, or its text, which only compatible servers show; some leave the other out."""
+    """Return the summary of the thinking, or its text, which only compatible servers show; some leave the other out."""
     return [part.text for part in item.summary or ()] or [part.text for part in item.content or ()]
 
 

@@ -95,13 +95,13 @@ ROWS = [
 
 
 def settings(fake: FakeChatGPT, home: Path) -> dict[str, str]:
-    """The environment of a server that uses the login in `home`."""
+    """Return the environment of a server that uses the login in `home`."""
     program = {"OPENAI_CODEX_BIN": str(codex()), "CODEX_HOME": str(home)}
     return {**os.environ, **fake.environment(), **program, "MCP_MODELS_MAX_RETRIES": "0"}
 
 
 def results(engine: str, folder: Path) -> tuple[dict[str, Any], float, list[tuple[Row, str, str]]]:
-    """What the server makes of a completion and of each row; all rows at once, as codex tries some of them for long.
+    """Return what the server makes of a completion and of each row; all rows at once, as codex tries some of them for long.
 
     Args:
         engine: `app-server` or `exec`.
@@ -134,7 +134,7 @@ def _told(result: dict[str, Any]) -> tuple[str, str]:
 
 
 def expected(row: Row, got: str) -> bool:
-    """Whether a row gave what it should."""
+    """Return whether a row gave what it should."""
     kind, _, wait = got.partition(", ")
     if row.waits is None:
         return kind == row.gives and not wait
@@ -142,7 +142,7 @@ def expected(row: Row, got: str) -> bool:
 
 
 def main() -> None:
-    """Prints a completion and the table of failures, for both engines."""
+    """Print a completion and the table of failures, for both engines."""
     failed = False
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(2) as pool:
         engines = ("app-server", "exec")

@@ -14,11 +14,11 @@ _NOT_COPIED = shutil.ignore_patterns(".git", ".venv*", ".env", "__pycache__", "b
 
 
 def copy_checkout(folder: Path) -> Path:
-    """A copy of what is in the repository."""
+    """Return a copy of what is in the repository."""
     return Path(shutil.copytree(ROOT, folder / "mcp-models", ignore=_NOT_COPIED))
 
 
 def network_environment(**extra: str) -> dict[str, str]:
-    """The environment for programs that install packages, which the tests' guard would stop."""
+    """Return the environment for programs that install packages, which the tests' guard would stop."""
     environment = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "VIRTUAL_ENV", "CI")}
     return {**environment, **extra}

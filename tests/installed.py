@@ -31,7 +31,7 @@ def npm_packages(name: str, folder: Path) -> Path:
 
 
 def python(lock_file: Path) -> Path:
-    """The Python of an environment that has what a lock file lists, made on first use in the user's cache."""
+    """Return the Python of an environment that has what a lock file lists, made on first use in the user's cache."""
 
     def install(target: Path) -> None:
         _run(sys.executable, "-m", "uv", "venv", "--quiet", "--python", sys.executable, str(target))
@@ -42,7 +42,7 @@ def python(lock_file: Path) -> Path:
 
 
 def _installed(name: str, lock_file: Path, install: Callable[[Path], None]) -> Path:
-    """A folder that appears only when it is whole."""
+    """Return a folder that appears only when it is whole."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "mcp-models-tests"
     cache.mkdir(parents=True, exist_ok=True)
     folder = cache / f"{name}-{hashlib.sha256(lock_file.read_bytes()).hexdigest()[:12]}"

@@ -66,7 +66,7 @@ CALLS: list[tuple[str, dict[str, Any], Prepare | None]] = [
 
 
 def main() -> None:
-    """Prints the table, a column a provider."""
+    """Print the table, a column a provider."""
     fakes = {fake.provider: fake for fake in reversed(FAKES)}
     columns = {name: results(name, fakes.get(name)) for name in server_modules()}
     print("| call | " + " | ".join(columns) + " |")
@@ -78,7 +78,7 @@ def main() -> None:
 
 
 def results(provider: str, fake_class: type[FakeProvider] | None) -> list[str]:
-    """What each call through a provider's server gave."""
+    """Return what each call through a provider's server gave."""
     with fake_class() if fake_class else nullcontext() as fake:
         settings = {**fake.environment(), "MODEL_DEFAULT": fake.model} if fake else {}
         with Peer(provider, env={**os.environ, **settings, "MCP_MODELS_MAX_RETRIES": "0"}) as server:
@@ -94,7 +94,7 @@ def results(provider: str, fake_class: type[FakeProvider] | None) -> list[str]:
 
 
 def cell(result: dict[str, Any]) -> str:
-    """A result in a few words."""
+    """Return a result in a few words."""
     meta = result["_meta"]
     if result["isError"]:
         error = meta["mcp-models/error"]

@@ -30,7 +30,7 @@ MODERN_META = {
 
 
 def request(request_id: Any, method: str, params: dict[str, Any] | None = None, *, modern: bool = False) -> dict[str, Any]:
-    """A JSON-RPC request; with the modern era's `_meta` if asked for."""
+    """Return a JSON-RPC request; with the modern era's `_meta` if asked for."""
     params = dict(params or {})
     if modern:
         params["_meta"] = {**MODERN_META, **params.get("_meta", {})}
@@ -38,7 +38,7 @@ def request(request_id: Any, method: str, params: dict[str, Any] | None = None, 
 
 
 def call(request_id: Any, arguments: dict[str, Any], *, modern: bool = False, **meta: Any) -> dict[str, Any]:
-    """A call of the tool `complete`."""
+    """Return a call of the tool `complete`."""
     params: dict[str, Any] = {"name": "complete", "arguments": arguments}
     return request(request_id, "tools/call", {**params, "_meta": meta} if meta else params, modern=modern)
 
@@ -75,7 +75,7 @@ class Peer:
                 pipe.close()
 
     def send(self, *messages: dict[str, Any] | bytes) -> None:
-        """Writes messages, or raw lines, in one go."""
+        """Write messages, or raw lines, in one go."""
         assert self.process.stdin
         lines = []
         for message in messages:
@@ -88,7 +88,7 @@ class Peer:
         self.process.stdin.flush()
 
     def read(self, seconds: float = SECONDS) -> dict[str, Any]:
-        """The next line, checked against the official types."""
+        """Return the next line, checked against the official types."""
         try:
             line = self._lines.get(timeout=seconds)
         except queue.Empty:
@@ -99,7 +99,7 @@ class Peer:
         return message
 
     def ask(self, message: dict[str, Any] | bytes, seconds: float = SECONDS) -> dict[str, Any]:
-        """Sends one message and returns the next line."""
+        """Send one message and return the next line."""
         self.send(message)
         return self.read(seconds)
 
@@ -109,12 +109,12 @@ class Peer:
         return self.ask(request(0, "initialize", {"protocolVersion": version, "capabilities": {}, "clientInfo": client}))
 
     def close_stdin(self) -> None:
-        """Ends the input."""
+        """End the input."""
         assert self.process.stdin
         self.process.stdin.close()
 
     def rest(self, seconds: float = SECONDS) -> list[dict[str, Any]]:
-        """All lines until the server closes its stdout."""
+        """Return all lines until the server closes its stdout."""
         messages = []
         while (line := self._lines.get(timeout=seconds)) is not None:
             messages.append(json.loads(line))
@@ -122,11 +122,11 @@ class Peer:
         return messages
 
     def exit_code(self, seconds: float = SECONDS) -> int:
-        """The exit code; the server has so many seconds to exit."""
+        """Return the exit code; the server has so many seconds to exit."""
         return self.process.wait(seconds)
 
     def signal(self, number: signal.Signals) -> None:
-        """Sends a signal to the process."""
+        """Send a signal to the process."""
         os.kill(self.process.pid, number)
 
     def _check(self, line: bytes, message: dict[str, Any]) -> None:

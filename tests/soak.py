@@ -25,7 +25,7 @@ MODEL = "echo-slow-0.02"
 
 
 def soak(calls: int, threads: int, every: float) -> tuple[Counter[str], int]:
-    """The soak.
+    """Return the soak.
 
     Args:
         calls: How many.
@@ -65,7 +65,7 @@ def soak(calls: int, threads: int, every: float) -> tuple[Counter[str], int]:
 
 
 def main() -> None:
-    """Prints the outcomes and what was left."""
+    """Print the outcomes and what was left."""
     calls, threads, every = [*map(float, sys.argv[1:4]), *DEFAULTS[len(sys.argv) - 1 :]]
     before, started = counts(), time.monotonic()
     outcomes, kills = soak(int(calls), int(threads), every)

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.timeout(600)  # the first run installs
 
 
 def offering(schema: dict[str, Any], **result: Any) -> Server:
-    """A server of one tool with such a schema, which is called if there is a result."""
+    """Return a server of one tool with such a schema, which is called if there is a result."""
     listed = [{"name": "complete", "description": "Asks.", "inputSchema": schema}]
     command = [sys.executable, str(PROGRAMS / "offers.py"), json.dumps(listed), json.dumps(result)]
     return Server(command, listed, {"prompt": "hi"} if result else None)
@@ -57,7 +57,7 @@ REFUSES = {
 
 @functools.cache
 def shown() -> Servers:
-    """The servers of this project and the odd ones."""
+    """Return the servers of this project and the odd ones."""
     return {**servers(), **ODD}
 
 

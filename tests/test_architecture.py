@@ -29,7 +29,7 @@ SDKS = {"openai": "openai", "anthropic": "anthropic", "mistralai": "mistral"}
 
 
 def imports(path: Path) -> set[str]:
-    """The modules that a file imports, wherever in it."""
+    """Return the modules that a file imports, wherever in it."""
     found = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):

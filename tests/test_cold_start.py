@@ -25,7 +25,7 @@ server.run()
 
 
 def handshake(command: list[str]) -> tuple[float, int]:
-    """Seconds from the spawn to the answered `initialize`, and then the resident memory in KiB."""
+    """Return seconds from the spawn to the answered `initialize`, and then the resident memory in KiB."""
     started = time.perf_counter()
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
         assert process.stdin

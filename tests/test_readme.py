@@ -21,7 +21,7 @@ BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
 
 
 def commands() -> list[tuple[str, str]]:
-    """Each command of the console blocks with the output shown below it."""
+    """Return each command of the console blocks with the output shown below it."""
     found = []
     for kind, text in BLOCKS:
         if kind == "console":

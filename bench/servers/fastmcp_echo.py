@@ -7,7 +7,7 @@ server = FastMCP("echo")
 
 @server.tool()
 def complete(prompt: str) -> str:
-    """Repeats the prompt."""
+    """Repeat the prompt."""
     return prompt
 
 

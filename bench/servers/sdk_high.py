@@ -7,7 +7,7 @@ server = MCPServer("echo", log_level="ERROR")
 
 @server.tool()
 def complete(prompt: str) -> str:
-    """Repeats the prompt."""
+    """Repeat the prompt."""
     return prompt
 
 

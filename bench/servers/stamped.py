@@ -42,7 +42,7 @@ async def call_tool(*arguments):
 
 
 def end(code):
-    """Writes what was measured, and ends the process."""
+    """Write what was measured, and end the process."""
     calls = [stamps[n : n + len(STEPS)] for n in range(len(stamps)) if stamps[n][0] == "read"]
     whole = [call for call in calls if tuple(name for name, _, _ in call) == STEPS]
     steps = {name: statistics.median(call[n][2] - call[n][1] for call in whole) * 1e6 for n, name in enumerate(STEPS)}

@@ -63,7 +63,7 @@ class Codex:
         self._stopping: set[asyncio.Future[None]] = set()
 
     def prepare(self, login: Login) -> None:
-        """Makes ready for a login what needs no network: the program, its private home, its own view of the login; blocking.
+        """Make ready for a login what needs no network: the program, its private home, its own view of the login; blocking.
 
         Raises:
             ConfigurationError: The program is missing, too old or misconfigured, or the login cannot be written.
@@ -88,7 +88,7 @@ class Codex:
                 self._checked = True
 
     async def complete(self, login: Login, request: CompletionRequest, on_text: OnText) -> Completion:
-        """One completion.
+        """Return one completion.
 
         Raises:
             NoLoginError: codex does not take the login for one of ChatGPT.
@@ -121,7 +121,7 @@ class Codex:
             return await self._the_engine().run(turn, login, on_text, accepted)
 
     def _stop(self, work: asyncio.Future[TurnResult], login: Login) -> None:
-        """Stops a run whose caller has gone: at once, unless it may be renewing the login, which would be lost half-way."""
+        """Stop a run whose caller has gone: at once, unless it may be renewing the login, which would be lost half-way."""
         if login.expires_soon():
             stopping = asyncio.ensure_future(_stop_after_renewal(work, login))
             self._stopping.add(stopping)
@@ -130,7 +130,7 @@ class Codex:
             work.cancel()
 
     async def list_models(self, login: Login) -> list[ModelInfo]:
-        """The models that codex offers.
+        """Return the models that codex offers.
 
         Raises:
             ConfigurationError: As `prepare`.
@@ -140,7 +140,7 @@ class Codex:
         return [ModelInfo(id=model["slug"], context_tokens=model.get("context_window")) for model in shown]
 
     async def aclose(self) -> None:
-        """Ends codex's processes and removes its home."""
+        """End codex's processes and remove its home."""
         if self._engine is not None:
             await self._engine.aclose()
         if self._home is not None:

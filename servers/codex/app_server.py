@@ -72,7 +72,7 @@ class AppServerEngine:
             await server.aclose()
 
     async def _server(self) -> AppServer:
-        """The process to use; a new one if there is none, or it should not be used any more."""
+        """Return the process to use; a new one if there is none, or it should not be used any more."""
         async with self._starting:
             if self._idle:
                 self._idle.cancel()
@@ -128,7 +128,7 @@ class AppServer:
 
     @classmethod
     async def start(cls, program: str, home: CodexHome) -> AppServer:
-        """Starts a process and shakes hands.
+        """Start a process and initialize the protocol with it.
 
         Raises:
             CompletionError: It ends or does not answer.
@@ -145,12 +145,12 @@ class AppServer:
         return server
 
     def is_used_up(self) -> bool:
-        """Whether another process should take the next turn."""
+        """Return whether another process should take the next turn."""
         old = self.turns >= MAX_TURNS or time.monotonic() - self._started > MAX_AGE
         return old or self.stuck or self._gone is not None
 
     async def run(self, turn: Turn, login: Login, on_text: OnText, on_accepted: Callable[[], None]) -> TurnResult:
-        """Carries out a turn in a thread of its own, of which codex keeps nothing."""
+        """Carry out a turn in a thread of its own, of which codex keeps nothing."""
         start: dict[str, Any] = {
             "model": turn.model,
             "cwd": self._work,
@@ -181,16 +181,16 @@ class AppServer:
         return self._reading.done()
 
     def kill(self) -> None:
-        """Kills the process."""
+        """Kill the process."""
         self._child.kill()
 
     def close(self) -> None:
-        """Lets the process end by itself, and kills it if it does not."""
+        """Let the process end by itself, and kill it if it does not."""
         self._child.close_stdin()
         self._ending = asyncio.get_running_loop().create_task(self._child.end())
 
     async def aclose(self) -> None:
-        """Ends the process now."""
+        """End the process now."""
         self._child.close_stdin()
         self._child.kill()
         await self._child.end()
@@ -263,7 +263,7 @@ class AppServer:
         waiting.set_exception(cls(f"codex refuses it: {error.get('message')}"))
 
     def _interrupt(self, running: _Running) -> None:
-        """Stops a turn whose caller has gone; a codex that does not confirm it in time takes no other turn."""
+        """Stop a turn whose caller has gone; a codex that does not confirm it in time takes no other turn."""
         if running.outcome.done():
             self._forget(running)
             return
@@ -299,7 +299,7 @@ class _Running:
         self._asides: set[str] = set()
 
     def receive(self, method: str, params: dict[str, Any]) -> None:
-        """Takes a notification in; unknown ones are of no interest."""
+        """Take a notification in; unknown ones are of no interest."""
         if method == "turn/started":
             self.turn_id = params["turn"]["id"]
         elif method == "item/started":
@@ -352,7 +352,7 @@ def _turn_start(thread: str, turn: Turn) -> dict[str, Any]:
 
 
 def usage_of(counts: dict[str, Any]) -> Usage:
-    """The tokens that codex counts, of which `inputTokens` includes the cached ones and `outputTokens` the thinking."""
+    """Return the tokens that codex counts, of which `inputTokens` includes the cached ones and `outputTokens` the thinking."""
     return Usage(
         input_tokens=counts.get("inputTokens") or 0,
         output_tokens=counts.get("outputTokens") or 0,

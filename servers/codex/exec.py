@@ -134,7 +134,7 @@ class _Events:
         self._failure = ""
 
     def receive(self, line: bytes) -> None:
-        """Takes a line in; what is no event is of no interest."""
+        """Take a line in; what is no event is of no interest."""
         try:
             event = json.loads(line)
         except ValueError:
@@ -153,7 +153,7 @@ class _Events:
             self._failure = self._failure or event["message"]
 
     def outcome(self, code: int | None, child: CodexProcess, login: Login) -> TurnResult:
-        """The outcome, once the process has ended.
+        """Return the outcome, once the process has ended.
 
         Raises:
             CompletionError: The turn failed.

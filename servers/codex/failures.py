@@ -52,7 +52,7 @@ _BY_TEXT: list[tuple[str, type[errors.CompletionError]]] = [
 
 
 def from_codex(message: str, login: Login, code: Any = None) -> errors.CompletionError:
-    """The error for a turn that failed.
+    """Return the error for a turn that failed.
 
     Args:
         message: What codex says of it.
@@ -91,7 +91,7 @@ def _class(said: str, code: Any, status: int | None, message: str) -> type[error
 
 
 def _tidied(message: str) -> tuple[str, str | None]:
-    """The text without the address and the request's identifier, and out of its JSON if it is some."""
+    """Return the text without the address and the request's identifier, and out of its JSON if it is some."""
     request_id = re.search(r", request id: ([\w-]+)", message)
     text = re.sub(r", (url|request id|cf-ray): [^\s,]+", "", message)
     try:
@@ -113,7 +113,7 @@ def _status(code: Any, message: str) -> int | None:
 
 
 def retry_after(said: str, now: datetime.datetime | None = None) -> float | None:
-    """The seconds until the time that a usage limit names, "5:09 PM" or "Nov 25th, 2026 4:08 PM" on the local clock.
+    """Return the seconds until the time that a usage limit names, "5:09 PM" or "Nov 25th, 2026 4:08 PM" on the local clock.
 
     Args:
         said: What codex says.

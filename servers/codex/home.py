@@ -107,13 +107,13 @@ class CodexHome:
         return {**passed, "HOME": str(self.path), "USERPROFILE": str(self.path), "CODEX_HOME": str(self.path)}
 
     def link(self, login: Login) -> None:
-        """Makes a login that of this home; codex writes a renewed one through the link."""
+        """Link a login into this home; codex writes a renewed one through the link."""
         link = self.path / "auth.json"
         link.unlink(missing_ok=True)
         link.symlink_to(login.path)
 
     def configure(self, models: list[dict[str, Any]]) -> None:
-        """Writes the settings, in a file as a gateway's may be secret.
+        """Write the settings, in a file as a gateway's may be secret.
 
         Raises:
             ConfigurationError: OPENAI_CODEX_CONFIG has a line that cannot be a setting.
@@ -126,13 +126,13 @@ class CodexHome:
         (self.path / "config.toml").write_text(text, encoding="utf-8")
 
     def close(self) -> None:
-        """Removes the folder."""
+        """Remove the folder."""
         shutil.rmtree(self.path, ignore_errors=True)
         self._in_use.release()
 
 
 def settings(text: str) -> dict[str, str]:
-    """The settings in OPENAI_CODEX_CONFIG, one `key=value` a line as codex's own `-c` takes them: TOML, else a plain string.
+    """Return the settings in OPENAI_CODEX_CONFIG, one `key=value` a line as codex's own `-c` takes them: TOML, or plain text.
 
     Raises:
         ConfigurationError: A line is no setting, or one that would delete the login.
@@ -162,7 +162,7 @@ def _quoted(text: str) -> str:
 
 
 def _sweep() -> None:
-    """Removes the homes of servers that were killed."""
+    """Remove the homes of servers that were killed."""
     for path in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
         with suppress(Timeout, OSError):
             if _may_be_abandoned(path):
@@ -173,7 +173,7 @@ def _sweep() -> None:
 
 
 def _may_be_abandoned(path: Path) -> bool:
-    """Whether it is a folder of this user's, and not one that is just being made."""
+    """Return whether it is a folder of this user's, and not one that is just being made."""
     found = path.lstat()
     is_ours = not hasattr(os, "getuid") or found.st_uid == os.getuid()
     return is_ours and stat.S_ISDIR(found.st_mode) and time.time() - found.st_mtime > YOUNG_SECONDS

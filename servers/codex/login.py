@@ -64,16 +64,16 @@ class Login(Struct, frozen=True):
         return os.path.dirname(self.path)
 
     def expires_soon(self) -> bool:
-        """Whether codex would renew the access token before it uses it."""
+        """Return whether codex would renew the access token before it uses it."""
         return self.expires - time.time() < REFRESH_SECONDS
 
     def cure(self) -> str:
-        """The command that logs in anew."""
+        """Return the command that logs in anew."""
         return f"`CODEX_HOME={shlex.quote(self.home)} codex login`"
 
 
 def homes(env: Environment) -> list[Path]:
-    """Where a login may lie: CODEX_HOME alone if it is set, else the two usual places."""
+    """Return where a login may lie: CODEX_HOME alone if it is set, else the two usual places."""
     if chosen := env.get("CODEX_HOME", "").strip():
         return [Path(os.path.expanduser(chosen))]
     user = Path(env.get("HOME") or os.path.expanduser("~"))
@@ -81,7 +81,7 @@ def homes(env: Environment) -> list[Path]:
 
 
 def find(env: Environment) -> Login:
-    """The first ChatGPT login in `homes`.
+    """Return the first ChatGPT login in `homes`.
 
     Raises:
         NoLoginError: There is none; the message says where was looked, what was there, and what to do.
@@ -97,7 +97,7 @@ def find(env: Environment) -> Login:
 
 
 def read(path: Path) -> Login | str:
-    """The login in a file, or what the file is instead.
+    """Return the login in a file, or what the file is instead.
 
     Raises:
         ConfigurationError: It cannot be read.
@@ -133,7 +133,7 @@ def read(path: Path) -> Login | str:
 
 
 def _record(path: Path) -> Any:
-    """The JSON in a file; read again if it is none, as codex may be about to write it."""
+    """Return the JSON in a file; read again if it is none, as codex may be about to write it."""
     try:
         return json.loads(path.read_bytes())
     except ValueError:
@@ -142,7 +142,7 @@ def _record(path: Path) -> Any:
 
 
 def _expires(token: str) -> float:
-    """The `exp` claim of a JWT (RFC 7519, section 4.1.4), unverified: it only decides whether to wait for the lock."""
+    """Return the `exp` claim of a JWT (RFC 7519, section 4.1.4), unverified: it only decides whether to wait for the lock."""
     try:
         payload = token.split(".")[1]
         claims: dict[str, Any] = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
@@ -185,7 +185,7 @@ class RefreshLock:
             yield accepted
 
     async def _enter(self, login: Login) -> ExitStack:
-        """Waits for its turn where that is needed, `LOCK_SECONDS` at the most; what is held is to be closed."""
+        """Wait for its turn where that is needed, `LOCK_SECONDS` at the most; what is held is to be closed."""
         if not self._may_renew(login):
             return ExitStack()
         with ExitStack() as held:
@@ -210,7 +210,7 @@ class RefreshLock:
 
 
 async def _locked(login: Login) -> FileLock:
-    """The lock that all processes share, held; asked for in turns, as a thread that waits cannot be cancelled."""
+    """Return the lock that all processes share, held; asked for in turns, as a thread that waits cannot be cancelled."""
     lock = FileLock(os.path.join(login.home, LOCK_FILE), thread_local=False)
     while True:
         try:
@@ -223,7 +223,7 @@ async def _locked(login: Login) -> FileLock:
 
 
 def check_writable(login: Login) -> None:
-    """Checks that codex can save a renewed login: a renewal that cannot be saved ends the login.
+    """Check that codex can save a renewed login: a renewal that cannot be saved ends the login.
 
     Raises:
         ConfigurationError: It cannot.
@@ -234,13 +234,13 @@ def check_writable(login: Login) -> None:
 
 
 def unwritable(login: Login, why: str | None) -> errors.ConfigurationError:
-    """The error for a login that cannot be saved."""
+    """Return the error for a login that cannot be saved."""
     cure = f"run `chmod u+w {login.home} {login.path}`, or point CODEX_HOME at a folder that can be written."
     return errors.ConfigurationError(f"codex could not save the ChatGPT login when it renews it ({why}): {cure}")
 
 
 def token_of(login: Login) -> str:
-    """The fingerprint of the access token that a login has now; empty if it cannot be told."""
+    """Return the fingerprint of the access token that a login has now; empty if it cannot be told."""
     with suppress(errors.ConfigurationError):
         now = read(Path(login.path))
         return now.token if isinstance(now, Login) else ""

@@ -32,7 +32,7 @@ class CodexProcess:
 
     @classmethod
     async def start(cls, command: Sequence[str], *, env: Mapping[str, str], cwd: Path, fds: Sequence[int] = ()) -> CodexProcess:
-        """Starts a process.
+        """Start a process.
 
         Raises:
             ConfigurationError: It cannot be started.
@@ -63,7 +63,7 @@ class CodexProcess:
             self._process.stdin.write(data)
 
     def close_stdin(self) -> None:
-        """Ends its stdin after what was written, at which app-server ends by itself."""
+        """End its stdin after what was written, at which app-server ends by itself."""
         if self._process.stdin:
             self._process.stdin.close()
 
@@ -76,11 +76,11 @@ class CodexProcess:
                 yield line
 
     def kill(self) -> None:
-        """Kills the whole group, at once."""
+        """Kill the whole group, at once."""
         kill_group(self._process.pid)
 
     async def end(self) -> int | None:
-        """Waits for its end and kills what has not ended in time.
+        """Wait for its end and kill what has not ended in time.
 
         Returns:
             The exit code; None if not even a kill ended it in time.
@@ -93,7 +93,7 @@ class CodexProcess:
         return code
 
     def last_words(self) -> str:
-        """The end of its stderr."""
+        """Return the end of its stderr."""
         said = [line for line in self._last if not line.startswith("WARNING")]
         return " ".join(said)[-600:] or "it said nothing"
 

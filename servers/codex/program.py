@@ -49,7 +49,7 @@ PURE: dict[str, Any] = {
 
 
 def kill_group(pid: int) -> None:
-    """Kills a process and all that it has started in its group."""
+    """Kill a process and all that it has started in its group."""
     with suppress(OSError):
         if hasattr(os, "killpg"):
             os.killpg(pid, signal.SIGKILL)
@@ -58,7 +58,7 @@ def kill_group(pid: int) -> None:
 
 
 def find(env: Environment) -> str:
-    """The path of the program: of the native one where npm's launcher or a version manager's shim lies before it.
+    """Return the path of the program: of the native one where npm's launcher or a version manager's shim lies before it.
 
     Raises:
         ConfigurationError: It is not installed, or OPENAI_CODEX_BIN names nothing that can be run.
@@ -76,7 +76,7 @@ def find(env: Environment) -> str:
 
 
 def native(path: str) -> str:
-    """The native program beside npm's launcher, which costs a process of 43 MB and 0.1 s a run; else the path itself."""
+    """Return the native program beside npm's launcher, which costs a process of 43 MB and 0.1 s a run; else the path itself."""
     launcher = Path(os.path.realpath(path))
     package = launcher.parent.parent
     if launcher.name != "codex.js":
@@ -89,7 +89,7 @@ def native(path: str) -> str:
 
 
 def managed(shim: str, env: Environment) -> str | None:
-    """The program that a shim of mise, volta or asdf starts, which these find by the user's home: codex runs in another one."""
+    """Return the program that a shim of mise, volta or asdf starts. They find it by the user's home, and codex has another."""
     manager = _manager(Path(os.path.realpath(shim)), env)
     if manager is None:
         return None
@@ -99,7 +99,7 @@ def managed(shim: str, env: Environment) -> str | None:
 
 
 def _manager(shim: Path, env: Environment) -> str | None:
-    """The program of the version manager that a shim belongs to, if it is one of those known."""
+    """Return the program of the version manager that a shim belongs to, if it is one of those known."""
     if shim.name == "mise":
         return str(shim)
     if shim.name == "volta-shim":
@@ -113,7 +113,7 @@ def _manager(shim: Path, env: Environment) -> str | None:
 
 
 def run(path: str, *arguments: str, env: Environment, cwd: str | None = None) -> subprocess.CompletedProcess[str]:
-    """Runs the program to its end.
+    """Run the program to its end.
 
     Args:
         path: As `find` returned it.
@@ -143,7 +143,7 @@ def run(path: str, *arguments: str, env: Environment, cwd: str | None = None) ->
 
 
 def check_version(path: str, env: Environment) -> None:
-    """Checks that the program is codex, and new enough.
+    """Check that the program is codex, and new enough.
 
     Raises:
         ConfigurationError: It is not.
@@ -158,7 +158,7 @@ def check_version(path: str, env: Environment) -> None:
 
 
 def catalogue(path: str, env: Environment) -> list[dict[str, Any]]:
-    """The models that this version of codex knows, each made to only write.
+    """Return the models that this version of codex knows, each made to only write.
 
     Raises:
         ConfigurationError: The program does not tell.
@@ -172,7 +172,7 @@ def catalogue(path: str, env: Environment) -> list[dict[str, Any]]:
 
 
 def login_status(path: str, env: Environment) -> str:
-    """What `codex login status` says; its text alone tells, as its exit code is 0 for an empty login too."""
+    """Return what `codex login status` says; its text alone tells, as its exit code is 0 for an empty login too."""
     status = run(path, "login", "status", env=env)
     lines = [line for line in (status.stdout + status.stderr).splitlines() if line.strip() and not line.startswith("WARNING")]
     return lines[0] if lines else f"exit code {status.returncode}"

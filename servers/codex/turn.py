@@ -65,7 +65,7 @@ class TurnResult(Struct):
     warnings: list[str] = []
 
     def fail(self, message: str, login: Login, code: Any = None) -> None:
-        """Takes in that the turn failed; an answer that only met its limit is still one.
+        """Note that the turn failed; an answer that only met its limit is still an answer.
 
         Raises:
             CompletionError: It was none.
@@ -80,7 +80,7 @@ class Engine(Protocol):
     """A program of codex's that carries out turns."""
 
     async def run(self, turn: Turn, login: Login, on_text: OnText, on_accepted: Callable[[], None]) -> TurnResult:
-        """Carries out a turn; cancelling it stops the work.
+        """Carry out a turn; cancelling it stops the work.
 
         Args:
             turn: The question.
@@ -93,11 +93,11 @@ class Engine(Protocol):
         """
 
     async def aclose(self) -> None:
-        """Ends whatever process is kept."""
+        """End whatever process is kept."""
 
 
 def turn_of(request: CompletionRequest) -> Turn:
-    """A request as a question to codex, which takes one message of the user's.
+    """Return a request as a question to codex, which takes one message of the user's.
 
     A conversation is therefore written out: each message between `<user>` and `</user>` or `<assistant>` and `</assistant>`,
     a line each, after one sentence that asks for the next one. A single message goes as it is.
@@ -131,7 +131,7 @@ def _parts(turn: Message) -> list[TextPart | ImagePart]:
 
 
 def _joined(parts: list[TextPart | ImagePart]) -> list[TextPart | ImagePart]:
-    """The parts with neighbouring texts made one, as codex sends each part apart."""
+    """Return the parts with neighbouring texts made one, as codex sends each part apart."""
     joined: list[TextPart | ImagePart] = []
     for part in parts:
         if joined and isinstance(part, TextPart) and isinstance(last := joined[-1], TextPart):

@@ -138,5 +138,5 @@ class Adaptation:
 
 
 def _is_free(request: CompletionRequest) -> bool:
-    """Whether the sampling is left to us: the caller neither set it nor asked for thinking, which a low temperature harms."""
+    """Return whether we may choose the sampling: the caller neither set it nor asked for thinking, which it harms."""
     return request.temperature is None and request.top_p is None and request.reasoning_effort in (None, "none")

@@ -34,7 +34,7 @@ class ModelInfo(Struct, frozen=True, kw_only=True):
 
 
 async def list_models(provider: Provider) -> list[ModelInfo]:
-    """The models that a provider offers now, in alphabetical order, within `LIST_SECONDS`.
+    """Return the models that a provider offers now, in alphabetical order, within `LIST_SECONDS`.
 
     Raises:
         CompletionError: The provider could not be asked.
@@ -48,7 +48,7 @@ async def list_models(provider: Provider) -> list[ModelInfo]:
 
 
 async def close_names(provider: Provider, model: str) -> list[str]:
-    """Names like a wrong one; none, if the provider cannot be asked quickly. No model is ever swapped for another."""
+    """Return names like a wrong one; none, if the provider cannot be asked quickly. No model is ever swapped for another."""
     try:
         async with asyncio.timeout(CLOSE_NAMES_SECONDS):
             names = [info.id for info in await provider.list_models()]
@@ -58,12 +58,12 @@ async def close_names(provider: Provider, model: str) -> list[str]:
 
 
 def as_text(models: list[ModelInfo]) -> str:
-    """The list for a reader: a line a model."""
+    """Return the list for a reader: a line a model."""
     return "\n".join(_line(model) for model in models) or "no models"
 
 
 def as_record(models: list[ModelInfo]) -> list[dict[str, Any]]:
-    """The list for a program."""
+    """Return the list for a program."""
     record: list[dict[str, Any]] = msgspec.to_builtins(models)
     return record
 

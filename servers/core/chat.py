@@ -14,7 +14,7 @@ STOP_REASONS: dict[str, StopReason] = {"stop": "end_turn", "length": "max_tokens
 
 
 def messages(request: CompletionRequest) -> list[dict[str, Any]]:
-    """The system prompt and the turns as `messages`."""
+    """Return the system prompt and the turns as `messages`."""
     system = [{"role": "system", "content": request.system}] if request.system is not None else []
     return [*system, *({"role": turn.role, "content": _content(turn)} for turn in request.turns)]
 

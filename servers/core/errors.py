@@ -70,7 +70,7 @@ class CompletionError(Exception):
         self.already_retried = already_retried
 
     def add(self, sentence: str) -> None:
-        """Adds what was found out later."""
+        """Add what was found out later."""
         self.args = (f"{self.message} {redact(sentence)}",)
 
     @property
@@ -184,7 +184,7 @@ _RETRYABLE_STATUSES = frozenset({408, 409, 425, 429, 498})
 
 
 def from_status(status: int, message: str, **details: Any) -> CompletionError:
-    """The error for an HTTP status, where the provider's body says nothing finer.
+    """Return the error for an HTTP status, where the provider's body says nothing finer.
 
     Args:
         status: The HTTP status, 400 or above.

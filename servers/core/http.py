@@ -22,7 +22,7 @@ _LONGEST_QUOTE = 300
 
 
 def new_client(base_url: str, headers: dict[str, str] | None = None) -> httpx2.AsyncClient:
-    """The HTTP client for a provider: no read timeout, since the call's deadline bounds it, and no proxy for loopback."""
+    """Return a provider's HTTP client. It has no read timeout, as the call's deadline bounds it, and no proxy for loopback."""
     return httpx2.AsyncClient(
         headers=headers,
         timeout=httpx2.Timeout(None, connect=CONNECT_SECONDS),
@@ -63,7 +63,7 @@ def map_transport_errors(address: str, cure: str = "") -> Iterator[None]:
 
 
 async def get_json(client: httpx2.AsyncClient, url: str, headers: dict[str, str] | None = None) -> Any:
-    """What a GET answers, for lists of models.
+    """Return what a GET answers, for lists of models.
 
     Raises:
         CompletionError: The answer has an error status.
@@ -84,7 +84,7 @@ async def events(response: httpx2.Response) -> AsyncIterator[dict[str, Any]]:
 
 
 def data_uri(url: str, title: str) -> tuple[str, str]:
-    """The media type and the base64 text of an image's `data:` URI.
+    """Return the media type and the base64 text of an image's `data:` URI.
 
     Args:
         url: The image's address.
@@ -102,7 +102,7 @@ def data_uri(url: str, title: str) -> tuple[str, str]:
 def from_response(
     response: httpx2.Response, said: str, cls: type[errors.CompletionError] | None = None, **details: Any
 ) -> errors.CompletionError:
-    """The error for a response with an error status.
+    """Return the error for a response with an error status.
 
     Args:
         response: For its status, `Retry-After` and request id.
@@ -126,7 +126,7 @@ def from_response(
 
 
 def quote(body: Any) -> str:
-    """What a provider's error body says, in one line: its message if it is JSON, the beginning of its text if it is not."""
+    """Return what a provider's error body says, in one line: the message in its JSON, or else the beginning of its text."""
     if isinstance(body, bytes):
         body = body.decode("utf-8", "replace")
     if isinstance(body, str):

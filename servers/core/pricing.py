@@ -17,13 +17,13 @@ LOAD_SECONDS = 5.0
 
 
 def begin_loading() -> None:
-    """Imports the price list, which takes a while, in a thread: the model is at work meanwhile."""
+    """Import the price list, which takes a while, in a thread: the model is at work meanwhile."""
     if "genai_prices" not in sys.modules:
         asyncio.get_running_loop().run_in_executor(None, _load)
 
 
 async def ready() -> None:
-    """Waits until the price list is imported, or is known not to be installed; never long, as the answer is there."""
+    """Wait until the price list is imported, or is known not to be installed; never long, as the answer is there."""
     if not hasattr(sys.modules.get("genai_prices"), "calc_price"):  # a module half imported lacks it
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(LOAD_SECONDS):
@@ -36,7 +36,7 @@ def _load() -> None:
 
 
 def cost_usd(provider: Provider, model: str, usage: Usage) -> float | None:
-    """The list price of a call in dollars, None where it is not known: never a guess.
+    """Return the list price of a call in dollars, None where it is not known: never a guess.
 
     Args:
         provider: For its price list and its corrections.

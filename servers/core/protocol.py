@@ -104,7 +104,7 @@ class Cancellation:
 
 
 def receive(line: bytes, server: Server) -> Message | ToolCall | Cancellation | None:
-    """What one line from the client asks for.
+    """Return what one line from the client asks for.
 
     Args:
         line: A line as it was read, with or without its newline.
@@ -122,12 +122,12 @@ def receive(line: bytes, server: Server) -> Message | ToolCall | Cancellation | 
 
 
 def tool_response(call: ToolCall, result: dict[str, Any], server: Server) -> Message:
-    """The response to a `tools/call`, `result` being a `CallToolResult` without the era's own fields."""
+    """Return the response to a `tools/call`, `result` being a `CallToolResult` without the era's own fields."""
     return _response(call.id, result, server, call.modern)
 
 
 def progress(call: ToolCall, value: float, message: str, delta: str | None = None) -> Message:
-    """A `notifications/progress` for a call that has a `progressToken`.
+    """Return a `notifications/progress` for a call that has a `progressToken`.
 
     Args:
         call: The call.
@@ -142,7 +142,7 @@ def progress(call: ToolCall, value: float, message: str, delta: str | None = Non
 
 
 def error_response(error: ProtocolError) -> Message:
-    """The JSON-RPC error response for a refused message; its id is null where none could be told."""
+    """Return the JSON-RPC error response for a refused message; its id is null where none could be told."""
     body: dict[str, Any] = {"code": error.code, "message": str(error)}
     if error.data is not None:
         body["data"] = error.data
@@ -150,7 +150,7 @@ def error_response(error: ProtocolError) -> Message:
 
 
 def _parse(line: bytes) -> Message:
-    """A JSON-RPC request or notification, its envelope checked."""
+    """Return a JSON-RPC request or notification, its envelope checked."""
     try:
         message = json_codec.decode(line)
     except ValueError as error:
@@ -217,7 +217,7 @@ def _notification(method: str, params: dict[str, Any]) -> Cancellation | None:
 
 
 def _is_modern(method: str, params: dict[str, Any]) -> bool:
-    """Whether a request is of the modern era, which its `_meta` or its method tells.
+    """Return whether a request is of the modern era, which its `_meta` or its method tells.
 
     Raises:
         ProtocolError: It is modern and lacks a required field, or names a version that is not spoken here.

@@ -86,14 +86,14 @@ class Provider:
         self._connecting = threading.Lock()
 
     def check(self) -> None:
-        """Checks the settings without importing or connecting to anything.
+        """Check the settings without importing or connecting to anything.
 
         Raises:
             ConfigurationError: Something is not set, or makes no sense; the message says what to do.
         """
 
     def configured(self) -> bool:
-        """Whether a call has a chance: by default, whether the settings are complete."""
+        """Return whether a call has a chance: by default, whether the settings are complete."""
         try:
             self.check()
         except errors.ConfigurationError:
@@ -101,11 +101,11 @@ class Provider:
         return True
 
     def running(self) -> bool:
-        """Whether a server of this machine that needs no settings answers; only looked at if no provider is configured."""
+        """Return whether a local server that needs no settings answers. Asked only if no provider is configured."""
         return False
 
     def connect(self) -> Any:
-        """Imports what the provider needs and makes its client; blocking, and run in a thread of its own.
+        """Import what the provider needs and make its client; blocking, and run in a thread of its own.
 
         Returns:
             The client; None from a provider that needs none.
@@ -117,7 +117,7 @@ class Provider:
         return None
 
     async def complete(self, request: CompletionRequest, on_text: OnText) -> Completion:
-        """Asks the provider once: no retries, no deadline; `call.py` adds both.
+        """Ask the provider once: no retries, no deadline; `call.py` adds both.
 
         Args:
             request: What to ask; `model` is always set, and an optional parameter that is None is not to be sent.
@@ -129,7 +129,7 @@ class Provider:
         raise NotImplementedError
 
     async def list_models(self) -> list[ModelInfo]:
-        """The models that the provider offers now.
+        """Return the models that the provider offers now.
 
         Raises:
             CompletionError: As `complete`.
@@ -137,7 +137,7 @@ class Provider:
         raise NotImplementedError
 
     def takes_temperature(self, model: str) -> bool:  # noqa: ARG002
-        """Whether a model is expected to take a temperature, so that the default one is sent to it unasked."""
+        """Return whether a model is expected to take a temperature, so that the default one is sent to it unasked."""
         return True
 
     def ignores(self, model: str) -> set[str]:  # noqa: ARG002
@@ -149,11 +149,11 @@ class Provider:
         return ()
 
     def has_list_prices(self) -> bool:
-        """Whether the calls cost what `price_list` says; not so where another server than the provider's own answers."""
+        """Return whether the calls cost what `price_list` says; not so where another server than the provider's own answers."""
         return self.price_list is not None
 
     async def aclose(self) -> None:
-        """Closes the client and whatever else the provider holds."""
+        """Close the client and whatever else the provider holds."""
         if self._client is not None:
             await self._client.aclose()
 
@@ -163,7 +163,7 @@ class Provider:
             self._connect_once()
 
     async def client(self) -> Any:
-        """What `connect` made, on the first call in a worker thread, so that a slow import stops nothing else."""
+        """Return what `connect` made, on the first call in a worker thread, so that a slow import stops nothing else."""
         if self._client is not None:
             return self._client
         import asyncio
@@ -171,7 +171,7 @@ class Provider:
         return await asyncio.to_thread(self._connect_once)
 
     def resolve(self, model: str | None) -> tuple[str, list[str]]:
-        """The model to ask, and what there is to warn of.
+        """Return the model to ask, and what there is to warn of.
 
         Args:
             model: What the caller named, if anything: a full name is never swapped, an alias of a retired model is.
@@ -197,10 +197,10 @@ class Provider:
 
 
 def missing_package(package: str, extra: str) -> str:
-    """What to say about a package that is not installed."""
+    """Return what to say about a package that is not installed."""
     return f'The package `{package}` is not installed: run `pip install "mcp-models[{extra}]"`.'
 
 
 def server_info(provider: Provider) -> dict[str, str]:
-    """The provider's server as MCP's `serverInfo`."""
+    """Return the provider's server as MCP's `serverInfo`."""
     return {"name": f"{provider.name.replace('_', '-')}-mcp-server", "title": provider.title, "version": __version__}

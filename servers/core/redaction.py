@@ -27,7 +27,7 @@ _known: list[str] = []
 
 
 def protect(secret: str) -> None:
-    """Adds a key's value to those that `redact` removes."""
+    """Add a key's value to those that `redact` removes."""
     secret = secret.strip()
     if len(secret) >= SHORTEST_SECRET and secret not in _known:
         _known.append(secret)
@@ -42,7 +42,7 @@ def protect_environment() -> None:
 
 
 def redact_values(text: str) -> str:
-    """Replaces the exact value of every key: for a model's own words, which may well *look* like a key."""
+    """Replace the exact value of every key: for a model's own words, which may well *look* like a key."""
     for secret in _known:
         if secret in text:
             text = text.replace(secret, REDACTED)
@@ -50,12 +50,12 @@ def redact_values(text: str) -> str:
 
 
 def redact(text: str) -> str:
-    """Replaces every key's value and everything that looks like a key: for errors and logs."""
+    """Replace every key's value and everything that looks like a key: for errors and logs."""
     return re.sub(_SECRET_LOOKS, REDACTED, redact_values(text))
 
 
 def redact_record(value: Any) -> Any:
-    """A JSON value with `redact_values` applied to every string in it, keys of objects excepted."""
+    """Return a JSON value with `redact_values` applied to every string in it, keys of objects excepted."""
     if not _known:
         return value
     if isinstance(value, str):
@@ -77,20 +77,20 @@ class RedactedText:
         self._held = ""
 
     def feed(self, piece: str) -> str:
-        """Takes a piece in and returns what can be shown by now."""
+        """Take a piece in and return what can be shown by now."""
         text = redact_values(self._held + piece)
         keep = max((_overlap(text, secret) for secret in _known), default=0)
         self._held = text[len(text) - keep :]
         return text[: len(text) - keep]
 
     def rest(self) -> str:
-        """What was held back, at the text's end."""
+        """Return what was held back, at the text's end."""
         text, self._held = self._held, ""
         return text
 
 
 def _overlap(text: str, secret: str) -> int:
-    """How many characters at the end of the text are the beginning of the secret."""
+    """Return how many characters at the end of the text are the beginning of the secret."""
     return next((size for size in range(min(len(text), len(secret) - 1), 0, -1) if text.endswith(secret[:size])), 0)
 
 
@@ -109,11 +109,11 @@ class RedactedLog(io.TextIOBase):
         return True
 
     def fileno(self) -> int:
-        """The descriptor, for child processes."""
+        """Return the descriptor, for child processes."""
         return self._descriptor
 
     def write(self, text: str) -> int:
-        """Writes the text without its secrets."""
+        """Write the text without its secrets."""
         data = redact(text).encode("utf-8", "backslashreplace")
         with contextlib.suppress(OSError):
             for start in range(0, len(data), _PIPE_BUF):

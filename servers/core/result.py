@@ -37,7 +37,7 @@ def completion_result(completion: Completion) -> dict[str, Any]:
 
 
 def models_result(models: list[ModelInfo]) -> dict[str, Any]:
-    """A line a model in `content`, and the list in `_meta`."""
+    """Return a line a model in `content`, and the list in `_meta`."""
     return {
         "content": [{"type": "text", "text": catalogue.as_text(models)}],
         "isError": False,
@@ -46,7 +46,7 @@ def models_result(models: list[ModelInfo]) -> dict[str, Any]:
 
 
 def error_result(error: CompletionError, provider: str, title: str, model: str | None, partial: str) -> dict[str, Any]:
-    """One sentence in `content` that says what to do, and the details in `_meta`.
+    """Return one sentence in `content` that says what to do, and the details in `_meta`.
 
     Args:
         error: What went wrong.

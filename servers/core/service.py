@@ -41,7 +41,7 @@ class Received:
         self._on_text = on_text
 
     def __call__(self, text: str) -> None:
-        """Takes a piece."""
+        """Take a piece."""
         self.texts.append(text)
         self._on_text(text)
 
@@ -58,7 +58,7 @@ class CompletionService:
         self._learnt: dict[str, Learnt] = {}
 
     async def call_tool(self, name: str, arguments: dict[str, Any], on_text: OnText) -> dict[str, Any]:
-        """A tool call's whole way, from its arguments to MCP's result. Raises nothing but cancellation.
+        """Carry a tool call out, from its arguments to MCP's result. Raise nothing but cancellation.
 
         Args:
             name: `list_models`; any other name is a completion.
@@ -82,7 +82,7 @@ class CompletionService:
         return error_result(failure, self.provider.name, self.provider.title, model, "".join(received.texts))
 
     async def list_models(self, arguments: dict[str, Any]) -> list[ModelInfo]:
-        """The provider's models.
+        """Return the provider's models.
 
         Raises:
             CompletionError: The provider could not be asked, or there was an argument.
@@ -92,7 +92,7 @@ class CompletionService:
         return await catalogue.list_models(self.provider)
 
     async def complete(self, request: CompletionRequest, warnings: list[str], received: Received) -> Completion:
-        """The completion for a request, within its deadline.
+        """Return the completion for a request, within its deadline.
 
         Args:
             request: What to ask, of a model that is settled.
@@ -185,7 +185,7 @@ def _note_cut(completion: Completion) -> None:
 
 
 def _another_model(answered: str, asked: str) -> list[str]:
-    """A warning, if another model answered than the one asked; a dated or tagged form of its name is the same model."""
+    """Return a warning, if another model answered than the one asked; a dated or tagged form of its name is the same model."""
     asked = asked.removeprefix("models/")
     if answered == asked:
         return []
@@ -194,7 +194,7 @@ def _another_model(answered: str, asked: str) -> list[str]:
 
 
 def _check_answer(completion: Completion) -> None:
-    """Tells an answer from what only looks like one; raises a `CompletionError` for the rest."""
+    """Raise a `CompletionError` if the completion has no usable text."""
     request_id = completion.request_id
     if completion.stop_reason == "refusal":
         raise errors.RefusalError("the model declined to answer.", request_id=request_id)

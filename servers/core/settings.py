@@ -21,7 +21,7 @@ RETRIES_DEFAULT = 2
 
 
 def key(env: Environment, variable: str, cure: str) -> str:
-    """A key, checked before any HTTP library can quote it in an error.
+    """Return a key, checked before any HTTP library can quote it in an error.
 
     Args:
         env: The environment.
@@ -41,7 +41,7 @@ def key(env: Environment, variable: str, cure: str) -> str:
 
 
 def flag(env: Environment, variable: str) -> bool:
-    """Whether a switch is on: off if it is not set.
+    """Return whether a switch is on: off if it is not set.
 
     Raises:
         ConfigurationError: The variable holds neither yes nor no.
@@ -55,7 +55,7 @@ def flag(env: Environment, variable: str) -> bool:
 
 
 def base_url(env: Environment, variable: str, default: str) -> str:
-    """A provider's address, without a trailing slash.
+    """Return a provider's address, without a trailing slash.
 
     Args:
         env: The environment.
@@ -70,7 +70,7 @@ def base_url(env: Environment, variable: str, default: str) -> str:
 
 @functools.lru_cache(16)
 def checked_url(text: str, variable: str) -> str:
-    """A URL without a trailing slash, checked; the error names the variable it came from."""
+    """Return a URL without a trailing slash, checked; the error names the variable it came from."""
     from urllib.parse import urlsplit
 
     url = urlsplit("")
@@ -88,7 +88,7 @@ def checked_url(text: str, variable: str) -> str:
 
 
 def is_loopback(url: str) -> bool:
-    """Whether a URL's host is this machine."""
+    """Return whether a URL's host is this machine."""
     from urllib.parse import urlsplit
 
     host = urlsplit(url).hostname or ""
@@ -96,7 +96,7 @@ def is_loopback(url: str) -> bool:
 
 
 def default_timeout(env: Environment) -> float:
-    """The seconds a call may take if it does not say: MCP_MODELS_TIMEOUT, or 600.
+    """Return the seconds a call may take if it does not say: MCP_MODELS_TIMEOUT, or 600.
 
     Raises:
         ConfigurationError: The variable holds no positive number.
@@ -112,7 +112,7 @@ def default_timeout(env: Environment) -> float:
 
 
 def max_retries(env: Environment) -> int:
-    """How often a failed call is tried again: MCP_MODELS_MAX_RETRIES, or 2 as in the providers' SDKs.
+    """Return how often a failed call is tried again: MCP_MODELS_MAX_RETRIES, or 2 as in the providers' SDKs.
 
     Raises:
         ConfigurationError: The variable holds no whole number.

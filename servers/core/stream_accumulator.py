@@ -37,7 +37,7 @@ class StreamAccumulator:
         self.thoughts: list[str] = []
 
     def completion(self, auth_mode: str) -> Completion:
-        """The whole answer.
+        """Return the whole answer.
 
         Raises:
             UnreachableError: The stream ended without a reason, so in the answer's middle.

@@ -68,7 +68,7 @@ class Acceptor:
 
 
 def acceptors() -> list[Acceptor]:
-    """All of them; llama.cpp where the project has it."""
+    """Return all of them; llama.cpp where the project has it."""
     genai, older_xllamacpp = pinned("google-genai"), pinned("xllamacpp")
     node = json.loads((ENVIRONMENTS / "package.json").read_text(encoding="utf-8"))["dependencies"]
     found = [
@@ -88,7 +88,7 @@ def acceptors() -> list[Acceptor]:
 
 
 def pinned(package: str, environment: str = "") -> str:
-    """The version of a package in its environment's lock file."""
+    """Return the version of a package in its environment's lock file."""
     text = (ENVIRONMENTS / f"{environment or package.replace('-', '_')}.txt").read_text(encoding="utf-8")
     found = re.search(rf"^{package}==(\S+)", text, re.MULTILINE)
     assert found, package
@@ -96,7 +96,7 @@ def pinned(package: str, environment: str = "") -> str:
 
 
 def servers() -> Servers:
-    """Every server of this project; the echo is called, too."""
+    """Return every server of this project; the echo is called, too."""
     return {name: _server(name) for name in server_modules()}
 
 
@@ -114,17 +114,17 @@ def google_genai(parameter: str) -> Callable[[Servers], Verdicts]:
 
 
 def in_environment(name: str) -> Callable[[Servers], Verdicts]:
-    """The program of a name in the environment of the same."""
+    """Return the program of a name in the environment of the same."""
     return lambda servers: run([_environment(name), PROGRAMS / f"{name}.py"], servers)
 
 
 def mcp_2(servers: Servers) -> Verdicts:
-    """The Python SDK that the other tests have."""
+    """Return the Python SDK that the other tests have."""
     return run([sys.executable, PROGRAMS / "mcp_2.py"], servers)
 
 
 def typescript(major: str) -> Callable[[Servers], Verdicts]:
-    """The TypeScript SDK of a major."""
+    """Return the TypeScript SDK of a major."""
 
     def judge(servers: Servers) -> Verdicts:
         return run(["node", PROGRAMS / "typescript.mjs", major], servers, npm_packages("acceptors", ENVIRONMENTS))
@@ -133,12 +133,12 @@ def typescript(major: str) -> Callable[[Servers], Verdicts]:
 
 
 def older_llama(servers: Servers) -> Verdicts:
-    """The last llama.cpp that refuses a request for a pattern it cannot follow; programs ship older ones for long."""
+    """Return the newest llama.cpp that refuses a request for a pattern it cannot follow; programs ship older ones for long."""
     return _llama(_environment("xllamacpp"), servers)
 
 
 def newest_llama(servers: Servers) -> Verdicts:
-    """The llama.cpp that the other tests have; it warns of a pattern and goes on without."""
+    """Return the llama.cpp that the other tests have; it warns of a pattern and goes on without."""
     return _llama(sys.executable, servers)
 
 
@@ -153,7 +153,7 @@ def _environment(name: str) -> Path:
 
 
 def run(command: list[str | Path], servers: Servers, folder: Path | None = None) -> Verdicts:
-    """Shows servers to a program, which is held to loopback as far as it is Python's."""
+    """Show servers to a program, which is held to loopback as far as it is Python's."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "tests" / "loopback_only")}
     shown = json.dumps({name: asdict(server) for name, server in servers.items()})
     done = subprocess.run(command, input=shown, cwd=folder, env=environment, capture_output=True, text=True, timeout=SECONDS)
@@ -164,5 +164,5 @@ def run(command: list[str | Path], servers: Servers, folder: Path | None = None)
 
 
 def _in_one_line(verdict: str) -> str:
-    """A verdict without line breaks, and without the link that pydantic adds."""
+    """Return a verdict without line breaks, and without the link that pydantic adds."""
     return " ".join(re.sub(r"For further information visit \S+", "", verdict).split())

@@ -8,7 +8,7 @@ from tests.acceptors import ACCEPTED, acceptors, servers
 
 
 def main() -> None:
-    """Prints the table; fails if anything is refused."""
+    """Print the table, and fail if anything is refused."""
     shown = servers()
     columns = {f"{acceptor.name} ({acceptor.version})": acceptor.judge(shown) for acceptor in acceptors()}
     reasons: list[str] = []
@@ -24,7 +24,7 @@ def main() -> None:
 
 
 def cell(verdict: str, reasons: list[str]) -> str:
-    """A verdict in a word, its reason put to the others."""
+    """Return a verdict in a word, its reason put to the others."""
     if verdict == ACCEPTED:
         return ACCEPTED
     if verdict not in reasons:

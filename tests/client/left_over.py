@@ -18,7 +18,7 @@ class Counts(NamedTuple):
 
 
 def counts() -> Counts:
-    """The counts now."""
+    """Return the counts now."""
     gc.collect()
     children = [child for task in Path("/proc/self/task").iterdir() for child in _children(task)]
     threads = [

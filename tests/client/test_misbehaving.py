@@ -113,7 +113,7 @@ def behind(command: Any, **options: Any) -> MCPModel:
 
 
 def ask(server: MCPModel, face: str, prompt: str = "Hello?") -> Any:
-    """One call in a face of the model, from its start to its end."""
+    """Make one call in a face of the model, from its start to its end."""
     if face == "call":
         with_it = server.call(prompt)
         server.close()

@@ -301,7 +301,7 @@ except KeyboardInterrupt:
 
 
 def _in_call(pid: int) -> bool:
-    """Whether the main thread sleeps in a lock, as it does while it waits for an answer."""
+    """Return whether the main thread sleeps in a lock, as it does while it waits for an answer."""
     return "futex" in Path(f"/proc/{pid}/wchan").read_text() or Path(f"/proc/{pid}/status").read_text().find("S (sleeping)") > 0
 
 

@@ -111,11 +111,11 @@ class FakeAnthropic(FakeProvider):
         return self._stream([_start(self.model), _thinking("hmm"), *_end("max_tokens")])
 
     def thinking_then(self, text: str) -> Reply:
-        """An answer after some thought."""
+        """Return an answer after some thought."""
         return self._stream([_start(self.model), _thinking("hmm"), _delta(text), *_end("end_turn")])
 
     def failing_midway(self) -> Reply:
-        """An error event within a stream."""
+        """Return an error event within a stream."""
         error = {"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}}
         return self._stream([_start(self.model), _delta("Half an"), _event(error)])
 

@@ -112,7 +112,7 @@ class FakeChatGPT(Endpoint):
         self.refresh_token = refresh_token
 
     def log_in(self, home: Path, seconds: float = 3600) -> Path:
-        """Writes a login as `codex login` does.
+        """Write a login as `codex login` does.
 
         Args:
             home: The folder of `auth.json`.
@@ -161,7 +161,7 @@ class FakeChatGPT(Endpoint):
         return None
 
     def answer(self, request: Request) -> Reply:
-        """What its model answers; no other request than one for a completion comes here."""
+        """Return what its model answers; no other request than one for a completion comes here."""
         behaviour = self.of_model.get(request.body["model"])
         return behaviour() if behaviour else stream()
 
@@ -199,7 +199,7 @@ class FakeChatGPT(Endpoint):
 
 
 def _breach(request: Request) -> Reply | None:
-    """The refusal of a request for a completion that codex would not send for a pure one."""
+    """Return the refusal of a request for a completion that codex would not send for a pure one."""
     body = request.body
     rules = {
         "its account": request.headers.get("chatgpt-account-id") == ACCOUNT,
@@ -214,7 +214,7 @@ def _breach(request: Request) -> Reply | None:
 
 
 def messages(request: Request) -> list[tuple[str, Any]]:
-    """The messages of a completion's request: the role of each, and its text or its parts if some are no text."""
+    """Return the messages of a completion's request: the role of each, and its text or its parts if some are no text."""
     found = []
     for item in request.body["input"]:
         parts = item.get("content", [])
@@ -235,49 +235,49 @@ def events(*records: dict[str, Any]) -> list[bytes]:
 
 
 def created() -> list[bytes]:
-    """The beginning of a stream."""
+    """Return the beginning of a stream."""
     response = {"id": "resp_1", "object": "response", "created_at": 1, "status": "in_progress", "model": "m", "output": []}
     return events({"type": "response.created", "response": response})
 
 
 def delta(text: str) -> bytes:
-    """A piece of text."""
+    """Return a piece of text."""
     return events(
         {"type": "response.output_text.delta", "item_id": "msg_1", "output_index": 0, "content_index": 0, "delta": text}
     )[0]
 
 
 def item_added() -> list[bytes]:
-    """The beginning of a message."""
+    """Return the beginning of a message."""
     item = {"id": "msg_1", "type": "message", "role": "assistant", "status": "in_progress", "content": []}
     return events({"type": "response.output_item.added", "output_index": 0, "item": item})
 
 
 def finished(*items: dict[str, Any], last: str = "completed", **fields: Any) -> list[bytes]:
-    """The end of a stream: its items whole, and the response."""
+    """Return the end of a stream: its items whole, and the response."""
     done = [{"type": "response.output_item.done", "output_index": i, "item": item} for i, item in enumerate(items)]
     response = {"id": "resp_1", "object": "response", "created_at": 1, "status": last, "output": list(items), "usage": USAGE}
     return events(*done, {"type": f"response.{last}", "response": {**response, **fields}})
 
 
 def message(text: str) -> dict[str, Any]:
-    """A whole message."""
+    """Return a whole message."""
     content = [{"type": "output_text", "text": text, "annotations": []}]
     return {"id": "msg_1", "type": "message", "role": "assistant", "status": "completed", "content": content}
 
 
 def text_chunks(*pieces: str) -> list[bytes]:
-    """A whole answer in pieces."""
+    """Return a whole answer in pieces."""
     return [*created(), *item_added(), *map(delta, pieces), *finished(message("".join(pieces)))]
 
 
 def stream(*pieces: str) -> Reply:
-    """A whole streamed answer."""
+    """Return a whole streamed answer."""
     return of(text_chunks(*(pieces or ("Hello", " from", " ChatGPT."))))
 
 
 def of(chunks: list[bytes] | Iterator[bytes], **options: Any) -> Reply:
-    """A streamed answer of these events."""
+    """Return a streamed answer of these events."""
     return Reply(chunks=chunks, content_type="text/event-stream", headers={"x-request-id": "req_fake"}, **options)
 
 

@@ -70,7 +70,7 @@ class FakeDevstralLocal(FakeProvider):
         return self._stream([_chunk({"reasoning_content": "hmm"}), _chunk({}, "length"), b"data: [DONE]\n\n"])
 
     def thinking_then(self, text: str) -> Reply:
-        """An answer after some thought."""
+        """Return an answer after some thought."""
         thought, answer = _chunk({"reasoning_content": "hmm"}), _chunk({"content": text})
         return self._stream([thought, answer, _chunk({}, "stop"), b"data: [DONE]\n\n"])
 
@@ -86,7 +86,7 @@ class FakeDevstralLocal(FakeProvider):
 
 
 def chat_seen(body: dict[str, Any], limit: str) -> Seen:
-    """A chat completion's request in the contract's terms."""
+    """Return a chat completion's request in the contract's terms."""
     turns: list[tuple[str, str]] = []
     images: list[str] = []
     for message in body["messages"]:

@@ -49,7 +49,7 @@ class Reply:
 
 
 def json_reply(body: Any, status: int = 200, **headers: str) -> Reply:
-    """A JSON body."""
+    """Return a JSON body."""
     return Reply(status, json.dumps(body).encode(), headers={name.replace("_", "-"): value for name, value in headers.items()})
 
 
@@ -85,7 +85,7 @@ class Endpoint:
         self.url = f"http://127.0.0.1:{self.listen()}"
 
     def listen(self, tls: ssl.SSLContext | None = None) -> int:
-        """Answers at one more port, from the entry of the context on; returns the port."""
+        """Answer at one more port, from the entry of the context on, and return the port."""
         server = _Server(("127.0.0.1", 0), self._handler)
         if tls is not None:  # the handshake is left to the connection's own thread
             server.socket = tls.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
@@ -103,7 +103,7 @@ class Endpoint:
             server.server_close()
 
     def forget(self) -> None:
-        """Forgets all requests, scripts and events."""
+        """Forget all requests, scripts and events."""
         self.requests.clear()
         self._scripted.clear()
         self.disconnected.clear()
@@ -113,19 +113,19 @@ class Endpoint:
         self._scripted += replies
 
     def environment(self) -> dict[str, str]:
-        """The variables that lead a server here."""
+        """Return the variables that lead a server here."""
         raise NotImplementedError
 
     def check(self, request: Request) -> Reply | None:
-        """The provider's refusal of a request that breaks its rules."""
+        """Return the provider's refusal of a request that breaks its rules."""
         return None
 
     def answer(self, request: Request) -> Reply:
-        """The provider's answer to a good request."""
+        """Return the provider's answer to a good request."""
         raise NotImplementedError
 
     def decode(self, raw: bytes, headers: dict[str, str]) -> bytes:
-        """The JSON in a request's body."""
+        """Return the JSON in a request's body."""
         return raw
 
     def _handle(self, handler: BaseHTTPRequestHandler) -> None:
@@ -168,7 +168,7 @@ class Endpoint:
 
     @staticmethod
     def _hung_up(connection: socket.socket, seconds: float) -> bool:
-        """Waits and says whether the client hung up meanwhile."""
+        """Wait and say whether the client hung up meanwhile."""
         readable, _, _ = select.select([connection], [], [], seconds)
         if isinstance(connection, ssl.SSLSocket):  # nothing can be peeked at, but a client has nothing else to say meanwhile
             return bool(readable)

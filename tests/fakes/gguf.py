@@ -30,7 +30,7 @@ Weights = npt.NDArray[np.float32]
 
 
 def write_model(path: Path, *, name: str = "tiny", embedding: int = 64, blocks: int = 2, context: int = 2048) -> Path:
-    """Writes a model; the same numbers give the same file.
+    """Write a model; the same numbers give the same file.
 
     Args:
         embedding: Its width, a multiple of 8. 4096 make 0.6 GB of each block.
@@ -85,7 +85,7 @@ def _add_tokenizer(writer: GGUFWriter, vocabulary: list[tuple[str, float, TokenT
 
 
 def _vocabulary() -> list[tuple[str, float, TokenType]]:
-    """Each token, how readily it is taken, and its type; words win over letters, letters over bytes."""
+    """Return each token, how readily it is taken, and its type; words win over letters, letters over bytes."""
     special = [("<unk>", 0.0, TokenType.UNKNOWN), ("<s>", 0.0, TokenType.CONTROL), ("</s>", 0.0, TokenType.CONTROL)]
     octets = [(f"<0x{octet:02X}>", 0.0, TokenType.BYTE) for octet in range(256)]
     turns = [(token, 0.0, TokenType.CONTROL) for token in ("<|im_start|>", "<|im_end|>")]
@@ -122,7 +122,7 @@ def _weights(
 
 
 def _loudness(token: str, kind: TokenType) -> float:
-    """How far a token's logits stray from 0."""
+    """Return how far a token's logits stray from 0."""
     if kind != TokenType.NORMAL:
         return 0.0
     return 4.0 if len(token) > 1 else 0.1

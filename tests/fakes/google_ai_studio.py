@@ -90,11 +90,11 @@ class FakeGoogleAIStudio(FakeProvider):
         return self._stream([_event(parts=[{"text": "hmm", "thought": True}]), _last("MAX_TOKENS")])
 
     def thinking_then(self, text: str) -> Reply:
-        """An answer after some thought."""
+        """Return an answer after some thought."""
         return self._stream([_event(parts=[{"text": "hmm", "thought": True}, {"text": text}]), _last("STOP")])
 
     def failing_midway(self) -> Reply:
-        """An error event within a stream."""
+        """Return an error event within a stream."""
         error = {"error": {"code": 503, "message": "The model is overloaded. Please try again later.", "status": "UNAVAILABLE"}}
         return self._stream([*self.half(), f"data: {json.dumps(error)}\n\n".encode()])
 

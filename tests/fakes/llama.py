@@ -77,17 +77,17 @@ class LlamaServer:
         self.process.stdout.close()
 
     def kill(self) -> None:
-        """Kills the process, as `kill -9` does, and waits until it is gone."""
+        """Kill the process, as `kill -9` does, and wait until it is gone."""
         self.process.kill()
         self.process.wait(SECONDS)
 
     def release(self) -> None:
-        """Lets a held server finish loading, and waits until it has."""
+        """Let a held server finish loading, and wait until it has."""
         self._open_gate()
         self._wait_for(_LOADED)
 
     def health(self) -> int | None:
-        """The status of /health: 503 while loading, 200 when loaded, None when nothing answers."""
+        """Return the status of /health: 503 while loading, 200 when loaded, None when nothing answers."""
         connection = http.client.HTTPConnection(self.url.removeprefix("http://"), timeout=SECONDS)
         try:
             connection.request("GET", "/health")
@@ -118,7 +118,7 @@ class LlamaServer:
 
 
 def main() -> None:
-    """Serves a model until stdin closes."""
+    """Serve a model until stdin closes."""
     parser = argparse.ArgumentParser()
     parser.add_argument("model", type=Path)
     parser.add_argument("--port", type=int, default=0)
@@ -138,7 +138,7 @@ def main() -> None:
 
 
 def _load(model: Path, port: int, context: int, gate: str) -> Any:
-    """A server that answers. While this loads the model it holds the interpreter: no other thread runs."""
+    """Return a server that answers. While this loads the model it holds the interpreter: no other thread runs."""
     import xllamacpp  # type: ignore[import-untyped]
 
     params = xllamacpp.CommonParams()

@@ -49,7 +49,7 @@ class FakeMistral(FakeProvider):
         return None
 
     def invalid(self, name: str, message: str) -> Reply:
-        """A 422, as the API's framework words it."""
+        """Return a 422, as the API's framework words it."""
         return json_reply({"detail": [{"type": "value_error", "loc": ["body", name], "msg": message, "input": 1}]}, 422)
 
     def text(self, request: Request | None, *pieces: str, stop: str = "end_turn") -> Reply:
@@ -88,7 +88,7 @@ class FakeMistral(FakeProvider):
         return self._stream([_chunk(self.model, thought), _chunk(self.model, "", "length"), b"data: [DONE]\n\n"])
 
     def thinking_then(self, text: str) -> Reply:
-        """An answer after some thought, in chunks of content."""
+        """Return an answer after some thought, in chunks of content."""
         chunks = [{"type": "thinking", "thinking": [{"type": "text", "text": "hmm"}]}, {"type": "text", "text": text}]
         return self._stream([_chunk(self.model, chunks), _chunk(self.model, "", "stop"), b"data: [DONE]\n\n"])
 

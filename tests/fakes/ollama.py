@@ -117,24 +117,24 @@ def _too_long(words: int) -> dict[str, Any]:
 
 
 def line(request: Request, content: str, **fields: Any) -> bytes:
-    """One line of a streamed chat."""
+    """Return one line of a streamed chat."""
     message = {"role": "assistant", "content": content, **fields.pop("message", {})}
     event = {"model": request.body["model"], "created_at": "2026-11-22T08:03:48.511612568Z", "message": message, "done": False}
     return json.dumps({**event, **fields}).encode() + b"\n"
 
 
 def last_line(request: Request, done_reason: str, count: int) -> bytes:
-    """The line that ends a chat, with its counts."""
+    """Return the line that ends a chat, with its counts."""
     counts = {"total_duration": 270887441, "prompt_eval_count": 25, "prompt_eval_duration": 1925000, "eval_count": count}
     return line(request, "", done=True, done_reason=done_reason, **counts)
 
 
 def chat(request: Request, words: list[str], done_reason: str) -> Reply:
-    """A whole streamed chat."""
+    """Return a whole streamed chat."""
     pieces = [line(request, f" {word}") for word in words]
     return ndjson([*pieces, last_line(request, done_reason, len(words))])
 
 
 def ndjson(chunks: list[bytes] | Iterator[bytes], **options: Any) -> Reply:
-    """A streamed answer."""
+    """Return a streamed answer."""
     return Reply(chunks=chunks, content_type="application/x-ndjson", **options)

@@ -177,7 +177,7 @@ class FakeOpenAIResponses(FakeOpenAI):
 
 
 def not_strict(schema: dict[str, Any]) -> str | None:
-    """What strict mode refuses of a schema, as https://platform.openai.com/docs/guides/structured-outputs lists it."""
+    """Return what strict mode refuses of a schema, as https://platform.openai.com/docs/guides/structured-outputs lists it."""
     if schema.get("type") != "object":
         return "schema must be a JSON Schema of 'type: \"object\"'."
     for part in schemas_in(schema):
@@ -215,7 +215,7 @@ def error(
     kind: str = "invalid_request_error",
     **headers: str,
 ) -> Reply:
-    """An error in OpenAI's envelope."""
+    """Return an error in OpenAI's envelope."""
     return json_reply(
         {"error": {"message": message, "type": kind, "param": param, "code": code}}, status, x_request_id="req_fake", **headers
     )
@@ -227,14 +227,14 @@ def sse(*events: dict[str, Any]) -> list[bytes]:
 
 
 def stream(chunks: list[bytes] | Iterator[bytes], **options: Any) -> Reply:
-    """A streamed answer."""
+    """Return a streamed answer."""
     return Reply(chunks=chunks, content_type="text/event-stream", headers={"x-request-id": "req_fake"}, **options)
 
 
 def response(
     request: Request, *, status: str = "completed", output: list[dict[str, Any]] | None = None, **fields: Any
 ) -> dict[str, Any]:
-    """A Response object."""
+    """Return a Response object."""
     return {
         "id": "resp_1",
         "object": "response",
@@ -256,13 +256,13 @@ def response(
 
 
 def message(text: str, kind: str = "output_text") -> dict[str, Any]:
-    """An output message of one part."""
+    """Return an output message of one part."""
     part = {"type": kind, "text": text, "annotations": []} if kind == "output_text" else {"type": kind, "refusal": text}
     return {"type": "message", "id": "msg_1", "role": "assistant", "status": "completed", "content": [part]}
 
 
 def deltas(text: str = TEXT) -> list[bytes]:
-    """The text events of a streamed response, a word each."""
+    """Return the text events of a streamed response, a word each."""
     words = [word if i == 0 else f" {word}" for i, word in enumerate(text.split())]
     return sse(
         *(
@@ -273,7 +273,7 @@ def deltas(text: str = TEXT) -> list[bytes]:
 
 
 def responses_stream(request: Request, *, text: str = TEXT, last: str = "response.completed", **fields: Any) -> Reply:
-    """A whole streamed response."""
+    """Return a whole streamed response."""
     final = response(request, **fields)
     return stream(
         [
@@ -285,13 +285,13 @@ def responses_stream(request: Request, *, text: str = TEXT, last: str = "respons
 
 
 def chat_chunk(request: Request, delta: dict[str, Any], finish_reason: str | None = None) -> bytes:
-    """A chunk of a streamed chat completion."""
+    """Return a chunk of a streamed chat completion."""
     choice = {"index": 0, "delta": delta, "finish_reason": finish_reason}
     return _chat_event({"model": request.body["model"], "choices": [choice]})
 
 
 def chat_stream(request: Request, *, text: str = TEXT, finish_reason: str = "stop") -> Reply:
-    """A whole streamed chat completion, its usage in a last chunk."""
+    """Return a whole streamed chat completion, its usage in a last chunk."""
     words = [word if i == 0 else f" {word}" for i, word in enumerate(text.split())]
     usage = {
         "prompt_tokens": 20,

@@ -65,13 +65,13 @@ class FakeProvider(Endpoint):
     """Whether its list of models tells context limits."""
 
     def answer(self, request: Request) -> Reply:
-        """What it says to a good request: a greeting, or its list of models."""
+        """Return what it says to a good request: a greeting, or its list of models."""
         if request.method == "GET":
             return self.models(request)
         return self.text(request, "Hello", " from", " the", " fake.")
 
     def text(self, request: Request | None, *pieces: str, stop: str = "end_turn") -> Reply:
-        """A streamed answer in pieces."""
+        """Return a streamed answer in pieces."""
         raise NotImplementedError
 
     def ticks(self) -> Iterator[bytes]:
@@ -79,37 +79,37 @@ class FakeProvider(Endpoint):
         raise NotImplementedError
 
     def half(self) -> list[bytes]:
-        """The pieces of the answer `Half an`, without its end."""
+        """Return the pieces of the answer `Half an`, without its end."""
         raise NotImplementedError
 
     def error(self, status: int, message: str, **headers: str) -> Reply:
-        """A failure in the provider's envelope."""
+        """Return a failure in the provider's envelope."""
         raise NotImplementedError
 
     def too_long(self) -> Reply:
-        """The refusal of a prompt that does not fit."""
+        """Return the refusal of a prompt that does not fit."""
         raise NotImplementedError
 
     def unknown_model(self) -> Reply:
-        """The refusal of a model that does not exist."""
+        """Return the refusal of a model that does not exist."""
         raise NotImplementedError
 
     def refusals(self) -> list[tuple[Reply, str]]:
-        """Every shape in which it declines or blocks, with the type of error that it is."""
+        """Return every shape in which it declines or blocks, with the type of error that it is."""
         raise NotImplementedError
 
     def empty(self) -> Reply:
-        """An answer without text."""
+        """Return an answer without text."""
         return self.text(None)
 
     def only_thinking(self) -> Reply | None:
-        """An answer whose whole budget went into thinking; None if its models do not show any."""
+        """Return an answer whose whole budget went into thinking; None if its models do not show any."""
         return None
 
     def models(self, request: Request) -> Reply:
-        """Its list of models; `model` is one of them."""
+        """Return its list of models; `model` is one of them."""
         raise NotImplementedError
 
     def seen(self, request: Request) -> Seen:
-        """A request in the contract's terms."""
+        """Return a request in the contract's terms."""
         raise NotImplementedError

@@ -26,7 +26,7 @@ STOP_SECONDS = 20
 
 
 def python() -> Path:
-    """The Python of the environment that `litellm.txt` describes, made on first use in the user's cache."""
+    """Return the Python of the environment that `litellm.txt` describes, made on first use in the user's cache."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "mcp-models-tests"
     cache.mkdir(parents=True, exist_ok=True)
     folder = cache / f"litellm-{hashlib.sha256(REQUIREMENTS.read_bytes()).hexdigest()[:12]}"

@@ -21,12 +21,12 @@ class Chat(FakeOpenAI):
     """OpenAI, as LiteLLM asks it for Chat Completions."""
 
     def thinking_then(self, text: str) -> Reply:
-        """An answer after some thought, as compatible servers show it."""
+        """Return an answer after some thought, as compatible servers show it."""
         thought, said = chat_chunk(_ANY, {"reasoning_content": "hmm"}), chat_chunk(_ANY, {"content": text})
         return stream([thought, said, chat_chunk(_ANY, {}, "stop"), b"data: [DONE]\n\n"])
 
     def failing_midway(self) -> Reply:
-        """An error within a stream."""
+        """Return an error within a stream."""
         error = b'data: {"error": {"message": "Overloaded", "type": "server_error", "param": null, "code": null}}\n\n'
         return stream([*self.half(), error])
 
@@ -44,7 +44,7 @@ class Responses(FakeOpenAIResponses):
         return super().seen(replace(request, body={**body, "input": [_with_input_parts(turn) for turn in body["input"]]}))
 
     def thinking_then(self, text: str) -> Reply:
-        """An answer after some thought."""
+        """Return an answer after some thought."""
         item = {"type": "reasoning", "id": "rs_1", "summary": [{"type": "summary_text", "text": "hmm"}]}
         place = {"item_id": "rs_1", "output_index": 0, "summary_index": 0}
         final = response(_ANY, output=[item, message(text)])
@@ -58,7 +58,7 @@ class Responses(FakeOpenAIResponses):
         return stream([*thoughts, *deltas(text), *sse({"type": "response.completed", "response": final})])
 
     def failing_midway(self) -> Reply:
-        """An error event within a stream."""
+        """Return an error event within a stream."""
         return stream([*self.half(), *sse({"type": "error", "code": "server_error", "message": "Overloaded", "param": None})])
 
 

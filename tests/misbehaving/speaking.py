@@ -45,7 +45,7 @@ def asked():
 
 
 def serve():
-    """Answers every further call."""
+    """Answer every further call."""
     while True:
         request = read()
         if "id" in request:

@@ -8,7 +8,7 @@ from tests.peer import Peer, call
 
 
 def ask(provider: str, **arguments: Any) -> dict[str, Any]:
-    """One call of a fresh server.
+    """Make one call of a fresh server and return its record.
 
     Returns:
         The completion's record, or the error's, with `text`, `is_error` and `stderr` beside it.
@@ -18,7 +18,7 @@ def ask(provider: str, **arguments: Any) -> dict[str, Any]:
 
 
 def ask_again(server: Peer, **arguments: Any) -> dict[str, Any]:
-    """One more call of a running server."""
+    """Make one more call of a running server and return its record."""
     arguments = {"prompt": "Hello?", **arguments}
     if "messages" in arguments:
         del arguments["prompt"]

@@ -110,7 +110,7 @@ def test_the_tool_is_what_hosts_want(provider: str) -> None:
 
 
 def check_snapshot(name: str, value: Any) -> None:
-    """Compares with the committed file; where the change is meant, delete the file and run the test to write it anew."""
+    """Compare with the committed file; where the change is meant, delete the file and run the test to write it anew."""
     path = SNAPSHOTS / name
     text = json.dumps(value, indent=2, ensure_ascii=False) + "\n"
     if not path.exists():
@@ -129,7 +129,7 @@ def test_the_completions_record_as_on_record() -> None:
 
 
 def without_descriptions(schema: Any) -> Any:
-    """A schema without the docstrings, which Python 3.13 indents in another way."""
+    """Return a schema without the docstrings, which Python 3.13 indents in another way."""
     if isinstance(schema, dict):
         return {key: without_descriptions(value) for key, value in schema.items() if key != "description"}
     return schema

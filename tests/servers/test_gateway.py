@@ -56,17 +56,17 @@ class Route:
     name: str
 
     def ask(self, *replies: Reply, **arguments: Any) -> dict[str, Any]:
-        """One call, which the upstream answers as told."""
+        """Make one call, which the upstream answers as told."""
         self.upstream.forget()
         self.upstream.script(*replies)
         return ask_again(self.server, **{"model": self.model, **arguments})
 
     def text(self, *pieces: str, stop: str = "end_turn") -> Reply:
-        """The upstream's answer in pieces."""
+        """Return the upstream's answer in pieces."""
         return self.upstream.text(Request("POST", "", {}, {"model": self.model}), *pieces, stop=stop)
 
     def ask_for_half(self, cut: bool) -> dict[str, Any]:
-        """One call whose answer ends in its middle, once the first half has been read."""
+        """Make one call whose answer ends in its middle, once the first half has been read."""
         told = threading.Event()
         self.upstream.forget()
         self.upstream.script(Reply(chunks=until(told, self.upstream), cut=cut, content_type="text/event-stream"))

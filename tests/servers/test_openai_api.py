@@ -474,7 +474,7 @@ def _chat_pieces(*texts: str) -> list[bytes]:
 
 
 def at(url: str, **env: str) -> OpenAI:
-    """The adapter at some address, of which nothing is asked."""
+    """Return the adapter at some address, of which nothing is asked."""
     return OpenAI({"OPENAI_API_KEY": "made-up", "OPENAI_BASE_URL": url, **env})
 
 

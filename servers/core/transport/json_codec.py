@@ -19,7 +19,7 @@ _KINDS: dict[type, str] = {dict: "object", list: "array", str: "string", bool: "
 
 
 def use_msgspec(*, encoding: bool) -> None:
-    """Has msgspec do the work, 5 to 12 times as fast; importing it takes longer than a handshake, so not before that.
+    """Have msgspec do the work, 5 to 12 times as fast; importing it takes longer than a handshake, so not before that.
 
     Args:
         encoding: Encode with it as well. It also takes what JSON has no type for, such as bytes and dates, so only where all
@@ -34,7 +34,7 @@ def use_msgspec(*, encoding: bool) -> None:
 
 
 def decode(line: bytes) -> Any:
-    """A line of JSON as a value, lone surrogates in it replaced by U+FFFD.
+    """Return a line of JSON as a value, lone surrogates in it replaced by U+FFFD.
 
     Raises:
         ValueError: It is no valid JSON in UTF-8.
@@ -55,7 +55,7 @@ def decode(line: bytes) -> Any:
 
 
 def encode(value: Any) -> bytes:
-    """A value as one line of JSON with its newline; numbers that JSON cannot hold become null."""
+    """Return a value as one line of JSON with its newline; numbers that JSON cannot hold become null."""
     line = _encoded(value)
     if b"\xe2\x80" in line:
         line = line.replace(b"\xe2\x80\xa8", b"\\u2028").replace(b"\xe2\x80\xa9", b"\\u2029")
@@ -63,7 +63,7 @@ def encode(value: Any) -> bytes:
 
 
 def mend(value: Any) -> Any:
-    """A JSON value with surrogates paired or replaced, and non-finite numbers replaced by None."""
+    """Return a JSON value with surrogates paired or replaced, and non-finite numbers replaced by None."""
     if isinstance(value, str):
         return _mend_text(value)
     if isinstance(value, list):
@@ -76,7 +76,7 @@ def mend(value: Any) -> Any:
 
 
 def kind(value: Any) -> str:
-    """What JSON calls a value's type."""
+    """Return what JSON calls a value's type."""
     return _KINDS.get(type(value), "null")
 
 

@@ -50,7 +50,7 @@ def load(model):
 
 
 def ask(url, tools):
-    """Returns the status and the body of the answer, and what the server printed meanwhile."""
+    """Return the status and the body of the answer, and what the server printed meanwhile."""
     body = {"messages": [{"role": "user", "content": "hi"}], "tools": tools, "tool_choice": "required", "max_tokens": 1}
     kept = os.dup(STDERR)
     with tempfile.TemporaryFile() as printed:
@@ -68,7 +68,7 @@ def ask(url, tools):
 
 
 def accept(server):
-    """Raises where the request is refused, or its grammar leaves a part of a schema out."""
+    """Raise where the request is refused, or its grammar leaves a part of a schema out."""
     functions = [
         {"name": tool["name"], "description": tool["description"], "parameters": tool["inputSchema"]}
         for tool in server["tools"]

@@ -8,7 +8,7 @@ ACCEPTED = "accepted"
 
 
 def judge(accept):
-    """Reads the servers from stdin and writes the verdicts; `accept` raises where its SDK does."""
+    """Read the servers from stdin and write the verdicts; `accept` raises where its SDK does."""
     verdicts = {}
     for name, server in json.load(sys.stdin).items():
         try:
@@ -26,14 +26,14 @@ def parameters(server):
 
 
 def check_tools(server, names):
-    """Raises unless a client saw each tool of the server."""
+    """Raise unless a client saw each tool of the server."""
     expected = [tool["name"] for tool in server["tools"]]
     if list(names) != expected:
         raise ValueError(f"{list(names)} instead of {expected}")
 
 
 def check_answer(server, text):
-    """Raises unless the echo came back."""
+    """Raise unless the echo came back."""
     if text != server["arguments"]["prompt"]:
         raise ValueError(f"the answer was {text!r}")
 

@@ -27,7 +27,7 @@ LONG = 60.0
 
 
 def png() -> str:
-    """A whole image of one dot, as codex reads what it sends."""
+    """Return a whole image of one dot, as codex reads what it sends."""
 
     def chunk(kind: bytes, data: bytes) -> bytes:
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
@@ -38,7 +38,7 @@ def png() -> str:
 
 
 def family(pid: int) -> list[int]:
-    """The processes below a process."""
+    """Return the processes below a process."""
     found: list[int] = []
     with suppress(OSError):  # one that has ended meanwhile
         for task in Path(f"/proc/{pid}/task").iterdir():
@@ -48,12 +48,12 @@ def family(pid: int) -> list[int]:
 
 
 def descriptors(pid: int) -> int:
-    """How many a process has open."""
+    """Return how many a process has open."""
     return len(list(Path(f"/proc/{pid}/fd").iterdir()))
 
 
 def alive(pid: int) -> bool:
-    """Whether a process runs; one that only waits to be reaped does not."""
+    """Return whether a process runs; one that only waits to be reaped does not."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
     except (FileNotFoundError, ProcessLookupError):
@@ -61,7 +61,7 @@ def alive(pid: int) -> bool:
 
 
 def begin(server: Peer, chatgpt: FakeChatGPT, prompt: str = "Hello?", **arguments: Any) -> list[int]:
-    """Starts a turn that never ends, and returns codex's processes once it is answered."""
+    """Start a turn that never ends, and return codex's processes once it is answered."""
     chatgpt.of_model["endless"] = lambda: fakes.of(fakes.ticks(), pause=0.02)
     before = len(chatgpt.turns)
     server.send(call(1, {"prompt": prompt, "model": "endless", **arguments}))

@@ -39,7 +39,7 @@ def write_program(path: Path, text: str) -> None:
 
 
 def write_manager(kind: str, home: Path, answer: Path | str) -> Path:
-    """The shim of a version manager that knows what it starts only in the user's home."""
+    """Return the shim of a version manager that knows what it starts only in the user's home."""
     says = f'#!/bin/sh\n[ "$HOME $*" = "{home} which codex" ] && echo "{answer}"\n'
     shim = home / ".data" / "shims" / "codex"
     write_program(home / "bin" / kind, says)

@@ -38,7 +38,7 @@ exec node {launcher} "$@"
 
 
 def write_shim(text: str, folder: Path, codex_program: Path) -> Path:
-    """A link called `codex` to a script of another name."""
+    """Return a link called `codex` to a script of another name."""
     launcher = codex_program.resolve()
     folder.mkdir()
     script, shim = folder / "dispatcher", folder / "codex"
@@ -49,7 +49,7 @@ def write_shim(text: str, folder: Path, codex_program: Path) -> Path:
 
 
 def use(text: str, tmp_path: Path, codex_program: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Makes a script the codex of servers, whose private homes then lie in `tmp_path`."""
+    """Make a script the codex of servers, whose private homes then lie in `tmp_path`."""
     monkeypatch.setenv("OPENAI_CODEX_BIN", str(write_shim(text, tmp_path / "shims", codex_program)))
     monkeypatch.setenv("TMPDIR", str(tmp_path))
 
@@ -74,7 +74,7 @@ def sandbox(chatgpt: FakeChatGPT, tmp_path: Path, codex_program: Path, monkeypat
 
 
 def files_with(word: bytes, folder: Path) -> list[Path]:
-    """The files in private homes that hold a word."""
+    """Return the files in private homes that hold a word."""
     found = []
     for path in folder.glob("mcp-models-codex-*/**/*"):
         with suppress(OSError):  # a folder, or one that has gone meanwhile

@@ -60,7 +60,7 @@ async def ask(behaviour: Behaviour, **arguments: Any) -> dict[str, Any]:
 
 
 def refuses(*names: str, by_param: bool = True, text: str = "is not supported with this model.") -> Behaviour:
-    """An adapter whose model refuses some parameters."""
+    """Return an adapter whose model refuses some parameters."""
 
     def behaviour(request: CompletionRequest, on_text: Callable[[str], None]) -> Completion:
         for name in names:

@@ -32,7 +32,7 @@ def code(response: dict[str, Any]) -> int | None:
 
 
 def start_with_pipe(blocking: bool = True) -> tuple[subprocess.Popen[bytes], int]:
-    """An echo server, and the end of its stdout that a test may close."""
+    """Return an echo server, and the end of its stdout that a test may close."""
     read_end, write_end = os.pipe()
     os.set_blocking(write_end, blocking)
     command = [sys.executable, "-m", "mcp_models.servers.echo_mcp_server"]

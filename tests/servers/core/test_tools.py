@@ -20,7 +20,7 @@ REFUSED_BY_A_HOST = {"pattern", "format", "exclusiveMinimum", "exclusiveMaximum"
 
 
 def schema_of(kind: type[msgspec.Struct]) -> dict[str, Any]:
-    """The JSON Schema of a type as hosts want it: no references, no `null`, no words that only a programmer needs."""
+    """Return the JSON Schema of a type as hosts want it: no references, no `null`, no words that only a programmer needs."""
     (root,), definitions = msgspec.json.schema_components([kind], ref_template="{name}")
     schema: dict[str, Any] = plain(root, definitions)
     del schema["properties"]["is_default_model"]  # what the server itself notes of a request
@@ -69,7 +69,7 @@ def test_the_schemas_file_is_made_from_the_type() -> None:
 
 
 def keywords(schema: Any) -> set[str]:
-    """Every keyword in a schema, names of properties left out."""
+    """Return every keyword in a schema, names of properties left out."""
     if isinstance(schema, list):
         return {word for item in schema for word in keywords(item)}
     if not isinstance(schema, dict):
