@@ -23,7 +23,7 @@ class DevstralLocalModel(DirectModel):
         endpoint: Where the server listens; None means DEVSTRAL_ENDPOINT or http://127.0.0.1:8080.
 
     Raises:
-        ValueError: The endpoint is no address.
+        ValueError: The endpoint is not an address.
         ImportError: The package `httpx2` is not installed.
     """
 

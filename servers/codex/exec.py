@@ -134,7 +134,7 @@ class _Events:
         self._failure = ""
 
     def receive(self, line: bytes) -> None:
-        """Take a line in; what is no event is of no interest."""
+        """Take a line in; anything but an event is passed over."""
         try:
             event = json.loads(line)
         except ValueError:

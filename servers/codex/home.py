@@ -135,7 +135,7 @@ def settings(text: str) -> dict[str, str]:
     """Return the settings in OPENAI_CODEX_CONFIG, one `key=value` a line as codex's own `-c` takes them: TOML, or plain text.
 
     Raises:
-        ConfigurationError: A line is no setting, or one that would delete the login.
+        ConfigurationError: A line is not a setting, or is one that would delete the login.
     """
     found = {}
     for number, line in enumerate(text.splitlines(), 1):

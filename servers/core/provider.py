@@ -190,7 +190,7 @@ class Provider:
                 try:
                     self._client = self.connect()
                 except ImportError as error:
-                    # Without a name it is no missing package but what a library says of its own needs.
+                    # Without a name, no package is missing: a library says this of its own needs.
                     said = missing_package(error.name, self.extra) if error.name else f"{error}."
                     raise errors.ConfigurationError(said) from error
             return self._client

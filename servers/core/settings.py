@@ -77,7 +77,7 @@ def checked_url(text: str, variable: str) -> str:
     try:
         url = urlsplit(text)
         sound = url.scheme in ("http", "https") and bool(url.hostname) and (url.port or 1) > 0
-    except ValueError:  # a port that is no number, or half an IPv6 address
+    except ValueError:  # the port is not a number, or half an IPv6 address was given
         sound = False
     if not sound or len(text.split()) != 1 or url.query or url.fragment:
         # Not shown, as it may hold a password.

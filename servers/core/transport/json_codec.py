@@ -37,7 +37,7 @@ def decode(line: bytes) -> Any:
     """Return a line of JSON as a value, lone surrogates in it replaced by U+FFFD.
 
     Raises:
-        ValueError: It is no valid JSON in UTF-8.
+        ValueError: It is not valid JSON in UTF-8.
     """
     if _fast_decode is not None:
         try:
