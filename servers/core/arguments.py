@@ -26,10 +26,11 @@ def parse_arguments(arguments: dict[str, Any]) -> CompletionRequest:
     Raises:
         InvalidRequestError: An argument is wrong; the message names it, what was expected and what came.
     """
+    properties = input_schema()["properties"]
     for name in arguments:
-        if name not in input_schema()["properties"]:
+        if name not in properties:
             raise InvalidRequestError(f"{name}: {_unknown(name, '')}")
-    meant = {name: _meant(name, value) for name, value in arguments.items()}
+    meant = {name: _meant(value, properties[name]) for name, value in arguments.items()}
     if meant.get("stop") == []:
         del meant["stop"]  # some providers refuse an empty list, and it says nothing
     try:
@@ -38,12 +39,11 @@ def parse_arguments(arguments: dict[str, Any]) -> CompletionRequest:
         raise InvalidRequestError(_explain(str(error), arguments)) from None
 
 
-def _meant(name: str, value: Any) -> Any:
+def _meant(value: Any, schema: dict[str, Any]) -> Any:
     """Return what a caller must mean by an argument: some hosts send every argument as a string.
 
     A whole number written as 4096.0 is an integer, as in JSON Schema.
     """
-    schema = input_schema()["properties"].get(name, {})
     if isinstance(value, str) and schema.get("type", "string") != "string":
         value = _from_text(value, schema)
     return int(value) if isinstance(value, float) and value.is_integer() else value

@@ -84,10 +84,10 @@ class CompletionRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields
     def __post_init__(self) -> None:
         if (self.prompt is None) == (self.messages is None):
             raise ValueError("give either `prompt` (a string) or `messages` (an array)")
-        for name in ("temperature", "timeout"):
-            value = getattr(self, name)
-            if value is not None and not math.isfinite(value):
-                raise ValueError(f"{name}: expected a finite number")
+        if self.temperature is not None and not math.isfinite(self.temperature):
+            raise ValueError("temperature: expected a finite number")
+        if self.timeout is not None and not math.isfinite(self.timeout):
+            raise ValueError("timeout: expected a finite number")
         if self.timeout is not None and self.timeout <= 0:
             raise ValueError("timeout: expected number > 0")
 

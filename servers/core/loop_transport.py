@@ -72,7 +72,8 @@ class LoopTransport:
         except Exception as error:
             self._on_end(error)
             return
-        self._update()
+        if self._transport.ended or not self._is_reading or self._transport.is_full:
+            self._update()
         if self._transport.ended:
             self._on_end(None)
 

@@ -176,8 +176,7 @@ class Provider:
         Args:
             model: What the caller named, if anything: a full name is never swapped, an alias of a retired model is.
         """
-        chosen = next((self.env[variable] for variable in self.model_variables if self.env.get(variable)), None)
-        name = model or chosen or self.default_model
+        name = model or next(filter(None, map(self.env.get, self.model_variables)), self.default_model)
         target = self.aliases.get(name, name)
         if name not in self.aliases or target not in self.successors:
             return target, []
