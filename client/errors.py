@@ -68,3 +68,7 @@ class ServerJSONError(SessionError, json.JSONDecodeError):
         json.JSONDecodeError.__init__(self, f"{message}: {reason}", line, 0)
         self.exit_code = None
         self.stderr = ""
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # As it is, with its words: to make it anew would put them together once more.
+        return type(self).__new__, (type(self), *self.args), self.__dict__

@@ -13,6 +13,7 @@ from mcp_models.client.future import Future
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from asyncio import AbstractEventLoop
     from collections.abc import Callable, Iterator
     from concurrent.futures import ThreadPoolExecutor
     from typing import Any
@@ -74,7 +75,7 @@ class PendingCall:
         """As `wait_for`, in a coroutine."""
         import asyncio
 
-        loop = asyncio.get_running_loop()
+        loop = _running_loop()
         woken = loop.create_future()
 
         def set_woken() -> None:
@@ -148,7 +149,7 @@ async def begun(begin: Callable[[], PendingCall]) -> PendingCall:
     """
     import asyncio
 
-    beginning = asyncio.get_running_loop().run_in_executor(_executor.threads(), begin)
+    beginning = _running_loop().run_in_executor(_executor.threads(), begin)
     try:
         return await asyncio.shield(beginning)
     except asyncio.CancelledError:
@@ -178,6 +179,15 @@ class _Executor:
 
 _executor = _Executor()
 _thread = threading.local()
+
+
+def _running_loop() -> AbstractEventLoop:
+    import asyncio
+
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        raise RuntimeError("acall and astream need a running asyncio loop: elsewhere use call, in a thread") from None
 
 
 def _bounded(timeout: float) -> float:

@@ -39,30 +39,41 @@ class LineBuffer:
         self._skipping = False
 
     def feed(self, chunk: bytes) -> list[bytes | LineTooLongError]:
-        """Take a chunk in and return the lines that it completes, without their newlines and blank ones left out."""
+        """Take in a chunk and return the lines that it completes, without their newlines; blank ones are left out.
+
+        A line that is too long is reported once, as soon as that is known; the rest of it is passed over.
+        """
         *complete, rest = chunk.split(b"\n")
         lines = [line for piece in complete if (line := self._completed(piece))]
-        self._keep(rest)
+        if self._overflows(rest):
+            lines.append(self._too_long())
         return lines
 
     def rest(self) -> list[bytes | LineTooLongError]:
         """Return the last line, which needs no newline, at the stream's end."""
         return [line] if (line := self._completed(b"")) else []
 
-    def _keep(self, piece: bytes) -> None:
+    def _overflows(self, piece: bytes) -> bool:
+        """Keep a piece of the line, and return whether the line has just become too long."""
         self._size += len(piece)
-        if self._size > self._limit:
-            self._partial, self._skipping = [], True
-        elif piece:
-            self._partial.append(piece)
+        if self._size <= self._limit:
+            if piece:
+                self._partial.append(piece)
+            return False
+        was_skipping, self._skipping = self._skipping, True
+        self._partial = []
+        return not was_skipping
 
-    def _completed(self, piece: bytes) -> bytes | LineTooLongError | None:
+    def _completed(self, piece: bytes) -> bytes | LineTooLongError:
         if not self._size and len(piece) <= self._limit:  # the usual line, all in one chunk
             return piece.strip()
-        self._keep(piece)
-        line, too_long = b"".join(self._partial).strip(), self._skipping
+        overflows = self._overflows(piece)
+        line = b"".join(self._partial).strip()
         self._partial, self._size, self._skipping = [], 0, False
-        return LineTooLongError(f"a line of more than {self._limit:,} bytes") if too_long else line
+        return self._too_long() if overflows else line
+
+    def _too_long(self) -> LineTooLongError:
+        return LineTooLongError(f"a line of more than {self._limit:,} bytes")
 
 
 class LineWriter:
