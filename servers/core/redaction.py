@@ -23,35 +23,45 @@ _SECRET_LOOKS = (
     r"\b(?:sk-[\w*-]{6,}|AIza[\w-]{8,}|mstrl_[\w-]{4,})|(?<=Bearer )[^\s\"',]+|(?<=[?&]key=)[^\s&\"']+|(?<=://)[^\s/@]+(?=@)"
 )
 _PIPE_BUF = 512  # what POSIX promises at the least to take at once
+_WORDS = r"[A-Za-z]+(?:[ _.][A-Za-z]+)*"
 _known: list[str] = []
+_words: set[str] = set()
 
 
 def protect(secret: str) -> None:
-    """Add a key's value to those that `redact` removes."""
+    """Add a key's value to those that are removed from every text."""
     secret = secret.strip()
+    _words.discard(secret)
     if len(secret) >= SHORTEST_SECRET and secret not in _known:
         _known.append(secret)
         _known.sort(key=len, reverse=True)  # one key may be the beginning of another
 
 
 def protect_environment() -> None:
-    """Protects the value of every environment variable that is named like a credential."""
+    """Protect the value of every environment variable that is named like a credential.
+
+    A value of words alone, as in `SORT_KEY=created_at`, is removed from errors and logs only: a model may well say it.
+    """
     for name, value in os.environ.items():
-        if re.search(_SECRET_NAME, name.upper()):
+        if re.search(_SECRET_NAME, name.upper()) and value.strip() not in _known:
             protect(value)
+            if re.fullmatch(_WORDS, value.strip()):
+                _words.add(value.strip())
 
 
 def redact_values(text: str) -> str:
     """Replace the exact value of every key: for a model's own words, which may well *look* like a key."""
     for secret in _known:
-        if secret in text:
+        if secret in text and secret not in _words:
             text = text.replace(secret, REDACTED)
     return text
 
 
 def redact(text: str) -> str:
     """Replace every key's value and everything that looks like a key: for errors and logs."""
-    return re.sub(_SECRET_LOOKS, REDACTED, redact_values(text))
+    for secret in _known:
+        text = text.replace(secret, REDACTED)
+    return re.sub(_SECRET_LOOKS, REDACTED, text)
 
 
 def redact_record(value: Any) -> Any:

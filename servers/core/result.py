@@ -64,7 +64,7 @@ def error_result(error: CompletionError, provider: str, title: str, model: str |
         "status": error.status,
         "retryable": error.retryable,
         "retry_after": error.retry_after,
-        "request_id": error.request_id,
+        "request_id": error.request_id and redact_values(error.request_id),  # a proxy may echo the key there
         "partial": redact_values(partial) or None,
     }
     return {"content": [{"type": "text", "text": sentence}], "isError": True, "_meta": {META_ERROR: details}}

@@ -217,7 +217,9 @@ def error(
 ) -> Reply:
     """Return an error in OpenAI's envelope."""
     return json_reply(
-        {"error": {"message": message, "type": kind, "param": param, "code": code}}, status, x_request_id="req_fake", **headers
+        {"error": {"message": message, "type": kind, "param": param, "code": code}},
+        status,
+        **{"x_request_id": "req_fake", **headers},
     )
 
 

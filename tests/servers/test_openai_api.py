@@ -216,6 +216,11 @@ def test_retry_after_and_request_id_reach_the_caller(openai: FakeOpenAI, api: st
     assert (record["retry_after"], record["request_id"], record["status"]) == (7, "req_fake", 429)
 
 
+def test_a_key_that_a_proxy_echoes_as_the_request_id_goes_nowhere(openai: FakeOpenAI, api: str) -> None:
+    openai.script(error(429, "slow down", x_request_id=f"for {openai.key}"))
+    assert ask("openai")["request_id"] == "for [redacted]"
+
+
 def test_a_passing_failure_is_tried_again(openai: FakeOpenAI, api: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MCP_MODELS_MAX_RETRIES", "2")
     openai.script(error(529, "busy", retry_after_ms="10"), error(500, "oops", retry_after_ms="10"))

@@ -14,6 +14,7 @@ SECRET = "a-very-private-value"
 @pytest.fixture(autouse=True)
 def no_known_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(redaction, "_known", [])
+    monkeypatch.setattr(redaction, "_words", set())
 
 
 @pytest.mark.parametrize("name", ["OPENAI_API_KEY", "ANTHROPIC_AUTH_TOKEN", "SOME_SECRET", "DB_PASSWORD", "my_api_key"])
@@ -29,6 +30,16 @@ def test_other_variables_are_left_alone(monkeypatch: pytest.MonkeyPatch, name: s
     monkeypatch.setenv(name, SECRET)
     redaction.protect_environment()
     assert SECRET in redaction.redact(SECRET)
+
+
+@pytest.mark.parametrize("value", ["created_at", "customer", "function", "Next Page"])
+def test_a_value_of_words_is_removed_from_errors_and_not_from_answers(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    monkeypatch.setenv("SORT_KEY", value)
+    redaction.protect_environment()
+    assert redaction.redact_values(f"ORDER BY {value}") == f"ORDER BY {value}"
+    assert redaction.redact(f"ORDER BY {value}") == "ORDER BY [redacted]"
+    redaction.protect(value)  # as a provider's own key it is one
+    assert redaction.redact_values(f"ORDER BY {value}") == "ORDER BY [redacted]"
 
 
 def test_a_placeholder_is_no_secret() -> None:
