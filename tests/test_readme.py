@@ -64,7 +64,7 @@ def _comparable(line: str) -> str:
 
 def test_the_piece_of_python() -> None:
     done = subprocess.run([sys.executable, "-c", block("python")], capture_output=True, text=True, check=True)
-    assert done.stdout.splitlines() == ["Name three colours.", "echo 6 echo end_turn"]
+    assert done.stdout.splitlines() == ["Name three colours.", "echo 6 echo"]
     assert len(block("python").strip().splitlines()) == 6
 
 
