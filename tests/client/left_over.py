@@ -16,6 +16,10 @@ class Counts(NamedTuple):
     threads: int
     descriptors: int
 
+    def within(self, before: Counts) -> bool:
+        """Return whether there is no more of anything than before; what an earlier test left may have gone meanwhile."""
+        return all(now <= was for now, was in zip(self, before, strict=True))
+
 
 def counts() -> Counts:
     """Return the counts now."""

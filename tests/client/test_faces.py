@@ -30,7 +30,7 @@ BOTH_WAYS: list[Any] = [OpenAIMCPModel, OpenAIModel]
 def nothing_left() -> Iterator[Counts]:
     before = counts()
     yield before
-    wait_until(lambda: counts() == before, 5)
+    wait_until(lambda: counts().within(before), 5)
 
 
 def slow(fake: FakeOpenAI, pause: float = 0.05) -> None:
