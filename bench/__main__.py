@@ -99,7 +99,7 @@ def round_trips(installed: list[Peer], scale: float) -> tuple[Table, list[Target
 
 
 def in_flight(installed: list[Peer], scale: float) -> tuple[Table, list[Target]]:
-    """Count calls a second."""
+    """Calls a second."""
     widths = (1, 8, 64, 256)
     columns = [
         in_turns(installed, few(3, scale), partial(stdio.throughput, in_flight=width, seconds=scale)) for width in widths
@@ -113,7 +113,7 @@ def in_flight(installed: list[Peer], scale: float) -> tuple[Table, list[Target]]
 
 
 def steps(_: list[Peer], scale: float) -> tuple[Table, list[Target]]:
-    """Return where the time of a call goes."""
+    """Where the time of a call goes."""
     found = medians([stdio.steps(int(1000 * scale)) for _ in range(few(5, scale))])
     names = {
         "read": "the server reads the line",
@@ -165,7 +165,7 @@ def growth(_: list[Peer], scale: float) -> tuple[Table, list[Target]]:
 
 
 def overhead(_: list[Peer], scale: float) -> tuple[Table, list[Target]]:
-    """Return the client."""
+    """The client."""
     calls = int(2000 * scale)
     runs: dict[str, list[dict[str, float]]] = {"bare": [], "ours": [], "theirs": []}
     for _turn in range(few(6, scale)):  # in turns, as a machine has its moods
