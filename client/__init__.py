@@ -1,6 +1,6 @@
-"""Ask MCP servers with a completion tool, and the providers themselves, as Python models with `call()`.
+"""Use MCP servers with a completion tool, or the providers directly, as Python models with one method: `call()`.
 
-Each name is imported when you first use it, so that `import mcp_models.client` loads only what your program needs.
+Each name is imported when you first use it, so `import mcp_models.client` loads only what your program needs.
 """
 
 from __future__ import annotations

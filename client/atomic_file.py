@@ -1,4 +1,4 @@
-"""Write a file so that no reader, and no crash, ever sees half of it."""
+"""Write a file so that nobody ever sees half of it, not even after a crash."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ import tempfile
 
 
 def write_atomically(path: str, data: bytes, mode: int | None = None) -> None:
-    """Write a temporary file beside a file, as the old one was owned and could be read, and put it in its place.
+    """Replace a file in one step. The new file keeps the owner, the permissions and the extended attributes of the old one.
 
     Args:
         path: The file itself, not a link to it.
-        data: All that it shall hold.
-        mode: Its permissions; None means those that the old file has, or the system's default for a new one.
+        data: The whole new content.
+        mode: The permissions. None means those of the old file, or the system's default for a new one.
 
     Raises:
-        OSError: It cannot be written, or not with the old owner; then nothing has changed.
+        OSError: The file cannot be written, or not with the old owner. Nothing has changed then.
     """
     descriptor, temporary = tempfile.mkstemp(prefix=".mcp-models-", dir=os.path.dirname(path))
     try:
@@ -40,17 +40,17 @@ def write_atomically(path: str, data: bytes, mode: int | None = None) -> None:
 
 
 def _take_over(old: str, new: str) -> None:
-    """Give a new file the owner, permissions and extended attributes of an old one, and the present time."""
+    """Copy the owner, the permissions and the extended attributes of the old file to the new one, but not its times."""
     before = os.stat(old)
     if hasattr(os, "chown") and (before.st_uid, before.st_gid) != (os.stat(new).st_uid, os.stat(new).st_gid):
         os.chown(new, before.st_uid, before.st_gid)
     shutil.copystat(old, new)
-    os.chmod(new, stat.S_IMODE(before.st_mode))  # after the owner, whose change clears some bits
+    os.chmod(new, stat.S_IMODE(before.st_mode))  # last, as changing the owner clears some bits
     os.utime(new)
 
 
 def _umask() -> int:
-    """Return the process's mask, which can only be read by setting it."""
+    """Return the process's umask. The only way to read it is to set it."""
     mask = os.umask(0o077)
     os.umask(mask)
     return mask

@@ -1,4 +1,4 @@
-"""Choose what a server process gets of this one's environment: what it needs, and no other provider's keys."""
+"""Choose which environment variables a server process gets: what it needs, but no other provider's keys."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-# Where a provider's variables do not simply begin with its name.
+# Providers whose variables do not simply begin with their name.
 _PREFIXES = {
     "anthropic_ollama": ("ANTHROPIC_BASE_URL", "ANTHROPIC_AUTH_TOKEN"),
     "devstral_local": ("DEVSTRAL_",),
@@ -16,7 +16,7 @@ _PREFIXES = {
     "openai": ("OPENAI_", "CODEX_"),
 }
 
-# Of every program: where things lie, the language, the network, and what Python, Node and Windows need to start.
+# What any program may need: folders, the language, the network, and what Python, Node and Windows need to start.
 _COMMON = """
     PATH HOME USER LOGNAME SHELL LANG LANGUAGE TZ TERM TMPDIR TEMP TMP NO_COLOR
     HTTP_PROXY HTTPS_PROXY ALL_PROXY NO_PROXY
@@ -29,18 +29,18 @@ _COMMON_PREFIXES = ("LC_", "XDG_", "PYTHON", "MCP_MODELS_")
 
 
 class Environment(dict[str, str]):
-    """Variables, whose values no `repr` shows."""
+    """Environment variables. The `repr` does not show their values."""
 
     def __repr__(self) -> str:
         return f"Environment({', '.join(self)})"
 
 
 def server_environment(provider: str, env: Mapping[str, str] | None = None) -> Environment:
-    """Return the environment of a provider's server.
+    """Return the environment for a provider's server.
 
     Args:
-        provider: The provider's name, whose own variables are passed on: for `mistral`, those that begin with `MISTRAL_`.
-        env: Variables beside these, or instead of them.
+        provider: The provider's name. Its own variables are passed on: for `mistral`, those that begin with `MISTRAL_`.
+        env: Variables to add or to override.
     """
     name = provider.replace("-", "_")
     prefixes = _COMMON_PREFIXES + _PREFIXES.get(name.lower(), (f"{name.upper()}_",))

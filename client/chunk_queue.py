@@ -1,4 +1,4 @@
-"""Holds the pieces of a streamed answer until its reader takes them."""
+"""Hold the pieces of a streamed answer until they are read."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from collections import deque
 from mcp_models.client.future import Future
 
 MAX_UNREAD_CHARACTERS = 64 * 1024 * 1024
-"""The most text that may wait for whoever reads a stream."""
+"""How much text may wait for the reader of a stream."""
 
 
 class ChunkQueue:
-    """Pieces of an answer in the order in which they come, then the answer; each `next` is an outcome for one more."""
+    """A queue of the pieces of an answer, followed by the answer itself. Each `next` returns a future for one item."""
 
     def __init__(self) -> None:
         self._lock = threading.RLock()
@@ -24,7 +24,7 @@ class ChunkQueue:
         """Add a piece.
 
         Raises:
-            RuntimeError: Nobody takes them, and too much waits already.
+            RuntimeError: Nobody reads the stream, and too much text is waiting already.
         """
         self._unread += len(piece)
         if self._unread > MAX_UNREAD_CHARACTERS:
@@ -32,11 +32,11 @@ class ChunkQueue:
         self._place().succeed(piece)
 
     def end_with(self, answer: Future) -> None:
-        """Add an answer, or what it failed with, once it is there."""
+        """Add the answer, or the error it failed with, as the last item once it has arrived."""
         answer.add_done_callback(self._end)
 
     def next(self) -> Future:
-        """Return the next piece."""
+        """Return a future for the next item, whether or not it has arrived."""
         with self._lock:
             if not self._items:
                 self._wanted.append(Future())
@@ -53,7 +53,7 @@ class ChunkQueue:
             self._place().succeed(answer.result())
 
     def _place(self) -> Future:
-        """Return where the next piece belongs: somebody may wait for it already."""
+        """Return the future that the next item belongs to. A reader may be waiting for it already."""
         with self._lock:
             if self._wanted:
                 self._unread = 0

@@ -1,6 +1,6 @@
-"""Speaks the Model Context Protocol with one server process, from the handshake to its end.
+"""Speak the Model Context Protocol with one server process, from the handshake to its end.
 
-Requests are matched by id, so any number may be in flight; each is a `PendingCall`.
+Any number of requests may be in flight, as responses are matched by id. Each request is a `PendingCall`.
 """
 
 from __future__ import annotations
@@ -40,25 +40,25 @@ if TYPE_CHECKING:
 STOP_SECONDS = 2.0
 
 MAX_QUOTE = 500
-"""The most characters of what a server says that an error quotes."""
+"""How many characters of a server's words an error may quote."""
 
 _CLIENT_INFO = {"name": "mcp-models", "version": __version__}
 
 
 class ClientSession:
-    """The protocol with one server process: from its start through the handshake to its end.
+    """A session with one server process. Creating it starts the process; `initialize` does the handshake.
 
     Args:
         command: The server's program and arguments.
-        env: Its whole environment; None means this process's.
-        cwd: The folder it starts in; None means this process's.
+        env: The server's whole environment. None means that of this process.
+        cwd: The folder to start the server in. None means that of this process.
 
     Attributes:
-        lists_tools: Whether it says that it does.
+        lists_tools: Whether the server says that it has tools.
     """
 
     def __init__(self, command: Sequence[str], env: Mapping[str, str] | None, cwd: str | None) -> None:
-        self._lock = threading.RLock()  # a garbage collection may abandon a stream while this thread holds it
+        self._lock = threading.RLock()  # reentrant, as the garbage collector may abandon a stream while this thread holds it
         self._last_id = 0
         self._pending: dict[int, PendingCall] = {}
         self._on_progress: dict[int, OnProgress] = {}
@@ -70,7 +70,7 @@ class ClientSession:
 
     @property
     def alive(self) -> bool:
-        """Whether an answer may still come."""
+        """Whether an answer can still arrive."""
         return self._process.alive and self._end is None
 
     @property
@@ -80,27 +80,27 @@ class ClientSession:
 
     @property
     def exit_code(self) -> int | None:
-        """The process's exit code, negative for a signal; None while it runs."""
+        """The process's exit code, negative for a signal. None while it runs."""
         return self._process.exit_code
 
     @property
     def in_flight(self) -> int:
-        """How many requests are not answered yet."""
+        """How many requests have no answer yet."""
         return len(self._pending)
 
     def request(self, method: str, params: dict[str, Any], on_progress: OnProgress | None = None) -> PendingCall:
-        """Send a request, without waiting for the server to read it.
+        """Send a request without waiting for the server to read it.
 
         Args:
-            method: The method.
-            params: Its parameters; `_meta` may hold further ones.
-            on_progress: Takes the `params` of each progress notification, in another thread.
+            method: The method's name.
+            params: The method's parameters. If they have a `_meta`, the protocol's own fields are added to it.
+            on_progress: Called with the `params` of each progress notification, in another thread.
 
         Returns:
-            Its result that is to come.
+            The pending call, which you can wait for.
 
         Raises:
-            SessionError: It could not be sent.
+            SessionError: The request could not be sent.
         """
         request_id, pending = self._expected(method, on_progress)
         try:
@@ -113,9 +113,10 @@ class ClientSession:
         return pending
 
     def initialize(self, timeout: float) -> None:
-        """Agrees with the server on a protocol, or ends it.
+        """Agree with the server on a protocol version. If that fails, end the server.
 
-        `initialize` is what every server answers: one that is modern only with an error, and then it is discovered.
+        Every server answers `initialize`. One that only speaks the modern protocol answers with an error, and then
+        `server/discover` is used.
         """
         try:
             self._initialize(timeout)
@@ -125,7 +126,7 @@ class ClientSession:
         self._ready = True
 
     def close(self, grace: float = STOP_SECONDS) -> None:
-        """End the server; what it still works on is cancelled, as it would finish that first."""
+        """End the server. Requests in flight are cancelled first, because the server would otherwise finish them."""
         pending = list(self._pending)
         self._fail(ServerExitedError("the session was closed", stderr=self._process.stderr_tail))
         if pending and self._process.alive:
@@ -133,11 +134,11 @@ class ClientSession:
         self._process.stop(grace)
 
     def disown(self) -> None:
-        """Leave the server to the process that this one was forked from."""
+        """After a fork, leave the server to the parent process."""
         self._process.disown()
 
     def _expected(self, method: str, on_progress: OnProgress | None) -> tuple[int, PendingCall]:
-        """Return the id of a new request, and its result that is to come."""
+        """Register a new request, and return its id and its pending call."""
         with self._lock:
             if self._end is not None:
                 raise self._end.again()
@@ -161,7 +162,7 @@ class ClientSession:
         return {"jsonrpc": "2.0", "id": request_id, "method": method, "params": params}
 
     def _late(self, method: str, seconds: float) -> ServerTimeoutError:
-        """Return the error for an answer that did not come in time."""
+        """Return the error for an answer that did not arrive in time."""
         said = "the server does not read its stdin" if self._process.unsent else f"no answer to {method} within {seconds:g} s"
         return ServerTimeoutError(said, stderr=self._process.stderr_tail)
 
@@ -169,7 +170,7 @@ class ClientSession:
         offer: dict[str, Any] = {"protocolVersion": LEGACY_VERSIONS[-1], "capabilities": {}, "clientInfo": _CLIENT_INFO}
         try:
             initialized = self.request("initialize", offer)
-            json_codec.use_msgspec(encoding=False)  # imported while the server starts
+            json_codec.use_msgspec(encoding=False)  # the import takes place while the server starts
             found = initialized.wait(timeout)
         except ServerProtocolError:
             self._modern = True
@@ -183,7 +184,7 @@ class ClientSession:
         self.lists_tools = isinstance(capabilities, dict) and "tools" in capabilities
 
     def _abandon(self, request_id: int, reason: str) -> None:
-        """Stop the work on a request; a server that has not even read it in all that time is stuck, and ended."""
+        """Cancel a request. If it timed out before the server had even read it, the server is stuck and gets killed."""
         self._forget(request_id)
         if reason == "timeout" and self._process.unsent:
             self._process.kill()
@@ -191,7 +192,7 @@ class ClientSession:
 
     def _cancel(self, request_ids: Iterable[int], reason: str) -> None:
         method = "notifications/cancelled"
-        with suppress(SessionError):  # a server that has gone has stopped as well
+        with suppress(SessionError):  # if the server has gone, its work has stopped anyway
             for request_id in request_ids:
                 self._send({"jsonrpc": "2.0", "method": method, "params": {"requestId": request_id, "reason": reason}})
 
@@ -204,15 +205,15 @@ class ClientSession:
         self._process.write(json_codec.encode(message))
 
     def _receive(self, line: bytes | LineTooLongError) -> None:
-        """Take one line of the server's stdout, in the thread that reads."""
+        """Handle one line of the server's stdout. Runs in the thread that reads."""
         if isinstance(line, LineTooLongError):
             self._fail(ServerProtocolError(f"the server wrote {line}"))
             self._process.kill()
             return
         try:
             message = _decoded(line)
-        except (ValueError, RecursionError) as error:  # RecursionError for `[[[[…`, ValueError for a number of 5,000 digits
-            if self._ready:  # before that it is a banner, which many servers print
+        except (ValueError, RecursionError) as error:  # RecursionError for `[[[[…`, ValueError for 5,000-digit numbers, too
+            if self._ready:  # before the handshake it is a banner, which many servers print
                 reason = str(getattr(error, "msg", error))
                 shown = redact(line[:MAX_QUOTE].decode("utf-8", "replace"))
                 self._fail_all(ServerJSONError("the server wrote a line that is no JSON", shown, reason))
@@ -234,7 +235,7 @@ class ClientSession:
             return
         pending = self._forget(request_id)
         if pending is None:
-            return  # too late, or twice
+            return  # the answer came too late, or twice
         if isinstance(message.get("result"), dict):
             pending.succeed(message["result"])
         else:
@@ -248,36 +249,36 @@ class ClientSession:
         try:
             with reading():
                 on_progress(params)
-        except BaseException as error:  # the caller's own: it ends the call, and not the thread that reads for all
+        except BaseException as error:  # the callback's own error: end this call, but not the thread that reads for all
             if pending := self._forget(token):
                 pending.fail(error)
                 self._cancel([token], "abandoned")
 
     def _refuse(self, message: dict[str, Any]) -> None:
-        """Answer a request of the server's: to `ping`, and that nothing else is offered."""
+        """Answer a request from the server: a `ping` with a result, anything else with an error."""
         answer = (
             {"result": {}}
             if message["method"] == "ping"
             else {"error": {"code": METHOD_NOT_FOUND, "message": "this client offers no methods"}}
         )
-        with suppress(SessionError):  # a server that asks and does not read gets no answer
+        with suppress(SessionError):  # the server does not read, so it gets no answer
             self._send({"jsonrpc": "2.0", "id": message["id"], **answer})
 
     def _fail(self, error: SessionError) -> None:
-        """Give every request this outcome, and refuse further ones with it."""
+        """Fail every request with this error, and all further ones too."""
         with self._lock:
             self._end = self._end or error
         self._fail_pending(error)
 
     def _fail_all(self, error: SessionError) -> None:
-        """Stop the work on every request and give it this outcome, as nobody knows which of them was meant."""
+        """Cancel every request and fail it with this error, as there is no telling which one was meant."""
         with self._lock:
             request_ids = list(self._pending)
-        self._cancel(request_ids, "the server broke the protocol")  # before their callers know, and ask again
+        self._cancel(request_ids, "the server broke the protocol")  # cancel first, as a caller may ask again once it knows
         self._fail_pending(error)
 
     def _fail_pending(self, error: SessionError) -> None:
-        """Give every request this outcome."""
+        """Fail every request with this error."""
         with self._lock:
             waiting = list(self._pending.values())
             self._pending.clear()
@@ -296,7 +297,7 @@ _MODERN_META: dict[str, Any] = {
 def _decoded(line: bytes) -> Any:
     try:
         return json_codec.decode(line)
-    except ValueError:  # `NaN` or broken UTF-8 in an answer that can be read all the same
+    except ValueError:  # `NaN` or broken UTF-8; the rest of the answer may still be readable
         return json.loads(line.decode("utf-8", "replace"))
 
 
@@ -308,6 +309,6 @@ def _error_text(message: dict[str, Any]) -> str:
 
 
 def _quoted(value: Any) -> str:
-    """Return what a server said, secrets removed, as an error shows it."""
+    """Return a server's words as an error may quote them: shortened and without secrets."""
     text = redact(value if isinstance(value, str) else repr(value))
     return text if len(text) <= MAX_QUOTE else f"{text[:MAX_QUOTE]}…"

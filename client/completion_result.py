@@ -1,4 +1,4 @@
-"""Define the type of a call's result: a plain dict, of one shape for an answer and of another for a failure."""
+"""Define the type of a call's result: a plain dict, with one shape for an answer and another for a failure."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ ErrorType = Literal[
 
 
 class UsageResult(TypedDict):
-    """Tokens: `input_tokens` includes the cached ones, `output_tokens` the thinking."""
+    """Token counts. `input_tokens` includes cached tokens, and `output_tokens` includes thinking."""
 
     input_tokens: int
     output_tokens: int
@@ -37,7 +37,7 @@ class UsageResult(TypedDict):
 
 
 class CompletionSuccess(TypedDict):
-    """An answer. Every key is there; what the server did not tell is None, empty or 0."""
+    """An answer. Every key is always present. What the server did not tell is None, empty or 0."""
 
     output: str
     model: str
@@ -57,7 +57,7 @@ class CompletionSuccess(TypedDict):
 
 
 class CompletionFailure(TypedDict):
-    """A provider's failure. Every key is there; `output` is None, and `partial` is the text that had come before it."""
+    """A provider's failure. Every key is always present. `output` is None, and `partial` is the text that had arrived."""
 
     output: None
     model: str
@@ -74,4 +74,4 @@ class CompletionFailure(TypedDict):
 
 
 CompletionResult: TypeAlias = CompletionSuccess | CompletionFailure
-"""What `call()` returns: `result["output"] is None` tells the two apart, for you and for a type checker."""
+"""What `call()` returns. Check `result["output"] is None` to tell the two apart; type checkers understand it too."""

@@ -1,4 +1,4 @@
-"""Define `DirectModel`: a provider's adapter in this process as a model with `call()`, the same adapter as behind MCP."""
+"""Define `DirectModel`, which calls a provider from this process. It uses the same adapter as the MCP server does."""
 
 from __future__ import annotations
 
@@ -33,22 +33,22 @@ CLOSE_SECONDS = 5.0
 
 
 class DirectModel(Model):
-    """A provider's model, asked from this process.
+    """A provider's model, called from this process without a server.
 
     Args:
-        model_name: The provider's name of a model, or one of its aliases; None means its default.
-        settings: Environment variables for the adapter, beside or instead of this process's; a key, for instance.
+        model_name: The provider's name of a model, or an alias. None means the provider's default.
+        settings: Environment variables for the adapter, such as a key. They add to or override those of this process.
 
     Raises:
-        ValueError: A key is not set, or a setting makes no sense; the message names the variable.
-        ImportError: The provider's package is not installed; the message names the extra.
+        ValueError: A key is not set, or a setting makes no sense. The message names the variable.
+        ImportError: The provider's package is not installed. The message names the extra.
     """
 
     provider_name: ClassVar[str]
     """The provider's name among the servers."""
 
     missing_key: ClassVar[type[ValueError]] = ValueError
-    """What is raised for a key that is not set."""
+    """The exception to raise if the key is not set."""
 
     def __init__(self, model_name: str | None = None, settings: Mapping[str, str | None] | None = None) -> None:
         given = {name: value for name, value in (settings or {}).items() if value is not None}
@@ -82,7 +82,7 @@ class DirectModel(Model):
             end()
 
     def after_fork(self) -> None:
-        """Leave the thread and its connections to the parent; the next call has its own."""
+        """Leave the thread and its connections to the parent. The next call opens new ones."""
         if self._end_worker is not None:
             self._end_worker.detach()
         self._lock, self._worker, self._end_worker = threading.Lock(), None, None
@@ -118,7 +118,7 @@ class DirectModel(Model):
 
 
 class Worker:
-    """An event loop in a thread of its own, and the adapter that lives on it.
+    """An event loop in its own thread, for the adapter to run in.
 
     Args:
         provider: The adapter.
@@ -136,12 +136,12 @@ class Worker:
         self._thread.start()
 
     def begin(self, name: str, arguments: dict[str, Any], on_text: OnText) -> PendingCall:
-        """Begin the call of a tool.
+        """Start a call of a tool, and return without waiting for the result.
 
         Args:
-            name: The tool.
-            arguments: Its arguments.
-            on_text: Takes each piece of text, in the loop's thread.
+            name: The tool's name.
+            arguments: The tool's arguments.
+            on_text: Called with each piece of text, in the loop's thread.
         """
         import asyncio
 
@@ -158,7 +158,7 @@ class Worker:
         return pending
 
     def close(self) -> None:
-        """Abort what is in flight and end the thread, in bounded time."""
+        """Abort the calls in flight and end the thread, in bounded time."""
         import asyncio
 
         if not self._thread.is_alive():

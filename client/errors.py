@@ -1,13 +1,13 @@
-"""Define the ways the bridge itself can fail. A provider's failure is a result, not an exception.
+"""Define the errors of the bridge itself. A provider's failure is a result, not an exception.
 
 RuntimeError
-└── SessionError             whatever is wrong between this process and the server
+└── SessionError             something went wrong between this process and the server
     ├── ServerStartError     the command could not be started
     ├── ServerExitedError    the process ended, or closed its stdout
     ├── ServerTimeoutError   no answer within the time allowed
-    └── ServerProtocolError  an answer that is no MCP, or an MCP error
+    └── ServerProtocolError  an answer that is not MCP, or an MCP error
 json.JSONDecodeError
-└── ServerJSONError          a line on stdout that is no JSON (also a SessionError)
+└── ServerJSONError          a line on stdout that is not JSON (also a SessionError)
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ import json
 
 
 class SessionError(RuntimeError):
-    """The bridge to a server failed.
+    """Something went wrong between this process and the server.
 
     Args:
         message: What happened.
-        exit_code: The server's exit code, negative for a signal, None while it runs.
-        stderr: The last lines of its stderr, secrets removed.
+        exit_code: The server's exit code, negative for a signal. None while it runs.
+        stderr: The last lines of the server's stderr, with secrets removed.
     """
 
     def __init__(self, message: str, exit_code: int | None = None, stderr: str = "") -> None:
@@ -32,7 +32,7 @@ class SessionError(RuntimeError):
         self.stderr = stderr
 
     def again(self) -> SessionError:
-        """Return the same error for another thread, as each adds its own traceback to the one it raises."""
+        """Return a copy of the error for another thread, because raising an error adds that thread's traceback to it."""
         twin = type(self).__new__(type(self))
         twin.args = self.args
         twin.__dict__.update(self.__dict__)
@@ -44,7 +44,7 @@ class ServerStartError(SessionError):
 
 
 class ServerExitedError(SessionError):
-    """The server ended or closed its stdout while it was needed; the next call starts it again."""
+    """The server ended or closed its stdout while it was needed. The next call starts it again."""
 
 
 class ServerTimeoutError(SessionError):
@@ -52,16 +52,16 @@ class ServerTimeoutError(SessionError):
 
 
 class ServerProtocolError(SessionError):
-    """The server answered with an MCP error or with something that is no MCP."""
+    """The server answered with an MCP error, or with something that is not MCP."""
 
 
 class ServerJSONError(SessionError, json.JSONDecodeError):
-    """The server wrote a line that is no JSON.
+    """The server wrote a line that is not JSON.
 
     Args:
         message: What happened.
         line: The line.
-        reason: What the decoder said.
+        reason: The decoder's message.
     """
 
     def __init__(self, message: str, line: str, reason: str) -> None:
@@ -70,5 +70,5 @@ class ServerJSONError(SessionError, json.JSONDecodeError):
         self.stderr = ""
 
     def __reduce__(self) -> tuple[object, ...]:
-        # As it is, with its words: to make it anew would put them together once more.
+        # Bypass `__init__` when unpickling, as it would compose the message a second time.
         return type(self).__new__, (type(self), *self.args), self.__dict__

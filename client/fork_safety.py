@@ -1,4 +1,4 @@
-"""Put right what a fork leaves behind: locks that another thread held, and the servers and threads of the parent."""
+"""Clean up after a fork. The child inherits locks that another thread held, and the parent's servers and threads."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ if TYPE_CHECKING:
     from typing import Protocol
 
     class Forked(Protocol):
-        """Something that has to be made anew in a forked process."""
+        """An object with state that is not valid in a forked process."""
 
         def after_fork(self) -> None:
-            """Called in the child, where no other thread runs."""
+            """Reset that state. This runs in the child, where no other thread is running."""
 
 
 _known: weakref.WeakSet[Forked] = weakref.WeakSet()
 
 
 def remember(thing: Forked) -> None:
-    """Call `thing.after_fork` in every process that is forked from this one, as long as the thing lives."""
+    """Call `thing.after_fork` in every process forked from this one, for as long as the object exists."""
     _known.add(thing)
 
 

@@ -1,7 +1,7 @@
-"""Holds a result that is to come, for threads and coroutines to wait for.
+"""Hold a future result that threads and coroutines can wait for.
 
-It is a small `concurrent.futures.Future` in which no lock is ever held by Python code: a Ctrl-C between two statements would
-leave it held for ever, and with it the thread that reads the answers to all calls.
+This is a small `concurrent.futures.Future` whose Python code never holds a lock. If it did, a Ctrl-C between two statements
+could leave the lock held for ever, and block the thread that reads the answers to all calls.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 
 class Future:
-    """A result, or the error instead of it, once it is there; only the first one counts."""
+    """A result or an error that arrives later. Only the first one that is set counts."""
 
     def __init__(self) -> None:
-        self._is_open = [True]  # whoever pops it may set the outcome
+        self._is_open = [True]  # whoever pops the item may set the outcome
         self._is_done = False
         self._value: Any = None
         self._error: BaseException | None = None
@@ -28,35 +28,35 @@ class Future:
         self._gate.acquire()
 
     def done(self) -> bool:
-        """Return whether it is there."""
+        """Return whether the result or the error has been set."""
         return self._is_done
 
     def succeed(self, value: Any = None) -> bool:
-        """Set the result, and return whether it was the first."""
+        """Set the result, and return whether it was the first outcome."""
         return self._set(value, None)
 
     def fail(self, error: BaseException) -> bool:
-        """Set an error, and return whether it was the first."""
+        """Set an error, and return whether it was the first outcome."""
         return self._set(None, error)
 
     def result(self) -> Any:
-        """Return the result that is there, or raise the error."""
+        """Return the result or raise the error. Call it only once the future is done."""
         if self._error is not None:
             raise self._error
         return self._value
 
     def exception(self) -> BaseException | None:
-        """Return the error, if it is one."""
+        """Return the error, if there is one."""
         return self._error
 
     def wait(self, timeout: float) -> bool:
-        """Wait until it is there, `timeout` seconds at the most, and return whether it is."""
+        """Wait until the future is done, `timeout` seconds at most. Return whether it is."""
         if not self._is_done and self._gate.acquire(timeout=min(max(timeout, 0), threading.TIMEOUT_MAX)):
             self._gate.release()
         return self._is_done
 
     def add_done_callback(self, callback: Callable[[Future], None]) -> None:
-        """Have something called once it is there, in the thread that sets it; at once if it is there already."""
+        """Call `callback` when the future is done, in the thread that sets it. If it is done already, call it now."""
         self._callbacks.append(callback)
         if self._is_done:
             self._call_back()

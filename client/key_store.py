@@ -1,7 +1,8 @@
-"""Keep API keys in a file that only the user can read, or in the system's keychain.
+"""Store API keys in a file that only the user can read, or in the system's keychain.
 
-The file `keys.json` in the user's settings folder holds one record a provider: the variable that takes the key, and the key,
-or that it stands in the keychain. A server never reads it: `mcp-models serve` puts the key into its own environment.
+The file `keys.json` in the user's settings folder has one record per provider. It names the variable that takes the key, and
+holds the key or says that it is in the keychain. A server never reads this file: `mcp-models serve` puts the key into its own
+environment.
 """
 
 from __future__ import annotations
@@ -24,19 +25,19 @@ MAX_BYTES = 1 << 20
 
 
 class KeyStoreError(Exception):
-    """Raised when stored keys cannot be read or written; the message says what to do and never holds a key."""
+    """Stored keys cannot be read or written. The message says what to do, and never contains a key."""
 
 
 def key_file() -> str:
-    """Return the path of the file; it may not exist yet."""
+    """Return the path of the file, which may not exist yet."""
     return os.path.join(settings_folder(), "keys.json")
 
 
 def records() -> dict[str, Record]:
-    """Return what is stored: a record for each provider.
+    """Return the stored records, by provider.
 
     Raises:
-        KeyStoreError: The file can be read by others, cannot be read, or holds something else.
+        KeyStoreError: The file can be read by others, cannot be read at all, or holds something else.
     """
     path = key_file()
     try:
@@ -47,7 +48,7 @@ def records() -> dict[str, Record]:
         raise KeyStoreError(f"{path} cannot be read ({error.strerror}): run `chmod 600 {path}` as its owner.") from None
     try:
         mode = os.fstat(descriptor).st_mode
-        # Windows shows made-up permissions; there the user's profile is closed to others by its access control list.
+        # On Windows these permissions are made up. An access control list protects the user's profile there.
         if sys.platform != "win32" and mode & (stat.S_IRWXG | stat.S_IRWXO):
             raise KeyStoreError(f"{path} can be read by others, so its keys are not used: run `chmod 600 {path}`.")
         with open(descriptor, "rb", closefd=False) as file:
@@ -73,10 +74,10 @@ def _is_record(record: object) -> bool:
 
 
 def stored_environment(provider: str) -> dict[str, str]:
-    """Return a provider's variable with its stored key; empty if none is stored.
+    """Return a provider's variable with its stored key. Empty if none is stored.
 
     Raises:
-        KeyStoreError: As `records`, or the keychain does not give the key.
+        KeyStoreError: As in `records`, or the keychain does not return the key.
     """
     record = records().get(provider)
     if record is None:
@@ -89,7 +90,7 @@ def stored_environment(provider: str) -> dict[str, str]:
 
 
 def write(stored: Mapping[str, Record]) -> None:
-    """Replace the file, readable by its owner only.
+    """Replace the file. Only its owner can read it.
 
     Raises:
         KeyStoreError: The file or its folder cannot be written.

@@ -1,7 +1,7 @@
-"""Keep keys in the system's keychain, by the library keyring, with a bound on every wait.
+"""Store keys in the system's keychain through the library keyring, with a limit on every wait.
 
-A locked keychain asks its user, and some wait for the answer for ever. keyring takes 80 to 300 ms to import and to find its
-backend, so it is imported only for a key that stands there.
+A locked keychain asks the user, and some wait for the answer for ever. keyring takes 80 to 300 ms to import and to find its
+backend, so it is only imported for keys that are in the keychain.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 
 SERVICE = "mcp-models"
 SECONDS = 15.0
-"""How long a keychain may take; a host gives a server 10 to 60 seconds to start."""
+"""How long a keychain may take, in seconds. Hosts give a server 10 to 60 seconds to start."""
 
 
 def get(variable: str) -> str:
-    """Return the key of a variable.
+    """Return the key for a variable.
 
     Raises:
-        KeyStoreError: There is no keychain, none of its entries is the key, or it did not answer in time.
+        KeyStoreError: There is no keychain, it does not have the key, or it did not answer in time.
     """
     found = _asked(lambda: _keyring().get_password(SERVICE, variable))
     if not found:
@@ -35,10 +35,10 @@ def get(variable: str) -> str:
 
 
 def put(variable: str, key: str) -> None:
-    """Store a key, and read it back.
+    """Store a key, and read it back as a check.
 
     Raises:
-        KeyStoreError: As `get`.
+        KeyStoreError: As in `get`.
     """
     _asked(lambda: _keyring().set_password(SERVICE, variable, key))
     if get(variable) != key:
@@ -46,10 +46,10 @@ def put(variable: str, key: str) -> None:
 
 
 def delete(variable: str) -> None:
-    """Remove a key; one that is not there is no error.
+    """Remove a key. A missing key is not an error.
 
     Raises:
-        KeyStoreError: As `get`.
+        KeyStoreError: As in `get`.
     """
 
     def remove() -> None:
@@ -71,14 +71,14 @@ def _keyring() -> Any:
 
 
 def _asked(question: Callable[[], T]) -> T:
-    """Ask in a thread of its own, and give up after `SECONDS`."""
+    """Run a question to the keychain in a thread, and give up after `SECONDS`."""
     answers: list[T] = []
     failures: list[BaseException] = []
 
     def ask() -> None:
         try:
             answers.append(question())
-        except BaseException as error:  # keyring's backends raise what their systems raise
+        except BaseException as error:  # keyring's backends raise whatever their systems raise
             failures.append(error)
 
     thread = threading.Thread(target=ask, name="keychain", daemon=True)
@@ -93,5 +93,5 @@ def _asked(question: Callable[[], T]) -> T:
         raise KeyStoreError('the package `keyring` is not installed: run `pip install "mcp-models[keychain]"`.') from None
     if isinstance(failure, KeyStoreError):
         raise failure
-    # Only the kind of error: its text is a library's, and may quote what it was given.
+    # Name only the error's type, as a library's message may quote the key.
     raise KeyStoreError(f"the keychain failed ({type(failure).__name__}): unlock it, or store the key without it.") from None

@@ -1,4 +1,4 @@
-"""Define `MCPModel`: any MCP server with a completion-like tool as a model with `call()`."""
+"""Define `MCPModel`, which turns any MCP server with a completion-like tool into a model with `call()`."""
 
 from __future__ import annotations
 
@@ -34,24 +34,24 @@ _OF_THIS_PROCESS = ("_in_flight", "_lock", "_lease", "_release")
 
 
 class MCPModel(Model):
-    """A model behind an MCP server that runs as a child process, shared with every model of the same command and environment.
+    """A model behind an MCP server, which runs as a child process. Models with the same command and environment share it.
 
     Args:
-        provider: The provider's name, for results and for the environment: its own variables reach the server, and those of
-            other providers do not.
-        model_name: The model to ask; None means the server's default.
-        server_script: The server: a path to a `.py` file (absolute, or relative to the current folder, then to the
-            installed servers), a module's name, or a whole command as a sequence of words.
-        api_key: A key for the provider; it reaches the server by its environment only.
-        tool_name: The server's tool.
-        prompt_argument: What the tool calls the prompt. Of the others, somebody else's tool is sent those that it lists.
-        env: Variables for the server beside those that it gets anyway, or instead of them.
-        timeout: Seconds a call may take, unless it says otherwise; None means MCP_MODELS_TIMEOUT or 600.
-        start_timeout: Seconds the server may take to start.
+        provider: The provider's name, for results and for the environment. The server gets this provider's variables, but
+            not those of other providers.
+        model_name: The model to ask. None means the server's default.
+        server_script: The server. This can be the path of a `.py` file (absolute, or relative to the current folder and
+            then to the installed servers), a module's name, or a whole command as a sequence of words.
+        api_key: A key for the provider. It is passed to the server in its environment only.
+        tool_name: The name of the server's tool.
+        prompt_argument: The tool's name for the prompt. A tool that is not ours gets only the arguments that it lists.
+        env: Variables for the server. They are added to those that it gets anyway, or replace them.
+        timeout: Seconds that a call may take, unless the call sets its own. None means MCP_MODELS_TIMEOUT or 600.
+        start_timeout: Seconds that the server may take to start.
     """
 
     api_key_variable: str | None = None
-    """The environment variable that takes `api_key`; None means the provider's name and `_API_KEY`."""
+    """The environment variable for `api_key`. None means the provider's name followed by `_API_KEY`."""
 
     def __init__(
         self,
@@ -80,7 +80,7 @@ class MCPModel(Model):
         self._command = server_command(server_script)
         self._is_ours = self._command[-1].startswith("mcp_models.servers.")
         if self._is_ours:
-            self._command.append("--warm")  # its SDK is imported while the first call is on its way
+            self._command.append("--warm")  # the server imports its SDK while the first call is on its way
         self._env = server_environment(provider, given)
         self._in_flight: set[PendingCall] = set()
         self._lock = threading.RLock()
@@ -90,24 +90,24 @@ class MCPModel(Model):
 
     @property
     def server(self) -> ServerHandle:
-        """The server; asking for it makes this model one of its users."""
+        """The server. Reading this property makes the model one of the server's users."""
         with self._lock:
             if self._lease is None:
                 self._lease = POOL.lease(self._command, self._env, self._start_timeout)
-                self._release = weakref.finalize(self, self._lease.release)  # also if nobody closes this model
+                self._release = weakref.finalize(self, self._lease.release)  # runs even if nobody closes this model
             return self._lease.server
 
     @property
     def in_flight(self) -> int:
-        """How many of this model's calls wait for their answer."""
+        """How many of this model's calls are waiting for their answer."""
         return len(self._in_flight)
 
     def start(self) -> None:
-        """Start the server now rather than with the first call."""
+        """Start the server now instead of on the first call."""
         self.server.start()
 
     def close(self) -> None:
-        """End this model's calls, and the server if no other model uses it. The next call starts it again."""
+        """End this model's calls, and the server too if no other model uses it. The next call starts it again."""
         with self._lock:
             release, self._lease, self._release = self._release, None, None
         for pending in list(self._in_flight):
@@ -116,12 +116,12 @@ class MCPModel(Model):
             release()
 
     def after_fork(self) -> None:
-        """Replace the lock, which a thread of the parent may have held, and forget the parent's calls."""
+        """Replace the lock, as a thread of the parent may have held it, and forget the parent's calls."""
         self._lock = threading.RLock()
         self._in_flight = set()
 
     def __getstate__(self) -> dict[str, Any]:
-        """Return what a copy in another process needs: everything but the server of this one."""
+        """Return the state for a copy in another process: everything except this process's server."""
         return {name: value for name, value in self.__dict__.items() if name not in _OF_THIS_PROCESS}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -150,7 +150,7 @@ class MCPModel(Model):
         self, arguments: dict[str, Any], on_progress: OnProgress | None, on_text: OnText | None
     ) -> PendingCall | None:
         lease = self._lease
-        if lease is None or not self._is_ours:  # somebody else's server may first have to be asked for the tool's arguments
+        if lease is None or not self._is_ours:  # a server that is not ours must be asked for the tool's arguments
             return None
         sent, not_sent = self._named(arguments, None)
         pending = lease.server.begin_nowait(
@@ -170,7 +170,7 @@ class MCPModel(Model):
         return pending
 
     def _named(self, arguments: dict[str, Any], known: set[str] | None) -> tuple[dict[str, Any], list[str]]:
-        """Return the arguments as the tool knows them, and the names of those that it does not take."""
+        """Return the arguments under the tool's names, and the names of those that the tool does not accept."""
         named = {self._prompt_argument if name == "prompt" else name: value for name, value in arguments.items()}
         if known is None:
             return named, []
@@ -193,10 +193,10 @@ def _text_of(on_text: OnText) -> OnProgress:
 
 
 def server_command(server_script: str | os.PathLike[str] | Sequence[str]) -> list[str]:
-    """Return the command that starts a server, from a file's name, a module's name or a whole command.
+    """Return the command that starts a server, given a file, a module's name or a whole command.
 
     Raises:
-        ServerStartError: There is no such file, or the command is empty.
+        ServerStartError: The file does not exist, or the command is empty.
     """
     if not isinstance(server_script, (str, os.PathLike)):
         if not server_script:
@@ -204,7 +204,7 @@ def server_command(server_script: str | os.PathLike[str] | Sequence[str]) -> lis
         return [os.fspath(word) for word in server_script]
     script = os.fspath(server_script)
     if not script.endswith(".py"):
-        # -P: a `json.py` in the current folder must not stand in for the real one in a server of ours.
+        # `-P` keeps our servers from importing a `json.py` that happens to be in the current folder.
         return [sys.executable, *(("-P",) if script.startswith("mcp_models.") else ()), "-m", script]
     for folder in ("", *_installed_folders()):
         path = os.path.abspath(os.path.join(folder, script))
@@ -214,7 +214,7 @@ def server_command(server_script: str | os.PathLike[str] | Sequence[str]) -> lis
 
 
 def _installed_folders() -> list[str]:
-    """Return the folder of the installed servers and its parent: people write `servers/x_mcp_server.py`."""
+    """Return the folder of the installed servers, and its parent, so that `servers/x_mcp_server.py` is found too."""
     spec = util.find_spec("mcp_models.servers")
     folders = list(spec.submodule_search_locations or ()) if spec else []
     return [candidate for folder in folders for candidate in (folder, os.path.dirname(folder))]

@@ -1,4 +1,4 @@
-"""Define `Model`: the signatures of `call()`, `acall()`, `stream()` and `astream()`, for every provider and both ways to it."""
+"""Define `Model`, with `call()`, `acall()`, `stream()` and `astream()`. They are the same for every kind of model."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ if TYPE_CHECKING:
     from mcp_models.client.stream import OnText
 
 GRACE_SECONDS = 10.0
-"""How much longer than a call's own deadline its answer is waited for."""
+"""How many seconds longer than a call's own deadline to wait for its answer."""
 
 CALL_OPTIONS = frozenset(
     ("messages", "model", "top_p", "stop", "seed", "reasoning_effort", "response_schema", "timeout", "extra_arguments")
 )
-"""The names in `CallOptions`, which is imported for type checkers only."""
+"""The names in `CallOptions`, repeated here because that class is imported for type checkers only."""
 
 
 class Model:
-    """A model that answers prompts. Any number of threads and coroutines may ask it at once.
+    """A model that answers prompts. You can use it from any number of threads and coroutines at once.
 
     Args:
-        provider: The provider's name, for results: `openai`.
-        model_name: The provider's name of the model.
-        timeout: Seconds a call may take, unless it says otherwise; None means MCP_MODELS_TIMEOUT or 600.
+        provider: The provider's name in results, such as `openai`.
+        model_name: The model's name, as the provider knows it.
+        timeout: Seconds that a call may take, unless the call sets its own. None means MCP_MODELS_TIMEOUT or 600.
     """
 
     TEMPERATURE_DEFAULT = TEMPERATURE_DEFAULT
@@ -58,21 +58,21 @@ class Model:
 
         Args:
             prompt: What to ask.
-            max_tokens: The most tokens the answer may have.
-            temperature: Sampling temperature; None means `TEMPERATURE_DEFAULT`, for models that take one.
-            system: Instructions that precede the prompt.
-            on_progress: Takes the `params` of each MCP progress notification, in another thread: `progress` (seconds),
-                `message`. What it raises ends the call.
-            options: Further arguments of the tool `complete`: see `CallOptions`.
+            max_tokens: The limit for the answer, in tokens.
+            temperature: The sampling temperature. None means `TEMPERATURE_DEFAULT`, for models that accept one.
+            system: Instructions for the model, placed before the prompt.
+            on_progress: Called with the `params` of each MCP progress notification, in another thread. They contain `progress`
+                (in seconds) and `message`. If it raises an exception, the call ends with that.
+            options: Further arguments of the tool `complete`. See `CallOptions`.
 
-        Returns:
-            A JSON-serialisable dict. An answer is a `CompletionSuccess`: `output` (the text), `model`, `tokens_used`,
-            `provider` and the rest of its record. A provider's failure is a `CompletionFailure`: `output` is None, and
-            `error` (a sentence), `error_type`, `retryable` and `retry_after` (seconds or None) say why.
+            Returns:
+                A JSON-serialisable dict. An answer is a `CompletionSuccess`, with `output` (the text), `model`, `tokens_used`,
+                `provider` and more. A provider's failure is a `CompletionFailure`. Its `output` is None, and `error` (a
+                sentence), `error_type`, `retryable` and `retry_after` (seconds or None) tell you what went wrong.
 
-        Raises:
-            SessionError: The bridge to the server failed; a `RuntimeError`.
-            TypeError: There is no such option, or JSON cannot hold its value.
+            Raises:
+                SessionError: Something went wrong between this process and the server. It is a `RuntimeError`.
+                TypeError: There is no such option, or its value cannot be expressed in JSON.
         """
         question = self._question(prompt, max_tokens, temperature, system, options)
         pending = self._begin(question.arguments, question.seconds, on_progress, None)
@@ -88,7 +88,7 @@ class Model:
         on_progress: OnProgress | None = None,
         **options: Unpack[CallOptions],
     ) -> CompletionResult:
-        """Do what `call` does, in a coroutine; cancelling it stops the work."""
+        """Ask the model as `call` does, but as a coroutine. Cancelling it stops the work."""
         question = self._question(prompt, max_tokens, temperature, system, options)
         pending = await self._abegin(question, on_progress, None)
         return self._read(await pending.await_(question.seconds), pending)
@@ -101,7 +101,7 @@ class Model:
         system: str | None = None,
         **options: Unpack[CallOptions],
     ) -> CompletionStream:
-        """Return an iterator over the pieces of the text as they come; at its end, its `result` is what `call` returns."""
+        """Return an iterator over the text as it arrives. After the last piece, its `result` is what `call` would return."""
         question = self._question(prompt, max_tokens, temperature, system, options)
         return CompletionStream(
             lambda on_text: self._begin(question.arguments, question.seconds, None, on_text), self._read, question.seconds
@@ -115,15 +115,15 @@ class Model:
         system: str | None = None,
         **options: Unpack[CallOptions],
     ) -> AsyncCompletionStream:
-        """Do what `stream` does, for `async for`."""
+        """Return an asynchronous iterator over the text as it arrives. Otherwise it is the same as `stream`."""
         question = self._question(prompt, max_tokens, temperature, system, options)
         return AsyncCompletionStream(lambda on_text: self._abegin(question, None, on_text), self._read, question.seconds)
 
     def start(self) -> None:
-        """Start what the model needs now, rather than with the first call."""
+        """Start what the model needs now instead of on the first call."""
 
     def close(self) -> None:
-        """Give back what the model holds and end its calls in flight. The next call starts it again."""
+        """End the calls in flight and release what the model holds. The next call starts it again."""
 
     def __enter__(self) -> Self:
         self.start()
@@ -153,13 +153,13 @@ class Model:
         on_progress: OnProgress | None,
         on_text: OnText | None,
     ) -> PendingCall:
-        """Ask, and return without waiting for the answer.
+        """Start a call, and return without waiting for the answer.
 
         Args:
-            arguments: Those of the tool `complete`.
-            seconds: How long asking may take.
-            on_progress: Takes each progress notification.
-            on_text: Takes each piece of text.
+            arguments: The arguments of the tool `complete`.
+            seconds: How long the call may take.
+            on_progress: Called with each progress notification.
+            on_text: Called with each piece of text.
         """
         raise NotImplementedError
 
@@ -169,7 +169,7 @@ class Model:
         on_progress: OnProgress | None,  # noqa: ARG002
         on_text: OnText | None,  # noqa: ARG002
     ) -> PendingCall | None:
-        """Do what `_begin` does, for an event loop; return None if asking would have to wait for anything."""
+        """Start a call as `_begin` does, but never block an event loop: return None if the start would have to wait."""
         return None
 
     async def _abegin(self, question: _Question, on_progress: OnProgress | None, on_text: OnText | None) -> PendingCall:
@@ -198,14 +198,14 @@ class Model:
 
 
 class _Question:
-    """What to ask, and the seconds in which the answer must be there."""
+    """The arguments of a call, and how many seconds the answer may take."""
 
     def __init__(self, arguments: dict[str, Any], seconds: float) -> None:
         self.arguments, self.seconds = arguments, seconds
 
 
 def _seconds(timeout: object) -> float:
-    """Return a call's own deadline; the server will say what is wrong with one that makes no sense."""
+    """Return a call's timeout in seconds. If it makes no sense, ignore it here: the server will report what is wrong."""
     for candidate in (timeout, os.environ.get("MCP_MODELS_TIMEOUT")):
         try:
             seconds = float(candidate)  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""Name the options of a call and of an MCP model, for type checkers and for the check that no other is given."""
+"""Define the options of a call and of an MCP model, for type checkers and for rejecting unknown ones."""
 
 from __future__ import annotations
 
@@ -12,35 +12,35 @@ if TYPE_CHECKING:
 
 
 class CallOptions(TypedDict, total=False):
-    """What `call()`, `acall()`, `stream()` and `astream()` take beside the prompt and the three usual arguments.
+    """What `call()`, `acall()`, `stream()` and `astream()` accept besides the prompt and the three usual arguments.
 
-    Source: the tool `complete`, whose arguments these are; `docs/providers.md` says which provider takes which.
+    These are arguments of the tool `complete`. `docs/providers.md` says which provider supports which.
     """
 
     messages: Sequence[Mapping[str, Any]] | None
-    """A conversation, oldest turn first, instead of a prompt (pass `""` for that)."""
+    """A conversation, oldest turn first. Use it instead of a prompt, and pass `""` as the prompt."""
 
     model: str | None
-    """Another model than the one this object is for."""
+    """The model for this call, if not the usual one."""
 
     top_p: float | None
     stop: Sequence[str] | None
-    """The answer ends before any of these."""
+    """The answer ends before the first of these strings."""
 
     seed: int | None
     reasoning_effort: ReasoningEffort | None
     response_schema: Mapping[str, Any] | None
-    """A JSON Schema for the answer; the parsed answer is `result["structured"]`."""
+    """A JSON Schema for the answer. You get the parsed answer as `result["structured"]`."""
 
     timeout: float | None
-    """Seconds for the whole call, retries included."""
+    """Seconds for the whole call, including retries."""
 
     extra_arguments: Mapping[str, Any] | None
-    """Further arguments for somebody else's tool; our own servers refuse what they do not know."""
+    """Further arguments for a tool that is not ours. Our own servers refuse arguments they do not know."""
 
 
 class MCPModelOptions(TypedDict, total=False):
-    """What every `…MCPModel` takes beside its model's name and its key; `MCPModel` says what each is."""
+    """What every `…MCPModel` accepts besides a model name and a key. See `MCPModel` for what they mean."""
 
     tool_name: str
     prompt_argument: str

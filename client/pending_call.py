@@ -1,6 +1,6 @@
-"""Waits for an answer that has not come yet, in a thread or in a coroutine.
+"""Wait for the answer to a call, in a thread or in a coroutine.
 
-Both wait for the same `Future`, with a bound, so nothing is written twice for the two.
+Both wait for the same `Future`, with a time limit, so the logic is written only once.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ if TYPE_CHECKING:
     from typing import Any
 
 MOST_BEGINNING = 64
-"""How many calls of coroutines may begin at once; the others wait for a thread."""
+"""How many calls from coroutines may start at the same time. The others wait for a thread."""
 
 
 class PendingCall:
-    """An answer that has not come yet.
+    """A call whose answer has not arrived yet.
 
     Args:
-        abandon: Stops the work, for the reason it is given; it must not have to wait.
-        late: Makes the error for an answer that did not come within so many seconds.
+        abandon: Stops the work. It is given the reason, and must not block.
+        late: Returns the error to raise if there is no answer after that many seconds.
 
     Attributes:
-        future: The answer.
-        not_sent: Arguments that were asked for and that the tool does not take.
+        future: The future answer.
+        not_sent: Arguments that were not sent, because the tool does not accept them.
     """
 
     def __init__(self, abandon: Callable[[str], None], late: Callable[[float], BaseException]) -> None:
@@ -40,26 +40,26 @@ class PendingCall:
         self._abandon, self._late = abandon, late
 
     def wait(self, timeout: float) -> dict[str, Any]:
-        """Return the answer, for which this thread waits `timeout` seconds at the most.
+        """Wait for the answer and return it. Wait `timeout` seconds at most.
 
         Raises:
-            BaseException: What it failed with; the error of `late`; whatever interrupted the wait. The work has stopped then.
+            BaseException: The call failed, timed out with the error of `late`, or was interrupted. The work has stopped.
         """
         answer: dict[str, Any] = self.wait_for(self.future, timeout, timeout)
         return answer
 
     async def await_(self, timeout: float) -> dict[str, Any]:
-        """As `wait`, in a coroutine."""
+        """Do the same as `wait`, in a coroutine."""
         answer: dict[str, Any] = await self.await_for(self.future, timeout, timeout)
         return answer
 
     def wait_for(self, future: Future, timeout: float, allowed: float) -> Any:
-        """As `wait`, for an future that depends on the same work.
+        """Wait as `wait` does, but for another future that depends on the same work.
 
         Args:
-            future: What to wait for.
-            timeout: The seconds that are left.
-            allowed: The seconds that there were, for the words of the error.
+            future: The future to wait for.
+            timeout: How many seconds are left.
+            allowed: How many seconds there were in total, for the error message.
         """
         if getattr(_thread, "reads", False):
             self.leave()
@@ -72,7 +72,7 @@ class PendingCall:
         return future.result()
 
     async def await_for(self, future: Future, timeout: float, allowed: float) -> Any:
-        """As `wait_for`, in a coroutine."""
+        """Do the same as `wait_for`, in a coroutine."""
         import asyncio
 
         loop = _running_loop()
@@ -83,7 +83,7 @@ class PendingCall:
                 woken.set_result(None)
 
         def wake(_: Future) -> None:
-            with suppress(RuntimeError):  # the loop is closed
+            with suppress(RuntimeError):  # the loop has been closed
                 loop.call_soon_threadsafe(set_woken)
 
         future.add_done_callback(wake)
@@ -98,28 +98,28 @@ class PendingCall:
         return future.result()
 
     def stop(self, error: BaseException, reason: str = "closed") -> None:
-        """Stop the work and fail with an error."""
+        """Stop the work and fail the call with this error."""
         self.fail(error)
         self._abandon(reason)
 
     def succeed(self, result: dict[str, Any]) -> None:
-        """Give the future; only the first one counts."""
+        """Set the answer. Only the first outcome counts."""
         self.future.succeed(result)
 
     def fail(self, error: BaseException) -> None:
-        """Give an error as the future; only the first one counts."""
+        """Set an error instead of the answer. Only the first outcome counts."""
         self.future.fail(error)
 
     def leave(self) -> None:
-        """Stop the work, if it is not done: nobody waits for it any more."""
+        """Stop the work if it is not done, because nobody waits for it any more."""
         if not self.future.done():
             self.stop(RuntimeError("nobody waits for it any more"), "abandoned")
 
     def _give_up(self, future: Future, error: BaseException, allowed: float) -> None:
-        """Stop the work that was waited for in vain, unless the future has just come.
+        """Stop the work after a wait without success, unless the future is done by now.
 
         Raises:
-            BaseException: The error of `late` for a timeout, else what interrupted the wait.
+            BaseException: The error of `late` after a timeout, or else whatever interrupted the wait.
         """
         if future.done() and isinstance(error, Exception):
             return
@@ -134,7 +134,7 @@ class PendingCall:
 
 @contextmanager
 def reading() -> Iterator[None]:
-    """Mark a thread that reads the answers of all calls: what is called there must not wait for one."""
+    """Mark this thread as one that reads answers. Code that runs in it must not wait for an answer."""
     _thread.reads = True
     try:
         yield
@@ -143,9 +143,9 @@ def reading() -> Iterator[None]:
 
 
 async def begun(begin: Callable[[], PendingCall]) -> PendingCall:
-    """Return what `begin` returns, which may have to wait for a server to start and so runs in a thread.
+    """Run `begin` in a thread, as it may have to wait for a server to start, and return its result.
 
-    A coroutine that is cancelled meanwhile leaves nothing at work.
+    If the coroutine is cancelled meanwhile, the call is stopped as soon as it has begun.
     """
     import asyncio
 
@@ -158,14 +158,14 @@ async def begun(begin: Callable[[], PendingCall]) -> PendingCall:
 
 
 class _Executor:
-    """The threads in which calls of coroutines begin: their own, so that a server that hangs leaves the loop's to others."""
+    """The threads in which coroutines start their calls. A server that hangs does not block the loop's own threads."""
 
     def __init__(self) -> None:
         self._threads: ThreadPoolExecutor | None = None
         fork_safety.remember(self)
 
     def threads(self) -> ThreadPoolExecutor:
-        """Started when first asked for."""
+        """Return the threads. They are created on first use."""
         from concurrent.futures import ThreadPoolExecutor
 
         if self._threads is None:
@@ -173,7 +173,7 @@ class _Executor:
         return self._threads
 
     def after_fork(self) -> None:
-        """Its threads stayed with the parent."""
+        """Forget the threads, as they exist in the parent only."""
         self._threads = None
 
 

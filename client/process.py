@@ -1,8 +1,8 @@
-"""Runs one server process: its pipes, its exit and its end, in bounded time and without remains.
+"""Run one server process and its pipes, and end it in bounded time without leaving anything behind.
 
-One thread reads stdout, one writes to stdin, one reads stderr, one waits for the exit. A process may exit while a grandchild
-holds its stdout open, or close its stdout and live on; both mean that no answer will come. No thread of a caller's touches a
-pipe, so a Ctrl-C there disturbs nobody else's call.
+One thread reads stdout, one writes to stdin, one reads stderr and one waits for the exit. A process may exit while a
+grandchild keeps its stdout open, or close its stdout and live on. Either way, no more answers will come. Your own threads
+never touch a pipe, so a Ctrl-C in one of them does not disturb anybody else's call.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
 SETTLE_SECONDS = 0.2
-"""How long an exit code, the rest of stdout or the last words on stderr may take to arrive after the first sign of an end."""
+"""How long to wait for the exit code, the rest of stdout or the end of stderr, after the first sign of an end."""
 
 MAX_LINE_BYTES = 128 * 1024 * 1024
-"""The longest answer that is taken."""
+"""The longest answer to accept."""
 
 MAX_UNSENT_BYTES = 256 * 1024 * 1024
-"""How much may wait for a server to read it."""
+"""How many bytes may wait for a server to read them."""
 
 _POSIX = os.name == "posix"
 _CHUNK = 1 << 16
@@ -42,10 +42,10 @@ class ServerProcess:
 
     Args:
         command: The program and its arguments.
-        env: Its whole environment; None means this process's.
-        cwd: The folder it starts in; None means this process's.
-        on_line: Takes each line of its stdout, in the thread that reads.
-        on_end: Takes, once, the error that says how it ended.
+        env: The server's whole environment. None means that of this process.
+        cwd: The folder to start the server in. None means that of this process.
+        on_line: Called with each line of stdout, in the thread that reads.
+        on_end: Called once, with the error that says how the process ended.
 
     Raises:
         ServerStartError: The program could not be started.
@@ -63,7 +63,7 @@ class ServerProcess:
         self._process = _started(command, env, cwd)
         try:
             self._take_over()
-        except BaseException:  # Ctrl-C: nobody would know of the process
+        except BaseException:  # a Ctrl-C: nobody else knows about the process, so end it
             self._process.kill()
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._process.wait(SETTLE_SECONDS)
@@ -77,7 +77,7 @@ class ServerProcess:
         if _POSIX:
             os.set_blocking(self._stdin.fileno(), False)
         self._writer = LineWriter(self._stdin.fileno(), MAX_UNSENT_BYTES)
-        self._wake: SimpleQueue[bool] = SimpleQueue()  # its `put` may be interrupted by a signal handler that puts as well
+        self._wake: SimpleQueue[bool] = SimpleQueue()  # a signal handler may interrupt its `put` and call it, too
         self._end_lock = threading.Lock()
         self._ended = False
         self._exited = Future()
@@ -87,7 +87,7 @@ class ServerProcess:
 
     @property
     def alive(self) -> bool:
-        """Whether an answer may still come."""
+        """Whether an answer can still arrive."""
         return not self._ended
 
     @property
@@ -97,25 +97,25 @@ class ServerProcess:
 
     @property
     def exit_code(self) -> int | None:
-        """The exit code, negative for a signal; None while it runs."""
+        """The exit code, negative for a signal. None while the process runs."""
         return self._process.returncode
 
     @property
     def stderr_tail(self) -> str:
-        """The last lines of its stderr, secrets removed."""
+        """The last lines of stderr, with secrets removed."""
         return self._stderr.text()
 
     @property
     def unsent(self) -> int:
-        """How many bytes it has not read yet."""
+        """How many bytes the server has not read yet."""
         return self._writer.unread
 
     def write(self, line: bytes) -> None:
-        """Have a line written to its stdin, without waiting for that; safe to call from any thread.
+        """Queue a line for stdin, and return at once. You can call this from any thread.
 
         Raises:
-            ServerTimeoutError: It does not read, and too much waits already.
-            ServerExitedError: It has gone.
+            ServerTimeoutError: The server does not read, and too much is waiting already.
+            ServerExitedError: The server has ended.
         """
         if self._ended or self._writer.failure is not None:
             self._exited.wait(SETTLE_SECONDS)
@@ -126,8 +126,8 @@ class ServerProcess:
         self._wake.put(True)
 
     def stop(self, grace: float) -> None:
-        """End it: close its stdin, wait `grace` seconds, then SIGTERM, then SIGKILL to its whole process group."""
-        self._wake.put(False)  # the writer closes stdin once it has written what was asked before
+        """End the server: close its stdin and wait `grace` seconds, then send SIGTERM, then SIGKILL to its process group."""
+        self._wake.put(False)  # the writer closes stdin after writing what is queued
         for end in (self._terminate, self.kill):
             if self._exited.wait(grace):
                 break
@@ -139,17 +139,17 @@ class ServerProcess:
         self._stderr.join(SETTLE_SECONDS)
 
     def kill(self) -> None:
-        """Kill it."""
+        """Kill the process."""
         with contextlib.suppress(OSError):
-            self._process.kill()  # does nothing once the process has been waited for
+            self._process.kill()  # does nothing once somebody has waited for the process
 
     def disown(self) -> None:
-        """Close this process's copies of the pipes after a fork, and do nothing else to the server."""
+        """After a fork, close this process's copies of the pipes, and leave the server alone."""
         for pipe in (self._stdin, self._stdout, self._process.stderr):
             with contextlib.suppress(OSError):
                 if pipe is not None:
                     pipe.close()
-        self._process.returncode = 0  # so that nothing here waits for the child of another process
+        self._process.returncode = 0  # the server is the parent's child, so nothing here must wait for it
 
     def _spawn(self, work: Callable[[], None]) -> threading.Thread:
         thread = threading.Thread(target=work, name=f"{work.__name__.strip('_')} {self.pid}", daemon=True)
@@ -174,14 +174,14 @@ class ServerProcess:
 
     def _wait(self) -> None:
         if hasattr(os, "waitid"):
-            with contextlib.suppress(ChildProcessError):  # somebody else reaps all children
+            with contextlib.suppress(ChildProcessError):  # something else in this program reaps all children
                 os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOWAIT)
-            with contextlib.suppress(OSError):  # what the server left behind, while its pid still names the group and no other
+            with contextlib.suppress(OSError):  # kill what the server left behind, before its pid can be reused
                 os.killpg(self.pid, signal.SIGKILL)
         self._process.wait()
         self._exited.succeed()
         self._wake.put(False)
-        self._reader.join(SETTLE_SECONDS)  # answers written just before the exit still count
+        self._reader.join(SETTLE_SECONDS)  # to receive answers written just before the exit
         self._end("the server exited")
 
     def _end(self, message: str) -> None:
@@ -212,7 +212,7 @@ def _started(command: Sequence[str], env: Mapping[str, str] | None, cwd: str | N
             bufsize=0,
             env=env,
             cwd=cwd,
-            start_new_session=_POSIX,  # Ctrl-C is for the caller, and the group is ours to end
+            start_new_session=_POSIX,  # keeps a Ctrl-C from reaching the server, and lets us kill its group
         )
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)

@@ -1,4 +1,4 @@
-"""Keep one MCP server at hand: start it on first use, and again after it has ended.
+"""Run one MCP server while you need it: start it on first use, and again after it has ended.
 
 Any number of threads and coroutines may call its tools at once.
 """
@@ -30,20 +30,20 @@ if TYPE_CHECKING:
     from mcp_models.client.pending_call import PendingCall
 
 START_SECONDS = 30.0
-"""How long a server may take to start, unless you say otherwise."""
+"""How many seconds a server may take to start, unless you say otherwise."""
 
 LIST_SECONDS = 2.0
 MAX_PAGES = 20
 
 
 class ServerHandle:
-    """A server that runs while it is needed, in whichever era of MCP it speaks.
+    """An MCP server that runs while you need it. It may speak either era of the protocol.
 
     Args:
         command: The server's program and arguments.
-        env: The server's whole environment; None means this process's.
-        cwd: The folder it starts in; None means this process's folder at that time.
-        start_timeout: Seconds the server may take to start and to answer the handshake.
+        env: The server's whole environment. None means that of this process.
+        cwd: The folder to start the server in. None means the current folder at that time.
+        start_timeout: Seconds that the server may take to start and to answer the handshake.
     """
 
     def __init__(
@@ -68,17 +68,17 @@ class ServerHandle:
 
     @property
     def pid(self) -> int | None:
-        """The process's id, while it runs."""
+        """The process's id. None while it is not running."""
         session = self._session
         return session.pid if session is not None and session.alive else None
 
     @property
     def in_flight(self) -> int:
-        """How many calls wait for their answer."""
+        """How many calls are waiting for their answer."""
         return self._session.in_flight if self._session is not None else 0
 
     def start(self) -> None:
-        """Start the server and exchange the handshake, if it is not running.
+        """Start the server and do the handshake, unless it is running already.
 
         Raises:
             ServerStartError: The command cannot be started.
@@ -101,10 +101,10 @@ class ServerHandle:
 
         Args:
             name: The tool's name.
-            arguments: Its arguments, JSON-serialisable.
-            timeout: Seconds to wait; then the call is cancelled.
-            on_progress: Takes the `params` of each progress notification, in another thread.
-            stream: Whether the notifications shall carry the text as it comes (servers of mcp-models only).
+            arguments: The tool's arguments, which must be JSON-serialisable.
+            timeout: Seconds to wait. After that the call is cancelled.
+            on_progress: Called with the `params` of each progress notification, in another thread.
+            stream: Whether the notifications should contain the text as it arrives. Only servers of mcp-models can do this.
 
         Returns:
             The `CallToolResult`.
@@ -123,7 +123,7 @@ class ServerHandle:
         on_progress: OnProgress | None = None,
         stream: bool = False,
     ) -> dict[str, Any]:
-        """Do what `call_tool` does, in a coroutine; cancelling it cancels the call."""
+        """Call a tool as `call_tool` does, but as a coroutine. Cancelling it cancels the call."""
         pending = self.begin_nowait(name, arguments, on_progress=on_progress, stream=stream) or await begun(
             lambda: self.begin(name, arguments, on_progress=on_progress, stream=stream)
         )
@@ -137,13 +137,13 @@ class ServerHandle:
         on_progress: OnProgress | None = None,
         stream: bool = False,
     ) -> PendingCall:
-        """Begin what `call_tool` does, and return without waiting for the result."""
+        """Start a call of a tool, and return without waiting for the result."""
         params = _call_params(name, arguments, stream)
         closed = self._closed
         session = self._connect()
         try:
             return session.request("tools/call", params, on_progress)
-        except ServerExitedError:  # it has ended since the last call and has not seen this one
+        except ServerExitedError:  # it ended after the last call, so it has not seen this one
             if self._closed != closed:
                 raise
             return self._connect().request("tools/call", params, on_progress)
@@ -151,7 +151,7 @@ class ServerHandle:
     def begin_nowait(
         self, name: str, arguments: Mapping[str, Any], *, on_progress: OnProgress | None = None, stream: bool = False
     ) -> PendingCall | None:
-        """Do what `begin` does, for an event loop; return None if it would have to wait for the server to start."""
+        """Start a call as `begin` does, but never block an event loop: return None if the server has to be started first."""
         with self._lock:
             session = self._running()
         if session is None:
@@ -165,7 +165,7 @@ class ServerHandle:
         """Return the server's tools, from all pages of its list.
 
         Args:
-            timeout: Seconds that each page may take.
+            timeout: How many seconds each page may take.
         """
         session = self._connect()
         tools: list[dict[str, Any]] = []
@@ -182,25 +182,25 @@ class ServerHandle:
         return tools
 
     def parameters(self, tool: str) -> set[str] | None:
-        """Return the names of a tool's arguments, asked for once; None if the server does not tell them."""
+        """Return the names of a tool's arguments, or None if the server does not tell. The server is asked only once."""
         if tool not in self._parameters:
             if not self._connect().lists_tools:
                 return None
             try:
                 tools = self.list_tools(LIST_SECONDS)
-            except (ServerTimeoutError, ServerProtocolError):  # it may still take the call
+            except (ServerTimeoutError, ServerProtocolError):  # the tool may still work
                 tools = []
             self._parameters[tool] = next((_parameters(found) for found in tools if found.get("name") == tool), None)
         return self._parameters[tool]
 
     def close(self) -> None:
-        """End the server; calls in flight raise `ServerExitedError`. The next call starts it again."""
+        """End the server. Calls in flight raise `ServerExitedError`. The next call starts it again."""
         self._closed += 1
         if self._end_session is not None:
             self._end_session()
 
     def after_fork(self) -> None:
-        """Leave the server to the parent; the next call starts one for this process."""
+        """Leave the server to the parent. The next call starts one for this process."""
         self._lock, self._starting = threading.Lock(), None
         if self._session is not None and self._end_session is not None:
             self._end_session.detach()
@@ -215,7 +215,7 @@ class ServerHandle:
         self.close()
 
     def _connect(self) -> ClientSession:
-        """Return the session; the first of those who need it starts it, and the others wait for the same outcome."""
+        """Return the session. If there is none, the first caller starts it, and the others wait for the same outcome."""
         with self._lock:
             if (running := self._running()) is not None:
                 return running
@@ -233,7 +233,7 @@ class ServerHandle:
         return session
 
     def _running(self) -> ClientSession | None:
-        """Return the session, if it works and nobody starts another; you hold the lock."""
+        """Return the session if it is alive and nobody is starting another. The caller must hold the lock."""
         session = self._session
         return session if self._starting is None and session is not None and session.alive else None
 
@@ -242,13 +242,13 @@ class ServerHandle:
             if self._end_session is not None:
                 self._end_session()
             session = self._session = ClientSession(self.command, self._env, self._cwd)
-            # Before the handshake, so that `close` ends a server that hangs in it. It ends a server that nobody closes, too.
+            # Set before the handshake, so that `close` can end a server that hangs in it. It also runs if nobody closes us.
             self._end_session = weakref.finalize(self, session.close)
             session.initialize(self._start_timeout)
         except BaseException as error:
             starting.fail(error if isinstance(error, SessionError) else ServerStartError(f"the start failed: {error!r}"))
             if not isinstance(error, SessionError):
-                raise  # Ctrl-C
+                raise  # for example a Ctrl-C
         else:
             starting.succeed(session)
         finally:

@@ -1,4 +1,4 @@
-"""Share servers: models that ask for the same command, environment and folder use one process between them."""
+"""Share servers, so that models with the same command, environment and folder use the same process."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Lease:
-    """One user's share in a server, until it is released.
+    """One user's claim on a shared server. The server runs until all leases on it are released.
 
     Attributes:
         server: The server.
@@ -28,12 +28,12 @@ class Lease:
         self._pool, self._key, self.server = pool, key, server
 
     def release(self) -> None:
-        """Give the server up; the last of its users to do so ends it. Safe to call twice, and from a garbage collection."""
+        """Release the server. The last release ends it. You can call this twice, and from a garbage collection."""
         self._pool.release(self, self._key)
 
 
 class ServerPool:
-    """The servers in use, each with the leases on it."""
+    """The shared servers in use, and the leases on each of them."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -49,12 +49,12 @@ class ServerPool:
         return f"ServerPool({len(self)} servers)"
 
     def lease(self, command: Sequence[str], env: Mapping[str, str], start_timeout: float) -> Lease:
-        """Return a lease on the server for a command, which starts with its first call.
+        """Return a lease on the server for a command. The server starts on its first call.
 
         Args:
             command: The server's program and arguments.
-            env: Its whole environment.
-            start_timeout: Seconds it may take to start.
+            env: The server's whole environment.
+            start_timeout: Seconds that the server may take to start.
         """
         cwd = _current_folder()
         key = (tuple(command), _digest(env), cwd, start_timeout)
@@ -68,22 +68,22 @@ class ServerPool:
         return lease
 
     def release(self, lease: Lease, key: Key) -> None:
-        """Take a lease back, now or, if another thread holds the lock, when that thread lets it go. Never wait.
+        """Take a lease back. If another thread holds the lock, that thread does it when it lets go, so this never waits.
 
-        A garbage collection may call this at any moment, also in a thread that holds the lock itself.
+        A garbage collection may call this at any moment, even in a thread that holds the lock itself.
         """
         self._released.append((lease, key))
         self._take_back()
 
     def after_fork(self) -> None:
-        """Replace the lock, which a thread of the parent may have held."""
+        """Replace the lock, as a thread of the parent may have held it."""
         self._lock = threading.Lock()
 
     def _take_back(self) -> None:
         while self._released and self._lock.acquire(blocking=False):
             try:
                 unused = self._without(*self._released.popleft())
-            except IndexError:  # another thread was faster
+            except IndexError:  # another thread took it first
                 unused = None
             finally:
                 self._lock.release()
@@ -91,7 +91,7 @@ class ServerPool:
                 unused.close()
 
     def _without(self, lease: Lease, key: Key) -> ServerHandle | None:
-        """Forget a lease, and return its server if nobody else uses that."""
+        """Forget a lease, and return its server if nobody else uses it."""
         leases = self._leases.get(key, set())
         if lease not in leases:
             return None
@@ -108,12 +108,12 @@ POOL = ServerPool()
 def _current_folder() -> str | None:
     try:
         return os.getcwd()
-    except FileNotFoundError:  # it was removed
+    except FileNotFoundError:  # the folder has been removed
         return None
 
 
 def _digest(env: Mapping[str, str]) -> str:
-    """Return what tells one environment from another and shows none of its values."""
+    """Return a digest that identifies an environment without revealing its values."""
     import hashlib
 
     return hashlib.sha256(repr(sorted(env.items())).encode("utf-8", "surrogateescape")).hexdigest()

@@ -1,4 +1,4 @@
-"""Keeps the last lines of a server's stderr, for the errors that end it."""
+"""Keep the last lines of a server's stderr, to quote them in errors."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ _CHUNK = 1 << 16
 
 
 class StderrTail:
-    """Reads a stream in a thread of its own, so that a server never waits for it.
+    """Read a stream in a thread, so that the server never has to wait for it.
 
     Args:
         stream: The server's stderr.
-        name: What to call the thread.
+        name: The name of the thread.
     """
 
     def __init__(self, stream: IO[bytes], name: str) -> None:
@@ -31,11 +31,11 @@ class StderrTail:
         self._thread.start()
 
     def text(self) -> str:
-        """Return the last lines, secrets removed."""
+        """Return the last lines, with secrets removed."""
         return "\n".join(list(self._lines))
 
     def join(self, timeout: float) -> None:
-        """Wait for the last words, `timeout` seconds at the most."""
+        """Wait for the end of the stream, `timeout` seconds at most."""
         if threading.current_thread() is not self._thread:
             self._thread.join(timeout)
 

@@ -1,4 +1,4 @@
-"""Read a streamed answer piece by piece, in a thread or in a coroutine, and have its result at the end."""
+"""Read a streamed answer piece by piece, in a thread or in a coroutine, and get the whole result at the end."""
 
 from __future__ import annotations
 
@@ -19,9 +19,10 @@ if TYPE_CHECKING:
 
 
 class CompletionStream:
-    """The pieces of an answer as they come. Iterate over it once; then `result` holds what `call()` would have returned.
+    """An iterator over the pieces of an answer. After the last one, `result` is what `call()` would have returned.
 
-    The model is asked with the first piece. To leave early, break out of the loop or call `close`: the work stops.
+    The model is asked when you read the first piece, and you can iterate only once. To stop early, break out of the loop or
+    call `close`. Either stops the work.
     """
 
     def __init__(self, begin: Callable[[OnText], PendingCall], read: Read, seconds: float) -> None:
@@ -49,7 +50,7 @@ class CompletionStream:
 
 
 class AsyncCompletionStream:
-    """What `CompletionStream` is, for `async for`."""
+    """The same as `CompletionStream`, for `async for`."""
 
     def __init__(self, begin: Callable[[OnText], Awaitable[PendingCall]], read: Read, seconds: float) -> None:
         self._answer = _Answer(read, seconds)
@@ -76,9 +77,9 @@ class AsyncCompletionStream:
 
 
 class _Answer:
-    """A streamed answer so far, and how long it may go on.
+    """The state of a streamed answer.
 
-    The stream and its generator share it, so that neither refers to the other: a stream that you drop stops at once.
+    A stream and its generator share this object and do not refer to each other, so a stream that you drop stops at once.
     """
 
     def __init__(self, read: Read, seconds: float) -> None:
@@ -94,15 +95,15 @@ class _Answer:
         return self._result is not None
 
     def begin(self) -> None:
-        """Let the time begin to run."""
+        """Start the clock."""
         self._deadline = time.monotonic() + self.seconds
 
     def remaining(self) -> float:
-        """Return the seconds until its deadline."""
+        """Return the seconds until the deadline."""
         return max(0.0, self._deadline - time.monotonic())
 
     def take(self, item: str | dict[str, Any], pending: PendingCall) -> str | None:
-        """Take a piece, or the tool's result at the end, and return the text to show; a server may send all of it last."""
+        """Take a piece or, at the end, the tool's result. Return the text to show: some servers send all text at the end."""
         if isinstance(item, str):
             self._has_text = True
             return item

@@ -1,4 +1,4 @@
-"""Read a `CallToolResult` of any MCP server into the one shape that `call()` returns."""
+"""Turn a `CallToolResult` of any MCP server into the result that `call()` returns."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ if TYPE_CHECKING:
 def read_tool_result(
     result: Mapping[str, Any], provider: str, model_name: str, not_sent: list[str] | None = None
 ) -> CompletionResult:
-    """Return a `CallToolResult` as a call's result; from somebody else's server, without our `_meta`, take its text.
+    """Turn a `CallToolResult` into a call's result. If it has none of our `_meta`, the server is not ours: use its text.
 
     Args:
-        result: What the server answered.
-        provider: The provider's name, where the server does not tell it.
-        model_name: The model's name, where the server does not tell it.
-        not_sent: Arguments that the server's tool does not take.
+        result: The server's answer.
+        provider: The provider's name, in case the server does not tell.
+        model_name: The model's name, in case the server does not tell.
+        not_sent: Arguments that were not sent, because the server's tool does not accept them.
 
     Raises:
-        ServerProtocolError: It is not such a result, or it asks for further input.
+        ServerProtocolError: The answer is not such a result, or it asks for further input.
     """
     if result.get("resultType", "complete") != "complete":
         raise ServerProtocolError(f"the server answered with {result['resultType']!r}, which a completion has no use for")
@@ -35,7 +35,7 @@ def read_tool_result(
         return _failure(error, provider, model_name, not_sent or [])
     record = {"provider": provider, "model": model_name, **_object(meta, META_COMPLETION)}
     if META_COMPLETION in meta:
-        text = _text({"content": result["content"][:1]})  # a second block is for a host's model
+        text = _text({"content": result["content"][:1]})  # the second block holds notes for the model in a host
     if "structuredContent" in result:
         record["structured"] = result["structuredContent"]
     return _success(text, record, not_sent or [])

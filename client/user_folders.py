@@ -1,6 +1,7 @@
 """Find the user's folders on Linux, macOS and Windows.
 
-They are platformdirs' (a test compares them), in a module that a server's start can afford: platformdirs takes 33 ms.
+They are the same as those of platformdirs, which a test checks. We do not use platformdirs itself, as its import takes 33 ms of
+a server's start.
 """
 
 from __future__ import annotations
@@ -19,21 +20,21 @@ APPLICATION = "mcp-models"
 
 
 def this_system() -> System:
-    """Return the kind of system that this is; every other Unix counts as Linux."""
+    """Return the kind of system that this is. Every other Unix counts as Linux."""
     return "windows" if sys.platform == "win32" else "macos" if sys.platform == "darwin" else "linux"
 
 
 def user_folders(system: System | None = None, env: Mapping[str, str] | None = None, home: str | None = None) -> dict[str, str]:
-    """Return the folders that programs keep their settings in.
+    """Return the folders in which programs keep their settings.
 
     Args:
-        system: The kind of system; None means this one.
-        env: The environment; None means this process's.
-        home: The user's home; None means this user's.
+        system: The kind of system. None means this one.
+        env: The environment. None means that of this process.
+        home: The user's home folder. None means that of the current user.
 
     Returns:
-        `home`; `config`, the system's own place for settings; `xdg`, where programs go that follow the XDG Base Directory
-        Specification on every system; `local`, where settings go that stay on this machine; `state`.
+        `home`; `config`, the system's usual place for settings; `xdg`, for programs that follow the XDG Base Directory
+        Specification on every system; `local`, for settings that stay on this machine; and `state`.
     """
     system, env = system or this_system(), os.environ if env is None else env
     home = home or os.path.expanduser("~")
@@ -52,10 +53,10 @@ def user_folders(system: System | None = None, env: Mapping[str, str] | None = N
 
 
 def settings_folder() -> str:
-    """Return the folder of this project's own settings; it may not exist yet."""
+    """Return the folder of this project's own settings, which may not exist yet."""
     return os.path.join(user_folders()["local"], APPLICATION)
 
 
 def state_folder() -> str:
-    """Return the folder of what this project remembers; it may not exist yet."""
+    """Return the folder in which this project keeps its state, which may not exist yet."""
     return os.path.join(user_folders()["state"], APPLICATION)

@@ -1,4 +1,4 @@
-"""Run the command `mcp-models`: one file a command, imported when it is run."""
+"""Implement the program `mcp-models`. Each command is a file of its own, imported only when it is run."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import sys
 
 
 def main() -> None:
-    """Run the command that this process's arguments name.
+    """Run the command named in this process's arguments.
 
-    `serve` comes before click is imported: a host waits for its handshake.
+    `serve` is handled before click is imported, as a host is waiting for its handshake.
     """
     if sys.argv[1:2] == ["serve"] and sys.argv[2:] and not sys.argv[2].startswith("-"):
         from mcp_models.client.commands.serve import serve

@@ -1,4 +1,4 @@
-"""Run `python -m mcp_models.client.commands` as `mcp-models`."""
+"""Let you run `mcp-models` as `python -m mcp_models.client.commands`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Define `mcp-models complete`: a prompt for a provider, and its answer."""
+"""Define `mcp-models complete`: send a prompt to a provider and print the answer."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def command(words: tuple[str, ...], model: str | None, as_json: bool, stream: bo
 
 
 def _printed(stream: CompletionStream) -> CompletionResult:
-    """Print the text as it comes and return the result."""
+    """Print the text as it arrives, and return the result."""
     for piece in stream:
         click.echo(piece, nl=False)
     return stream.result
@@ -103,10 +103,10 @@ def _provider_and_prompt(words: tuple[str, ...]) -> tuple[str, str]:
 
 
 def _piped() -> str:
-    """Read a pipe or a file on standard input; do not wait for a terminal, a socket or the null device."""
+    """Read standard input if it is a pipe or a file. Never wait for a terminal, a socket or the null device."""
     try:
         mode = os.fstat(0).st_mode
-    except OSError:  # closed
+    except OSError:  # standard input is closed
         return ""
     if not (stat.S_ISFIFO(mode) or stat.S_ISREG(mode)):
         return ""

@@ -1,4 +1,4 @@
-"""Define the group `mcp-models`, which imports a command when it is run or when `--help` lists it."""
+"""Define the command group `mcp-models`. A command is imported when it is run, or when `--help` lists it."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ COMMANDS = {
     "serve": "mcp_models.client.commands.serve_help",
     "uninstall": "mcp_models.client.commands.uninstall",
 }
-"""Each command, and the module that defines it as `command`."""
+"""Each command, with the module that defines it as `command`."""
 
 
 class LazyGroup(click.Group):
-    """A group whose commands are modules, each imported when it is asked for."""
+    """A group of commands that are imported on demand."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
         """Return the names of the commands."""
         return sorted(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
-        """Return a command, or None if there is none of that name."""
+        """Return a command, or None if there is none with this name."""
         if cmd_name not in COMMANDS:
             return None
         command: click.Command = importlib.import_module(COMMANDS[cmd_name]).command

@@ -1,4 +1,4 @@
-"""Hold what `install` and `uninstall` share: the argument HOST, the files of a host, the end on a failure."""
+"""Share what `install` and `uninstall` both need: the argument HOST, the files of a host, and how to fail."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def files(row: Host, project: bool) -> list[str]:
     """Return the paths of the files to edit.
 
     Raises:
-        click.UsageError: The project's file was asked for, and the host has none.
+        click.UsageError: You asked for the project's file, but the host has none.
     """
     if not project:
         return row.user_files()
@@ -30,6 +30,6 @@ def files(row: Host, project: bool) -> list[str]:
 
 
 def fail(message: str) -> NoReturn:
-    """End the command after a file was left as it is."""
+    """Print a message and exit with 1. Use this when a file is left as it is."""
     click.echo(f"mcp-models: {message}", err=True)
     raise SystemExit(EXIT_LEFT_AS_IT_IS)

@@ -1,4 +1,4 @@
-"""Define `mcp-models install`: servers of ours into the settings of an MCP host."""
+"""Define `mcp-models install`: add our servers to the settings of an MCP host."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from mcp_models.servers.core.errors import ConfigurationError
 
 SECRET_ENDINGS = ("_KEY", "_TOKEN", "_SECRET", "_PASSWORD")
 CARRIED = ("XDG_CONFIG_HOME", settings.TIMEOUT_VARIABLE)
-"""What a server must know as this process does: where the keys are, and how long a call may take."""
+"""Variables that a server must share with this process: where the keys are, and how long a call may take."""
 
 
 @click.command("install", epilog=f"HOST is one of {HOST_NAMES}. Example: mcp-models install claude-code openai")
@@ -47,11 +47,12 @@ def command(
     as_block: bool,
     as_link: bool,
 ) -> None:
-    """Put the servers of PROVIDERs into HOST's settings; without PROVIDER, of those that are configured.
+    """Add the servers of PROVIDERs to HOST's settings. Without PROVIDER, add those that are configured.
 
-    Every byte of the file that is not ours stays. A key never goes into it: `mcp-models keys set PROVIDER` stores one.
+    Every byte of the file that is not ours stays as it is. Keys are never written to it: store them with
+    `mcp-models keys set PROVIDER`.
 
-    Exit codes: 0 done, or done before; 1 the file is left as it is, and the block to put in by hand is printed; 2 wrong usage.
+    Exit codes: 0 done, or nothing to do; 1 the file was left as it is, and the block to add by hand is printed; 2 wrong usage.
     """
     row = HOSTS[host]
     names = list(dict.fromkeys(map(named_provider, providers))) or _configured()
@@ -98,10 +99,10 @@ def _entries(row: Host, names: list[str], env: Mapping[str, str]) -> dict[str, d
 
 
 def _settings(given: tuple[str, ...]) -> dict[str, str]:
-    """Return the variables of an entry: what the server must know as this process does, and what was given.
+    """Return the variables for an entry: those in `CARRIED` that are set, and those you gave.
 
     Raises:
-        click.UsageError: One is no NAME=VALUE, or is a key.
+        click.UsageError: One is not NAME=VALUE, or is a key.
     """
     found = {name: os.environ[name] for name in CARRIED if os.environ.get(name, "").strip()}
     if found.get("XDG_CONFIG_HOME") == os.path.expanduser("~/.config"):
@@ -117,10 +118,10 @@ def _settings(given: tuple[str, ...]) -> dict[str, str]:
 
 
 def _configured() -> list[str]:
-    """Return the providers whose settings are complete, else those whose server runs on this machine.
+    """Return the providers whose settings are complete. If there are none, return those with a server on this machine.
 
     Raises:
-        click.UsageError: There is none.
+        click.UsageError: There are none of these either.
     """
     adapters = {name: configured_provider(name) for name in server_modules()}
     real = {name: adapter for name, adapter in adapters.items() if adapter.setup}
@@ -156,7 +157,7 @@ def _say_what_is_left_to_do(row: Host, names: list[str]) -> None:
 
 
 def key_note(row: Host, name: str, record: key_store.Record | None) -> str | None:
-    """Return what a person must know or do so that a server in a host has its key; None if nothing."""
+    """Return what you must know or do so that a server in a host gets its key. None if there is nothing to do."""
     adapter = load_provider(name, {})
     cure = f"`mcp-models keys set {name}`"
     if record and record.get("keychain"):

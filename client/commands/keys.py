@@ -23,8 +23,8 @@ MAX_LINE = 16_384
 def command() -> None:
     """Store API keys for the servers that a host starts.
 
-    Many hosts keep the keys of your shell from a server. `mcp-models serve`, which `mcp-models install` has them start,
-    takes a key from here unless the host sets one. A key never goes into a host's own file.
+    Many hosts do not pass the keys in your shell on to a server. `mcp-models install` therefore makes them start
+    `mcp-models serve`, which uses the key stored here unless the host sets one. Keys are never written to a host's own file.
     """
 
 
@@ -32,7 +32,7 @@ def command() -> None:
 @click.argument("provider")
 @click.option("--keychain", is_flag=True, help="Store it in the system's keychain instead of a file.")
 def set_key(provider: str, keychain: bool) -> None:
-    """Store PROVIDER's key: asked for without echo, or one line from a pipe."""
+    """Store PROVIDER's key. Type it, which shows no echo, or pipe it in as one line."""
     name = named_provider(provider)
     variables = key_variables(name)
     if not variables:
@@ -56,7 +56,7 @@ def set_key(provider: str, keychain: bool) -> None:
 
 @command.command("list", epilog="Example: mcp-models keys list")
 def list_keys() -> None:
-    """List the keys that there are, by name, and where each stands; the first place named is the one that counts."""
+    """List your keys by name, and where each one is kept. If there are several places, the first one counts."""
     try:
         stored = key_store.records()
     except KeyStoreError as error:
@@ -93,10 +93,10 @@ def remove_key(provider: str) -> None:
 
 
 def _key_given(variable: str) -> str:
-    """Return what is typed without echo, or the first line of a pipe.
+    """Read a key typed without echo, or the first line of a pipe.
 
     Raises:
-        KeyStoreError: The line is too long or is no text.
+        KeyStoreError: The line is too long or is not text.
     """
     if sys.stdin is not None and sys.stdin.isatty():
         typed: str = click.prompt(variable, hide_input=True, err=True, default="", show_default=False)
@@ -112,7 +112,7 @@ def _key_given(variable: str) -> str:
 
 
 def _forget(record: key_store.Record | None, *, keep_keychain: bool) -> None:
-    """Remove a key from the keychain that its record says stands there."""
+    """Remove a key from the keychain, if its record says that it is there."""
     if record and record.get("keychain") and not keep_keychain:
         from mcp_models.client import keychain
 

@@ -1,4 +1,4 @@
-"""Find the provider that a word of the command line names, and those that are configured."""
+"""Find the provider that a word on the command line names, and set up its adapter with the stored key."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def named_provider(word: str) -> str:
-    """Return a provider's name; `google-ai-studio` is taken for `google_ai_studio`.
+    """Return a provider's name. `google-ai-studio` works too, for `google_ai_studio`.
 
     Raises:
         click.UsageError: There is no such provider.
@@ -27,7 +27,7 @@ def named_provider(word: str) -> str:
 
 
 def stored_key(name: str) -> dict[str, str]:
-    """Return the variable with a provider's stored key; empty if none is stored or the environment has one.
+    """Return the variable with a provider's stored key. Empty if none is stored, or if the environment already has one.
 
     Raises:
         KeyStoreError: A key is stored but cannot be read.
@@ -38,7 +38,7 @@ def stored_key(name: str) -> dict[str, str]:
 
 
 def configured_provider(name: str) -> Provider:
-    """Return a provider's adapter as `mcp-models serve` would have it; stderr says why a stored key cannot be read."""
+    """Return a provider's adapter, with the same key as in `mcp-models serve`. If that cannot be read, say why on stderr."""
     try:
         return load_provider(name, {**os.environ, **stored_key(name)})
     except key_store.KeyStoreError as error:

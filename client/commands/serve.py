@@ -1,6 +1,6 @@
 """Run a provider's server in this process, with its stored key: `mcp-models serve PROVIDER`.
 
-A host starts this, so nothing is imported that the server itself does not import: neither click nor platformdirs.
+A host starts this and waits for it, so import nothing here that the server does not need, such as click or platformdirs.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ def serve(name: str, arguments: Sequence[str]) -> NoReturn:
     """Serve a provider until stdin ends, as its own program would.
 
     Args:
-        name: The provider's name; `google-ai-studio` is taken for `google_ai_studio`.
-        arguments: What its own program takes.
+        name: The provider's name. `google-ai-studio` works too, for `google_ai_studio`.
+        arguments: The arguments for the provider's own program.
 
-    Exit codes: as `stdio.serve`; 2 if there is no such provider.
+        The exit codes are those of `stdio.serve`, and 2 if there is no such provider.
     """
     provider_name = name.replace("-", "_")
     providers = server_modules()
@@ -40,23 +40,23 @@ def serve(name: str, arguments: Sequence[str]) -> NoReturn:
 
 
 def unset_references() -> None:
-    """Remove variables whose whole value is a reference that the host has not expanded: `${NAME}`, `${env:NAME}`, `$NAME`."""
+    """Unset variables that hold nothing but a reference the host has not expanded: `${NAME}`, `${env:NAME}` or `$NAME`."""
     for name, value in list(os.environ.items()):
         if is_reference(value.strip()):
             del os.environ[name]
 
 
 def is_reference(value: str) -> bool:
-    """Return whether a value is nothing but a reference to a variable."""
+    """Return whether a value is only a reference to a variable."""
     if value.startswith("${") and value.endswith("}"):
         return value.count("}") == 1
     return value.startswith("$") and value[1:].isidentifier()
 
 
 def provider_with_key(name: str) -> Provider:
-    """Return a provider's adapter, its stored key put into this process's environment unless the host set one.
+    """Return a provider's adapter, after putting its stored key into this process's environment unless the host set one.
 
-    A key that is stored but cannot be read stops no server: stderr says why, and so does the answer to a call.
+    A stored key that cannot be read does not stop the server. The reason goes to stderr and into the answer to a call.
     """
     provider = load_provider(name)
     if any(provider.env.get(variable, "").strip() for variable in provider.key_variables):

@@ -1,4 +1,4 @@
-"""Define how click shows and checks `mcp-models serve`; `serve.py` runs it without click."""
+"""Define the help of `mcp-models serve` and check its arguments. `serve.py` does the work, without click."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import click
 def command(provider: str, warm: bool) -> NoReturn:
     """Run PROVIDER's MCP server on stdin and stdout, with the key that `mcp-models keys set` stored.
 
-    This is what `mcp-models install` has a host start. What the host sets in the environment wins over a stored key.
+    `mcp-models install` makes a host start this. A key that the host sets in the environment wins over a stored one.
     """
     from mcp_models.client.commands.serve import serve
 

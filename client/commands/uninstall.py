@@ -1,4 +1,4 @@
-"""Define `mcp-models uninstall`: our servers out of the settings of an MCP host."""
+"""Define `mcp-models uninstall`: remove our servers from the settings of an MCP host."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from mcp_models.client.hosts.table import HOSTS
 @click.option("--project", is_flag=True, help="Edit the file of the project in the current folder, not the user's.")
 @click.option("--dry-run", is_flag=True, help="Show the change and write nothing.")
 def command(host: str, providers: tuple[str, ...], project: bool, dry_run: bool) -> None:
-    """Take the servers of PROVIDERs out of HOST's settings; without PROVIDER, all that are ours.
+    """Remove the servers of PROVIDERs from HOST's settings. Without PROVIDER, remove all that are ours.
 
-    If nobody else has written to the file since, it is then byte for byte what it was before `install`.
+    If nobody else has changed the file since `install`, it becomes what it was before, byte for byte.
 
-    Exit codes: 0 done, or nothing to do; 1 the file is left as it is; 2 wrong usage.
+    Exit codes: 0 done, or nothing to do; 1 the file was left as it is; 2 wrong usage.
     """
     row = HOSTS[host]
     names = [named_provider(word) for word in providers]

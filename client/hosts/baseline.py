@@ -1,7 +1,7 @@
-"""Remember how a host's file was before our entries came, so that `uninstall` can give it back byte for byte.
+"""Keep a copy of a host's file from before our first entry, so that `uninstall` can restore it byte for byte.
 
-The copy counts only as long as the file is as we left it. Once somebody else has written to it, our entries are cut out of what
-is there now.
+The copy is used only while the file is as we left it. Once somebody else has changed the file, our entries are cut out of it
+instead.
 """
 
 from __future__ import annotations
@@ -19,32 +19,32 @@ from mcp_models.client.user_folders import state_folder
 
 @dataclass(frozen=True)
 class Baseline:
-    """A file before our first entry: its bytes, or None if there was no file."""
+    """A file as it was before our first entry. `before` is its bytes, or None if there was no file."""
 
     before: bytes | None
     after: str
     """The SHA-256 of the file as we left it."""
 
     folders: tuple[str, ...]
-    """The folders that were made for it, the outermost first."""
+    """The folders that we made for it, the outermost first."""
 
     def counts_for(self, current: bytes | None) -> bool:
-        """Return whether the file is as we left it."""
+        """Return whether the file is still as we left it."""
         return digest(current) == self.after
 
 
 def digest(data: bytes | None) -> str:
-    """Return the SHA-256 of a file's bytes; the empty string for no file."""
+    """Return the SHA-256 of a file's bytes, or an empty string if there is no file."""
     return "" if data is None else hashlib.sha256(data).hexdigest()
 
 
 def copy_path(path: str) -> str:
-    """Return where the copy of a file is kept."""
+    """Return the path of the copy of a file."""
     return _stem(path) + ".before"
 
 
 def load(path: str) -> Baseline | None:
-    """Return what is remembered of a file; None if nothing is, or not in one piece."""
+    """Load what we know about a file. None if there is nothing, or if it is damaged."""
     try:
         with open(_stem(path) + ".json", encoding="utf-8") as file:
             record: Any = json.load(file)
@@ -58,7 +58,7 @@ def load(path: str) -> Baseline | None:
 
 
 def save(path: str, baseline: Baseline) -> None:
-    """Remember a file, in files that only the user can read: it may hold keys of other servers.
+    """Store a baseline. Only the user can read it, as the file may hold keys of other servers.
 
     Raises:
         OSError: The files cannot be written.
@@ -76,7 +76,7 @@ def save(path: str, baseline: Baseline) -> None:
 
 
 def forget(path: str) -> None:
-    """Remove what is remembered of a file."""
+    """Delete what we know about a file."""
     for name in (_stem(path) + ".json", copy_path(path)):
         with contextlib.suppress(OSError):
             os.unlink(name)

@@ -1,6 +1,6 @@
-"""Add our entries to the text of a host's file and take them out, and check that nothing else has changed.
+"""Add our entries to the text of a host's file or remove them, and check that nothing else has changed.
 
-Each function returns the new text or raises `Unreadable`; nothing is written.
+The editing functions return the new text or raise `Unreadable`. They write nothing.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ from mcp_models.client.hosts.jsonc import Unreadable
 
 
 def editor(host: Host) -> ModuleType:
-    """Return the module that edits a host's format: `load`, `put`, `remove`, `is_empty`, `render`."""
+    """Return the module for a host's format. It has `load`, `put`, `remove`, `is_empty` and `render`."""
     from mcp_models.client.hosts import jsonc, toml_text, yaml_text
 
     return {"json": jsonc, "toml": toml_text, "yaml": yaml_text}[host.format]
 
 
 def servers(host: Host, text: str) -> dict[str, Any]:
-    """Return the entries of a host's file, by their names.
+    """Return the entries in a host's file, by name.
 
     Raises:
-        Unreadable: The text cannot be read, or its section is no table of servers.
+        Unreadable: The text cannot be read, or its section is not a table of servers.
     """
     data = editor(host).load(text)
     if data is None:
@@ -44,18 +44,18 @@ def our_servers(host: Host, text: str) -> list[str]:
     """Return the names of the entries that are ours.
 
     Raises:
-        Unreadable: As `servers`.
+        Unreadable: As in `servers`.
     """
     return [name for name, fields in servers(host, text).items() if is_ours(host, str(name), fields)]
 
 
 def added(host: Host, text: str, name: str, fields: Mapping[str, Any]) -> str:
-    """Return a file's text with an entry of ours.
+    """Return a file's text with an entry of ours added.
 
-    One that is there keeps what a person has changed in it; only its command is brought up to date.
+    If the entry exists, only its command is updated. Whatever a person has changed in it stays.
 
     Raises:
-        Unreadable: The text cannot be edited, the name belongs to another server, or more than the entry would change.
+        Unreadable: The text cannot be edited, the name belongs to another server, or the edit would change something else.
     """
     edit, before = editor(host), servers(host, text)
     if name not in before:
@@ -74,16 +74,16 @@ def added(host: Host, text: str, name: str, fields: Mapping[str, Any]) -> str:
 
 
 def removed(host: Host, text: str, names: Iterable[str], *, drop_section: bool) -> str:
-    """Return a file's text without entries of ours; names that are not there are passed over.
+    """Return a file's text with entries of ours removed. Names that are not in it are ignored.
 
     Args:
         host: The host.
         text: The file's text.
-        names: Which entries.
-        drop_section: Whether the section goes too once nothing is in it.
+        names: The names of the entries.
+        drop_section: Whether to remove the section, too, once it is empty.
 
-    Raises:
-        Unreadable: The text cannot be edited, an entry is not ours, or more than the entries would change.
+        Raises:
+            Unreadable: The text cannot be edited, an entry is not ours, or the edit would change something else.
     """
     edit, left, result = editor(host), dict(servers(host, text)), text
     for name in names:
@@ -98,10 +98,10 @@ def removed(host: Host, text: str, names: Iterable[str], *, drop_section: bool) 
 
 
 def _check(host: Host, before: str, after: str, expected: Mapping[str, Any]) -> None:
-    """Read the edited text again.
+    """Check the edited text by reading it again.
 
     Raises:
-        Unreadable: Its servers are not the expected ones, or something else has changed.
+        Unreadable: The servers are not the expected ones, or something else has changed.
     """
     data = [editor(host).load(text) or {} for text in (before, after)]
     others = [{key: value for key, value in read.items() if key != host.section} for read in data]

@@ -1,4 +1,4 @@
-"""Say what stands in a host's file for one of our servers, and know ours again."""
+"""Make the entry for one of our servers in a host's file, and recognise entries that are ours."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from mcp_models.client.hosts.host import Host
 COMMANDS_MODULE = "mcp_models.client.commands"
 
 MARGIN_SECONDS = 60
-"""How much longer a host waits than a call may take: the server's own time-out shall be the one that answers."""
+"""How many seconds longer than a call a host should wait, so that the server's own time-out comes first and answers."""
 
 
 def server_command(provider: str) -> list[str]:
     """Return the command that starts a provider's server on this machine.
 
-    It is absolute, as programs with a window have another PATH, and needs no shell. `-P` keeps a `json.py` in the folder that a
-    host starts it in from standing in for the real one.
+    It has an absolute path, as desktop programs have a different PATH, and needs no shell. `-P` stops Python from importing a
+    `json.py` that happens to be in the folder where the host starts it.
     """
     return [sys.executable, "-P", "-m", COMMANDS_MODULE, "serve", provider]
 
@@ -33,9 +33,10 @@ def entry(host: Host, provider: str, key_variables: Sequence[str], timeout: floa
     Args:
         host: The host.
         provider: The provider's name.
-        key_variables: The variables that may hold its key: those that the host can pass on are named, their values never.
-        timeout: Seconds that a call may take.
-        env: Further variables for the server; no keys.
+        key_variables: The variables that may hold the provider's key. The entry names them if the host can pass them on, but
+            never contains their values.
+        timeout: How many seconds a call may take.
+        env: Further variables for the server. They must not be keys.
     """
     command = server_command(provider)
     fields: dict[str, Any] = dict(host.fixed)
@@ -56,7 +57,7 @@ def entry(host: Host, provider: str, key_variables: Sequence[str], timeout: floa
 
 
 def is_ours(host: Host, provider: str, fields: object) -> bool:
-    """Return whether an entry is one of ours: it has `mcp-models serve PROVIDER` run, whatever else a person changed in it."""
+    """Return whether an entry is ours: it runs `mcp-models serve PROVIDER`, whatever else a person has changed in it."""
     if not isinstance(fields, Mapping):
         return False
     command, arguments = fields.get(host.command_field), fields.get(host.args_field, []) if host.args_field else []
@@ -68,12 +69,12 @@ def is_ours(host: Host, provider: str, fields: object) -> bool:
 
 
 def owned_fields(host: Host) -> list[str]:
-    """Return the fields of an entry that another install may change in one that a person has edited."""
+    """Return the fields of an existing entry that a new install updates."""
     return [host.command_field, *([host.args_field] if host.args_field else [])]
 
 
 def link(host: Host, provider: str, title: str, fields: Mapping[str, Any]) -> str | None:
-    """Return the link that has a host install an entry; None if it knows none."""
+    """Return the link that makes a host install an entry. None if the host has no such links."""
     if host.link is None:
         return None
     compact = json.dumps(fields, separators=(",", ":"))

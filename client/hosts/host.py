@@ -1,4 +1,4 @@
-"""Define `Host`: what there is to know about a program that starts MCP servers."""
+"""Define `Host`, which describes a program that starts MCP servers."""
 
 from __future__ import annotations
 
@@ -16,97 +16,97 @@ if TYPE_CHECKING:
 Format = Literal["json", "toml", "yaml"]
 
 Evidence = Literal["ran", "source", "docs", "third party"]
-"""How a row is known: tried with the real program, read in its source, in its documentation, or somebody else's word."""
+"""How we know what a row says: from running the program, from its source, from its documentation, or from others."""
 
 Environment = Literal["all", "listed", "not keys", "some", "unknown"]
-"""What a server gets of the host's environment: all of it; what its entry lists; all but names that look like keys; a part."""
+"""How much of the host's environment a server gets: all; what its entry lists; all except keys, by name; some of it."""
 
 
 @dataclass(frozen=True)
 class Host:
-    """A program that starts MCP servers, and how its settings file says so.
+    """A program that starts MCP servers, and the layout of its settings file.
 
-    Paths are templates over the folders of `user_folders`, with `/` on every system.
+    Paths are templates that refer to the folders of `user_folders`. They use `/` on every system.
     """
 
     name: str
-    """What the command line calls it: `claude-code`."""
+    """The host's name on the command line, such as `claude-code`."""
 
     title: str
-    """What it calls itself: `Claude Code`."""
+    """The name that the host calls itself, such as `Claude Code`."""
 
     paths: Mapping[System, tuple[str, ...]]
-    """The user's file on each system; of several the first that exists, else the first."""
+    """The user's file on each system. If there are several, the first one that exists counts, or else the first."""
 
     project_file: str | None
-    """The project's file, from the project's folder; None if there is none."""
+    """The project's file, relative to the project's folder. None if the host has none."""
 
     section: str
-    """The key under which the servers stand, each by its name."""
+    """The key that holds the servers, by name."""
 
     evidence: Evidence
     source: str
-    """Where the row is from: a URL, or what was run."""
+    """Where the facts in this row come from: a URL, or what was run."""
 
     checked: str
-    """The day on which it was, as YYYY-MM-DD."""
+    """The day on which they were checked, as YYYY-MM-DD."""
 
     environment: Environment
     environment_note: str
-    """What a server gets of the environment, for people."""
+    """How much of the environment a server gets, in words for people."""
 
     reload: str
-    """What makes it read its file again, as the end of "…to see it"."""
+    """How to make the host read its file again, to follow "to see it:"."""
 
     format: Format = "json"
     home_variable: tuple[str, str] | None = None
-    """The variable that moves the user's file, and the path below the folder that it names (empty: it names the file)."""
+    """A variable that moves the user's file, and the path below the folder it names. An empty path: it names the file."""
 
     copies: str | None = None
-    """A pattern for further files of the same content, on Windows."""
+    """On Windows, a pattern for further files with the same content."""
 
     fixed: Mapping[str, Any] = field(default_factory=dict)
-    """Fields that every entry of it has."""
+    """Fields that every entry has."""
 
     name_field: str | None = None
     """The field that repeats the server's name."""
 
     command_field: str = "command"
     args_field: str | None = "args"
-    """The field with the arguments; None if the command is one array."""
+    """The field for the arguments. None if the command is a single array."""
 
     env_field: str = "env"
     pass_field: str | None = None
-    """The field that lists variables to pass on from the host's own environment."""
+    """The field that lists the variables to pass on from the host's own environment."""
 
     key_reference: str | None = None
-    """How a value refers to the variable NAME of the host's environment, where the host keeps keys back otherwise."""
+    """How to refer to the variable NAME of the host's environment, if the host would not pass keys on otherwise."""
 
     timeout_field: str | None = None
-    """The field with the time that a call may take; None if the entry has none."""
+    """The field for the time that a call may take. None if there is none."""
 
     timeout_unit: Literal["s", "ms"] = "s"
     withheld: tuple[str, ...] = ()
-    """Variables that the host keeps from servers, where it is a list of names."""
+    """Variables that the host does not pass on to servers, if it has a list of names."""
 
     link: str | None = None
-    """The link that installs a server, with `{name}`, `{title}`, `{base64}`, `{json}`, `{named_json}`, `{timeout}`."""
+    """A link that installs a server, with `{name}`, `{title}`, `{base64}`, `{json}`, `{named_json}` and `{timeout}`."""
 
     refuses: tuple[Literal["comments", "trailing commas", "a byte order mark"], ...] = ()
-    """What makes it reject its own file, though an editor may have put it there."""
+    """What makes the host reject its own file, although an editor may write it."""
 
     programs: tuple[str, ...] = ()
-    """Commands by which one sees that it is installed."""
+    """Commands that show that the host is installed."""
 
     def user_files(
         self, system: System | None = None, env: Mapping[str, str] | None = None, home: str | None = None
     ) -> list[str]:
-        """Return the paths of the user's file and of its copies.
+        """Return the paths of the user's file and its copies.
 
         Args:
-            system: The kind of system; None means this one.
-            env: The environment; None means this process's.
-            home: The user's home; None means this user's.
+            system: The kind of system. None means this one.
+            env: The environment. None means that of this process.
+            home: The user's home folder. None means that of the current user.
         """
         system, env = system or this_system(), os.environ if env is None else env
         folders = user_folders(system, env, home)

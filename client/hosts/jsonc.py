@@ -1,7 +1,7 @@
-"""Edit JSON that people write comments and trailing commas into, changing no byte but those of one entry.
+"""Edit JSON that may have comments and trailing commas, changing only the bytes of one entry.
 
-No library does: those that read comments write the whole file anew. So a value is found by its place in the text, and text is
-put in or cut out there. What was edited is checked by whoever asked for it, with `load`.
+No library does this. Those that accept comments rewrite the whole file. So we find the position of a value in the text, and
+insert or cut text there. The caller checks the result with `load`.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ _COMMENT_TO_THE_LINES_END = re.compile(r"[ \t]*(?://[^\r\n]*|/\*[^\r\n]*?\*/[ \t
 
 
 class Unreadable(ValueError):
-    """Raised where a text is not of its format, or is in a way that cannot be edited; says why."""
+    """The text is not valid, or is written in a way that cannot be edited. The message says why."""
 
 
 @dataclass
 class Member:
-    """A key of an object with its value, by their places; `comma` is that of the comma behind it."""
+    """The positions of a key and its value in an object. `comma` is the position of the comma after the value."""
 
     name: str
     start: int
@@ -39,17 +39,17 @@ class Member:
 
 @dataclass
 class Obj:
-    """An object: the places of its braces, and its members."""
+    """An object: the positions of its braces, and its members."""
 
     start: int
     end: int
     members: list[Member]
 
     def find(self, name: str) -> Member | None:
-        """Return the member of a name.
+        """Return the member with this name, or None.
 
         Raises:
-            Unreadable: There are several, and programs differ in which one they take.
+            Unreadable: There are several. Programs differ in which one they use.
         """
         found = [member for member in self.members if member.name == name]
         if len(found) > 1:
@@ -58,16 +58,16 @@ class Obj:
 
 
 class Repeated(tuple[Any, ...]):
-    """The values of a key that an object has more than once."""
+    """The values of a key that occurs more than once in an object."""
 
     __slots__ = ()
 
 
 def _tokens(text: str, at: int = 0) -> Iterator[re.Match[str]]:
-    """Return the words, marks, strings, comments and blanks from a place on.
+    """Yield the tokens from a position on: words, marks, strings, comments and blanks.
 
     Raises:
-        Unreadable: Something is none of these.
+        Unreadable: Some text is none of these.
     """
     for match in _TOKEN.finditer(text, at):
         if match.start() != at:
@@ -79,7 +79,7 @@ def _tokens(text: str, at: int = 0) -> Iterator[re.Match[str]]:
 
 
 def _plain(text: str) -> str:
-    """Return the text with a blank for every character of a comment and for every trailing comma."""
+    """Replace every character of a comment and every trailing comma by a blank, so that positions stay the same."""
     out, comma = list(text), None
     for token in _tokens(text):
         start, end = token.span()
@@ -93,10 +93,10 @@ def _plain(text: str) -> str:
 
 
 def load(text: str) -> Any:
-    """Return the value of a text; None if there is none in it. An object's repeated keys are all kept, as `Repeated`.
+    """Parse a text. Return None if it holds no value. The values of a repeated key are all kept, as `Repeated`.
 
     Raises:
-        Unreadable: It is no JSON, comments and trailing commas apart.
+        Unreadable: The text is not JSON, even without its comments and trailing commas.
     """
 
     def collect(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -116,7 +116,7 @@ def load(text: str) -> Any:
 
     try:
         with contextlib.suppress(json.JSONDecodeError):
-            return read(text)  # without comments, as most are, there is no need to look for any
+            return read(text)  # most files have no comments, and then this is enough
         plain = _plain(text)
         return read(plain) if plain.strip(" \t\r\n") else None
     except json.JSONDecodeError as error:
@@ -128,12 +128,12 @@ def load(text: str) -> Any:
 
 
 def render(value: dict[str, Any]) -> str:
-    """Return a value as the whole of a file."""
+    """Return a value as the text of a whole file."""
     return _rendered(value, "  ", "", "\n") + "\n"
 
 
 def features(text: str) -> set[str]:
-    """Return what the text has that strict JSON has not: "comments", "trailing commas", "a byte order mark"."""
+    """Return what the text has that strict JSON forbids: "comments", "trailing commas", "a byte order mark"."""
     words = [token.group() for token in _tokens(text) if token.lastgroup not in ("blank", "comment")]
     found = {"comments"} if any(token.lastgroup == "comment" for token in _tokens(text)) else set()
     if text.startswith("\ufeff"):
@@ -143,7 +143,7 @@ def features(text: str) -> set[str]:
 
 
 def _object_at(text: str, at: int) -> Obj | None:
-    """Return the object whose brace is the first token from a place; None if another value is there."""
+    """Return the object that begins at or after a position, or None if another value begins there."""
     depth, found, member, awaits_key = 0, None, Member("", 0, 0, 0), True
     for token in _tokens(text, at):
         if token.lastgroup in ("blank", "comment"):
@@ -175,17 +175,17 @@ def _object_at(text: str, at: int) -> Obj | None:
 
 
 def put(text: str, path: Sequence[str], value: Any) -> str:
-    """Return the text with a value at a path of keys; the objects on the way are made, all other text stays.
+    """Set the value at a path of keys, and return the new text. Missing objects on the path are added.
 
     Raises:
-        Unreadable: The text is no JSON, or something else than an object is on the way.
+        Unreadable: The text is not JSON, or something on the path is not an object.
     """
     if load(text) is None:
         newline = _newline(text)
         start = text + (newline if text.strip("\ufeff") and not text.endswith(("\n", "\r")) else "")
         nested = _nested(path, value)
         return start + _rendered(nested, "  ", "", newline) + newline
-    member = Member("", 0, 0, len(text))  # the whole text, as if it were the value of a key
+    member = Member("", 0, 0, len(text))  # treat the whole text as the value of a key
     for depth, key in enumerate(path):
         obj = _object_at(text, member.value)
         if obj is None:
@@ -201,10 +201,10 @@ def put(text: str, path: Sequence[str], value: Any) -> str:
 
 
 def remove(text: str, path: Sequence[str]) -> str:
-    """Return the text without the member at a path of keys; a text without it comes back as it is.
+    """Remove the member at a path of keys, and return the new text. If it is not there, the text stays the same.
 
     Raises:
-        Unreadable: As `put`.
+        Unreadable: As in `put`.
     """
     at = 0
     if load(text) is None:
@@ -221,7 +221,7 @@ def remove(text: str, path: Sequence[str]) -> str:
 
 
 def is_empty(text: str, path: Sequence[str]) -> bool:
-    """Return whether an object is there that has neither a member nor a comment in it."""
+    """Return whether there is an object at this path that contains neither members nor comments."""
     obj = None if load(text) is None else _object_at(text, 0)
     for key in path:
         member = obj.find(key) if obj else None
@@ -232,7 +232,7 @@ def is_empty(text: str, path: Sequence[str]) -> bool:
 
 
 def _insert(text: str, obj: Obj, key: str, value: Any) -> str:
-    """Put a member behind an object's last one, laid out as that one is."""
+    """Insert a member after an object's last one, in the same layout."""
     newline, unit = _newline(text), _unit(text)
     if not obj.members:
         inner = text[obj.start + 1 : obj.end]
@@ -257,14 +257,14 @@ def _insert(text: str, obj: Obj, key: str, value: Any) -> str:
 
 
 def _cut(text: str, obj: Obj, index: int) -> str:
-    """Take a member out, with its comma or the one that only it made necessary, and the line that it stood on."""
+    """Cut a member out, together with its comma, or the previous one if it is not needed any more, and its line."""
     member = obj.members[index]
     *_, ahead = (token for token in _tokens(text[: member.start]) if token.lastgroup != "blank")
     before, blank = text[: ahead.end()], text[ahead.end() : member.start]
     rest = text[member.comma + 1 if member.comma is not None else member.end :]
     follows = rest.lstrip(" \t")[:1]
     needs_its_line = follows == '"' or (follows not in ("", "\n", "\r") and ahead.group().startswith("//"))
-    if needs_its_line and ("\n" in blank or "\r" in blank):  # what follows on the same line takes the place
+    if needs_its_line and ("\n" in blank or "\r" in blank):  # whatever follows on the same line moves up to this place
         before, rest = before + blank, rest.lstrip(" \t")
     if member.comma is None and index:
         comma = obj.members[index - 1].comma
@@ -284,7 +284,7 @@ def _member(key: str, value: Any, unit: str | None, indent: str, newline: str) -
 
 
 def _rendered(value: Any, unit: str | None, indent: str, newline: str) -> str:
-    """Return a value as JSON: objects over several lines, arrays on one; all on one line without a unit of indentation."""
+    """Return a value as JSON, with objects on several lines and arrays on one. If `unit` is None, use one line for all."""
     if unit is None or not isinstance(value, dict) or not value:
         return json.dumps(value, ensure_ascii=False)
     inner = indent + unit
@@ -298,19 +298,19 @@ def _newline(text: str) -> str:
 
 
 def _unit(text: str) -> str:
-    """Return how the file indents: as the first member of the outermost object, or two blanks."""
+    """Return the file's indentation: that of the first member of the outermost object, or two blanks."""
     root = _object_at(text, 0)
     indent = _own_line_indent(text, root.members[0].start) if root and root.members else None
     return indent or "  "
 
 
 def _own_line_indent(text: str, at: int) -> str | None:
-    """Return the blanks in front of a place if nothing else is on its line before it."""
+    """Return the blanks before a position, or None if something else comes before it on its line."""
     start = max(text.rfind("\n", 0, at), text.rfind("\r", 0, at)) + 1
     return text[start:at] if start and not text[start:at].strip(" \t") else None
 
 
 def _indent_of_line(text: str, at: int) -> str:
-    """Return the blanks that the line of a place begins with."""
+    """Return the blanks at the beginning of the line that a position is on."""
     start = max(text.rfind("\n", 0, at), text.rfind("\r", 0, at)) + 1
     return text[start : start + len(text[start:at]) - len(text[start:at].lstrip(" \t"))]

@@ -1,6 +1,6 @@
-"""Read a host's settings file, plan a change to it, and carry it out.
+"""Read a host's settings file, plan a change to it, and apply the change.
 
-A change goes through symbolic links, keeps the owner and the permissions, replaces the file in one step, and is refused if the
+A change follows symbolic links, keeps the owner and the permissions, and replaces the file in one step. It is refused if the
 file has changed since it was read.
 """
 
@@ -31,7 +31,7 @@ _SECRET_FIELD = re.compile(
 
 @dataclass(frozen=True)
 class Change:
-    """A file as it is and as it shall be; None where there is none."""
+    """A planned change: the bytes of a file before and after. None means that there is no file."""
 
     path: str
     before: bytes | None
@@ -41,7 +41,7 @@ class Change:
         return f"Change({self.path!r})"
 
     def diff(self) -> str:
-        """Return the change as a unified diff, without the values of keys that happen to stand near it."""
+        """Return the change as a unified diff. Values of keys that happen to be near it are removed."""
         protect_environment()
         old, new = (("" if data is None else data.decode()).splitlines(keepends=True) for data in (self.before, self.after))
         lines = difflib.unified_diff(old, new, self.path, self.path, n=1)
@@ -50,20 +50,20 @@ class Change:
 
 
 def _without_value(match: re.Match[str]) -> str:
-    """Return a field without its value, unless that is the name of a variable."""
+    """Replace the value of a field, unless it is a reference to a variable."""
     is_reference = re.fullmatch(r"""["']?\$\{?[A-Z][A-Z0-9_]*\}?["']?""", match.group(2))
     return match.group() if is_reference else f'{match.group(1)}"{REDACTED}"'
 
 
 class SettingsFile:
-    """One file of a host.
+    """A host's settings file.
 
     Args:
         host: The host.
-        path: The file; a link is followed.
+        path: The path of the file. Symbolic links are followed.
 
     Raises:
-        Unreadable: It cannot be read, is too large, or is not UTF-8.
+        Unreadable: The file cannot be read, is too large, or is not UTF-8.
     """
 
     def __init__(self, host: Host, path: str) -> None:
@@ -72,18 +72,18 @@ class SettingsFile:
         self.text = _decoded(self.raw)
 
     def servers(self) -> dict[str, Any]:
-        """Return all its servers, by their names.
+        """Return all servers in the file, by name.
 
         Raises:
-            Unreadable: It is not of its format.
+            Unreadable: The file is not valid.
         """
         return edits.servers(self.host, self.text)
 
     def ours(self) -> list[str]:
-        """Return the names of the servers in it that are ours.
+        """Return the names of the servers in the file that are ours.
 
         Raises:
-            Unreadable: It is not of its format.
+            Unreadable: The file is not valid.
         """
         return edits.our_servers(self.host, self.text)
 
@@ -91,7 +91,7 @@ class SettingsFile:
         """Plan to add entries, each under its provider's name.
 
         Raises:
-            Unreadable: The file cannot be edited without loss, or has another server of that name.
+            Unreadable: The file cannot be edited without loss, or another server has one of the names.
         """
         text = self.text
         for name, fields in entries.items():
@@ -99,7 +99,7 @@ class SettingsFile:
         return Change(self.path, self.raw, _encoded(text) if text != self.text or self.raw is None else self.raw)
 
     def without_servers(self, names: Sequence[str]) -> Change:
-        """Plan to remove entries; with the last of ours, the file comes back as it was before the first.
+        """Plan to remove entries. If none of ours is left, the file becomes what it was before the first one.
 
         Raises:
             Unreadable: The file cannot be edited without loss, or an entry is not ours.
@@ -107,21 +107,21 @@ class SettingsFile:
         if self.raw is None:
             return Change(self.path, None, None)
         for name in names:
-            edits.removed(self.host, self.text, [name], drop_section=False)  # refuses what is not ours
+            edits.removed(self.host, self.text, [name], drop_section=False)  # raises if the entry is not ours
         if set(self.ours()) <= set(names):
             return Change(self.path, self.raw, self._before_ours())
         return Change(self.path, self.raw, _encoded(edits.removed(self.host, self.text, names, drop_section=False)))
 
     def apply(self, change: Change, mode: int | None) -> None:
-        """Carry a change out.
+        """Apply a change.
 
         Args:
-            change: What `with_servers` or `without_servers` has planned.
-            mode: The permissions of a new file; None means the system's default.
+            change: The change that `with_servers` or `without_servers` returned.
+            mode: The permissions for a new file. None means the system's default.
 
         Raises:
             Unreadable: The file has changed since it was read.
-            OSError: It cannot be written; then it is as it was.
+            OSError: The file cannot be written. It stays as it was.
         """
         if _read(self.path) != change.before:
             raise Unreadable("it has changed in this moment: run the command again")
@@ -140,7 +140,7 @@ class SettingsFile:
             baseline.forget(self.path)
 
     def _before_ours(self) -> bytes | None:
-        """Return the file as it was before our entries, or what is there now without them; None for no file."""
+        """Return the file as it was before our entries, or the present one without them. None means no file."""
         remembered = baseline.load(self.path)
         if remembered and remembered.counts_for(self.raw):
             return remembered.before
@@ -159,10 +159,10 @@ class SettingsFile:
 
 
 def _read(path: str) -> bytes | None:
-    """Return a file's bytes; None if there is none.
+    """Return a file's bytes, or None if there is no file.
 
     Raises:
-        Unreadable: It cannot be read, or is too large.
+        Unreadable: The file cannot be read, or is too large.
     """
     try:
         with open(path, "rb") as file:
@@ -191,7 +191,7 @@ def _encoded(text: str) -> bytes:
 
 
 def _make_folders(folder: str) -> list[str]:
-    """Make a folder and those around it; return those that were not there, the outermost first."""
+    """Make a folder and its parents. Return those that were missing, the outermost first."""
     missing: list[str] = []
     while not os.path.isdir(folder):
         missing.insert(0, folder)
@@ -202,7 +202,7 @@ def _make_folders(folder: str) -> list[str]:
 
 
 def _delete(path: str, folders: Sequence[str]) -> None:
-    """Delete a file, and those folders that were made for it and are empty now."""
+    """Delete a file, and those of the given folders that are empty now."""
     with contextlib.suppress(FileNotFoundError):
         os.unlink(path)
     for folder in reversed(folders):

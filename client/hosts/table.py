@@ -1,4 +1,4 @@
-"""List the MCP hosts: where each keeps its servers, what an entry looks like, what a server gets of the environment."""
+"""List the MCP hosts: where each keeps its servers, what an entry looks like, and which variables reach a server."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def everywhere(*paths: str) -> dict[System, tuple[str, ...]]:
-    """Return the same paths for every system."""
+    """Use the same paths on every system."""
     return {"linux": paths, "macos": paths, "windows": paths}
 
 
@@ -363,4 +363,4 @@ _ROWS = (
 )
 
 HOSTS = {row.name: row for row in _ROWS}
-"""Each host by the name that the command line has for it."""
+"""All hosts, by their names on the command line."""

@@ -1,7 +1,7 @@
-"""Edit TOML, changing no byte but those of one server's tables.
+"""Edit TOML, changing only the bytes of one server's tables.
 
-tomlkit loses bytes in seven files of ten, a byte order mark among them. So the tables are appended as text and cut out by the
-places of their headers; `tomllib` says what the text means before and after.
+tomlkit loses bytes in seven files out of ten, for example a byte order mark. So we append tables as text, and cut them out by
+the positions of their headers. `tomllib` tells what the text means before and after.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ _TOKEN = re.compile(
 
 
 def load(text: str) -> Any:
-    """Return what a text means.
+    """Parse a text.
 
     Raises:
-        Unreadable: It is no TOML.
+        Unreadable: The text is not TOML.
     """
     try:
         return tomllib.loads(text.removeprefix("\ufeff"))
@@ -36,10 +36,10 @@ def load(text: str) -> Any:
 
 
 def put(text: str, path: Sequence[str], value: Any) -> str:
-    """Return the text with a table, or one value of a table that is there, at a path of keys.
+    """Add a table at a path of keys, or set one value in an existing table, and return the new text.
 
     Raises:
-        Unreadable: The text is no TOML, or the value stands where it cannot be replaced.
+        Unreadable: The text is not TOML, or the value is written in a way that cannot be replaced.
     """
     found: Any = load(text)
     for key in path[:-1]:
@@ -60,10 +60,10 @@ def put(text: str, path: Sequence[str], value: Any) -> str:
 
 
 def remove(text: str, path: Sequence[str]) -> str:
-    """Return the text without a table and those below it; a text without them comes back as it is.
+    """Remove a table and those below it, and return the new text. If they are not there, the text stays the same.
 
     Raises:
-        Unreadable: The text is no TOML, or the value is written as something else than a table.
+        Unreadable: The text is not TOML, or the value is not written as a table of its own.
     """
     found: Any = load(text)
     for key in path:
@@ -82,14 +82,14 @@ def remove(text: str, path: Sequence[str]) -> str:
 
 
 def render(value: dict[str, Any]) -> str:
-    """Return sections of tables as the whole of a file."""
+    """Return sections of tables as the text of a whole file."""
     return "\n".join(
         _tables([section, name], fields, "\n") for section, tables in value.items() for name, fields in tables.items()
     )
 
 
 def is_empty(text: str, path: Sequence[str]) -> bool:  # noqa: ARG001
-    """Return False: a section of TOML is gone with its last table."""
+    """Return False. In TOML, a section disappears together with its last table."""
     return False
 
 
@@ -100,7 +100,7 @@ def _append(text: str, tables: str, newline: str) -> str:
 
 
 def _tables(path: Sequence[str], value: dict[str, Any], newline: str) -> str:
-    """Return a table, and one for each of its values that is a table."""
+    """Return a table as text, followed by one for each nested table."""
     header = ".".join(key if re.fullmatch(r"[\w-]+", key, re.ASCII) else _shown(key) for key in path)
     lines = [f"[{header}]", *(f"{key} = {_shown(item)}" for key, item in value.items() if not isinstance(item, dict))]
     text = newline.join(lines) + newline
@@ -112,12 +112,12 @@ def _shown(value: Any) -> str:
     if isinstance(value, list):
         return f"[{', '.join(map(_shown, value))}]"
     if isinstance(value, str) and "\\" in value and "'" not in value and value.isprintable():
-        return f"'{value}'"  # a path of Windows, as people write it
+        return f"'{value}'"  # a Windows path, as people write it
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def _headers(text: str) -> list[tuple[int, int, tuple[str, ...]]]:
-    """Return each table's place, up to the next one's header, and its name."""
+    """Return the start, the end and the name of each table. It ends where the next header begins."""
     starts = list(_header_places(text))
     ends = [*starts[1:], len(text)]
     return [
@@ -158,10 +158,10 @@ def _name(header: str) -> tuple[str, ...]:
 
 
 def _table(text: str, path: Sequence[str]) -> tuple[int, int]:
-    """Return the place of a table with its header.
+    """Return the start and the end of a table, header included.
 
     Raises:
-        Unreadable: There is no header of it.
+        Unreadable: The table has no header of its own.
     """
     for start, end, header in _headers(text):
         if header == tuple(path):
@@ -170,7 +170,7 @@ def _table(text: str, path: Sequence[str]) -> tuple[int, int]:
 
 
 def _without_what_is_the_next_ones(table: str) -> str:
-    """Return a table's text without the blank lines and comments at its end, which belong to what follows."""
+    """Remove the blank lines and comments at the end of a table's text, as they belong to what follows."""
     lines = table.splitlines(keepends=True)
     while len(lines) > 1 and (not lines[-1].strip() or lines[-1].lstrip().startswith("#")):
         lines.pop()

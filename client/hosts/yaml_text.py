@@ -1,7 +1,7 @@
-"""Edit YAML, changing no byte but those of one entry.
+"""Edit YAML, changing only the bytes of one entry.
 
-ruamel.yaml writes the whole file anew, and so moves what people have laid out. PyYAML says where each value stands and what the
-text means before and after; the entry is put in, and cut out, as text.
+ruamel.yaml rewrites the whole file, and so changes its layout. PyYAML tells where each value is, and what the text means before
+and after. The entry itself is inserted and cut out as text.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ def _yaml() -> Any:
 
 
 def load(text: str) -> Any:
-    """Return what a text means; None if it holds nothing.
+    """Parse a text. Return None if it is empty.
 
     Raises:
-        Unreadable: It is no YAML, has tags of its own, or PyYAML is not installed.
+        Unreadable: The text is not YAML or has custom tags, or PyYAML is not installed.
     """
     yaml = _yaml()
     try:
@@ -40,10 +40,10 @@ def load(text: str) -> Any:
 
 
 def put(text: str, path: Sequence[str], value: Any) -> str:
-    """Return the text with a value at a path of two keys, or of three where the entry is there already.
+    """Set a value and return the new text. The path has two keys, or three to change a field of an existing entry.
 
     Raises:
-        Unreadable: The text is no YAML, or is laid out in a way that nothing can be put into.
+        Unreadable: The text is not YAML, or its layout leaves no room for the value.
     """
     load(text)
     newline = "\r\n" if "\r\n" in text else "\n"
@@ -71,10 +71,10 @@ def put(text: str, path: Sequence[str], value: Any) -> str:
 
 
 def remove(text: str, path: Sequence[str]) -> str:
-    """Return the text without the entry at a path of keys; a text without it comes back as it is.
+    """Remove the entry at a path of keys, and return the new text. If it is not there, the text stays the same.
 
     Raises:
-        Unreadable: The text is no YAML, or the entry stands in a pair of braces.
+        Unreadable: The text is not YAML, or the entry is written inside braces.
     """
     load(text)
     found = _compose(text)
@@ -89,18 +89,18 @@ def remove(text: str, path: Sequence[str]) -> str:
     rest = text[end:]
     if len(found.value) > 1 or len(path) == 1:
         return text[:start] + rest
-    # A section without a value would be null, which its reader may not take for an empty mapping.
+    # Write `{}`, as a section without a value would be null, and the host may not accept that as an empty mapping.
     line_end = len(text[:start].rstrip("\r\n"))
     return text[:line_end] + " {}" + text[line_end:start] + rest
 
 
 def render(value: dict[str, Any]) -> str:
-    """Return a mapping as the whole of a file; needs no PyYAML."""
+    """Return a mapping as the text of a whole file. This does not need PyYAML."""
     return _block(value, "", "\n")
 
 
 def is_empty(text: str, path: Sequence[str]) -> bool:
-    """Return whether a mapping without anything in it is there."""
+    """Return whether there is an empty mapping at this path."""
     found = load(text)
     for key in path:
         found = found.get(key) if isinstance(found, dict) else None
@@ -116,15 +116,15 @@ def _is_scalar(node: Any) -> bool:
 
 
 def _is_nothing(node: Any) -> bool:
-    """Return whether a node is null without a word for it, or an empty mapping."""
+    """Return whether a node is null or an empty mapping."""
     return (_is_scalar(node) and node.value in ("", "null", "~")) or (node.id == "mapping" and not node.value)
 
 
 def _child(node: Any, key: str) -> Any:
-    """Return the value of a key.
+    """Return the value of a key, or None.
 
     Raises:
-        Unreadable: The node is no mapping, or has the key more than once.
+        Unreadable: The node is not a mapping, or has the key more than once.
     """
     if node.id != "mapping":
         raise Unreadable(f"expected a mapping around {key}")
@@ -141,7 +141,7 @@ def _nested(path: Sequence[str], value: Any) -> Any:
 
 
 def _block(value: dict[str, Any], indent: str, newline: str) -> str:
-    """Return a mapping as lines; what it holds below the second level, lists and empty mappings as JSON, which is YAML too."""
+    """Return a mapping as lines. Lists, empty mappings and all below the second level become JSON, which is valid YAML."""
     lines = ""
     for key, item in value.items():
         if isinstance(item, dict) and item:
@@ -152,7 +152,7 @@ def _block(value: dict[str, Any], indent: str, newline: str) -> str:
 
 
 def _step(root: Any) -> str:
-    """Return how far the file indents: as the first mapping in it, or two blanks."""
+    """Return the file's indentation: that of the first mapping in it, or two blanks."""
     for key, value in root.value:
         if value.id == "mapping" and value.value and not value.flow_style:
             return " " * int(value.value[0][0].start_mark.column - key.start_mark.column)
@@ -164,9 +164,9 @@ def _line_end(text: str, newline: str) -> str:
 
 
 def _fill(text: str, node: Any, block: str, newline: str) -> str:
-    """Put lines below a key that has nothing, in the place of its `{}`."""
+    """Insert lines below a key that has no value, or replace its `{}` by them."""
     start, end = int(node.start_mark.index), int(node.end_mark.index)
-    if not text[start:end].strip():  # no word stands there: the place is the end of the key's own line
+    if not text[start:end].strip():  # nothing is written there, so continue after the key's own line
         start = end = text.rfind(":", 0, start + 1) + 1
     head = re.sub(r"[ \t]+$", "", text[:start])
     stop = text.find("\n", end)
@@ -181,7 +181,7 @@ def _insert(text: str, section: Any, block: str, newline: str) -> str:
 
 
 def _end_of(text: str, node: Any) -> int:
-    """Return the place behind the line on which a node's last value ends."""
+    """Return the position after the line on which a node's last value ends."""
     while node.id != "scalar" and node.value and not node.flow_style:
         node = node.value[-1][1] if node.id == "mapping" else node.value[-1]
     index = node.end_mark.index

@@ -1,1 +1,1 @@
-"""Name the models: one file each, over an MCP server or directly in this process."""
+"""Define a class for each provider's models, one per file. Each uses an MCP server, or the provider directly."""

@@ -9,11 +9,11 @@ __all__ = ["MODEL_ALIASES", "AnthropicModel"]
 
 
 class AnthropicModel(DirectModel):
-    """Claude on an API key, in this process.
+    """Claude with an API key, called from this process.
 
     Args:
-        model: A name of Anthropic's, or `haiku`, `sonnet`, `opus`.
-        api_key: A key, if none stands in ANTHROPIC_API_KEY.
+        model: Anthropic's name of a model, or `haiku`, `sonnet` or `opus`.
+        api_key: A key, if ANTHROPIC_API_KEY is not set.
 
     Raises:
         ValueError: No key is set.

@@ -10,13 +10,13 @@ __all__ = ["VALID_MODELS", "AnthropicOllamaAPIModel"]
 
 
 class AnthropicOllamaAPIModel(DirectModel):
-    """Ollama through Anthropic's protocol, in this process.
+    """Ollama with Anthropic's protocol, called from this process.
 
     Args:
-        model_name: A model of Ollama's; `VALID_MODELS` holds known ones, any other is tried.
-        base_url: Where Ollama is, if not at ANTHROPIC_BASE_URL or on this machine.
-        api_key: A token, if none stands in ANTHROPIC_AUTH_TOKEN; an Ollama of this machine needs none.
-        max_retries: How often a failed call is tried again.
+        model_name: One of Ollama's models. `VALID_MODELS` lists known ones, but you can use any other, too.
+        base_url: Where Ollama listens, if not at ANTHROPIC_BASE_URL or on this machine.
+        api_key: A token, if ANTHROPIC_AUTH_TOKEN is not set. Ollama on this machine needs none.
+        max_retries: How often to retry a failed call.
 
     Raises:
         ValueError: An address or a token makes no sense.

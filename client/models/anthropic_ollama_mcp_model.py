@@ -12,11 +12,11 @@ if TYPE_CHECKING:
 
 
 class AnthropicOllamaMCPModel(MCPModel):
-    """Ollama's Anthropic protocol at ANTHROPIC_BASE_URL, through its MCP server.
+    """Ollama at ANTHROPIC_BASE_URL with Anthropic's protocol, through our MCP server.
 
     Args:
-        model_name: The provider's name of a model; None means its default.
-        api_key: A key, if none stands in the environment.
+        model_name: The provider's name of a model. None means the default.
+        api_key: A key, if it is not in the environment.
         options: Further arguments of `MCPModel`.
     """
 

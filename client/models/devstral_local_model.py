@@ -16,11 +16,11 @@ MAX_TOKENS_DEFAULT = 2048
 
 
 class DevstralLocalModel(DirectModel):
-    """The model that a llama.cpp server has loaded, in this process.
+    """The model that a llama.cpp server has loaded, called from this process.
 
     Args:
-        model_name: The model's name; llama.cpp answers for any, and a warning says if another one is loaded.
-        endpoint: Where the server listens; None means DEVSTRAL_ENDPOINT or http://127.0.0.1:8080.
+        model_name: The model's name. llama.cpp accepts any name; you get a warning if a different model is loaded.
+        endpoint: Where the server listens. None means DEVSTRAL_ENDPOINT or http://127.0.0.1:8080.
 
     Raises:
         ValueError: The endpoint is not an address.
@@ -42,5 +42,5 @@ class DevstralLocalModel(DirectModel):
         on_progress: OnProgress | None = None,
         **options: Unpack[CallOptions],
     ) -> CompletionResult:
-        """Do what `Model.call` does, with a smaller default for `max_tokens`: a local model is slow."""
+        """Ask the model as `Model.call` does. The default for `max_tokens` is smaller, because local models are slow."""
         return super().call(prompt, max_tokens, temperature, system, on_progress=on_progress, **options)

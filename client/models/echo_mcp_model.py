@@ -12,11 +12,11 @@ if TYPE_CHECKING:
 
 
 class EchoMCPModel(MCPModel):
-    """The echo server, which needs no key and no network, through its MCP server.
+    """A model that repeats your prompt, through our MCP server. It needs no key and no network.
 
     Args:
-        model_name: The provider's name of a model; None means its default.
-        api_key: A key, if none stands in the environment.
+        model_name: The provider's name of a model. None means the default.
+        api_key: A key, if it is not in the environment.
         options: Further arguments of `MCPModel`.
     """
 

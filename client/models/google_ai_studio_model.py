@@ -6,11 +6,11 @@ from mcp_models.client.direct_model import DirectModel
 
 
 class GoogleAIStudioModel(DirectModel):
-    """Gemini on an API key, in this process.
+    """Gemini with an API key, called from this process.
 
     Args:
-        model: A name of Google's; None means the default.
-        api_key: A key, if none stands in GOOGLE_API_KEY or GEMINI_API_KEY.
+        model: Google's name of a model. None means the default.
+        api_key: A key, if neither GOOGLE_API_KEY nor GEMINI_API_KEY is set.
 
     Raises:
         ValueError: No key is set.

@@ -9,16 +9,16 @@ __all__ = ["MODEL_ALIASES", "ComplianceError", "MistralAPIModel"]
 
 
 class ComplianceError(ValueError):
-    """No key of La Plateforme is set; a Le Chat Pro subscription may not be used instead."""
+    """No key for La Plateforme is set. A Le Chat Pro subscription may not be used instead."""
 
 
 class MistralAPIModel(DirectModel):
-    """Mistral on an API key, in this process.
+    """Mistral with an API key, called from this process.
 
     Args:
-        model: A name of Mistral's, or `small`, `medium`, `mini`, `code`, `devstral`.
-        api_key: A key, if none stands in MISTRAL_API_KEY.
-        base_url: Where the API is; None means MISTRAL_BASE_URL or https://api.mistral.ai.
+        model: Mistral's name of a model, or `small`, `medium`, `mini`, `code` or `devstral`.
+        api_key: A key, if MISTRAL_API_KEY is not set.
+        base_url: The API's address. None means MISTRAL_BASE_URL or https://api.mistral.ai.
 
     Raises:
         ComplianceError: No key is set.

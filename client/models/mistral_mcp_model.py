@@ -12,11 +12,11 @@ if TYPE_CHECKING:
 
 
 class MistralMCPModel(MCPModel):
-    """Mistral with MISTRAL_API_KEY, through its MCP server.
+    """Mistral with MISTRAL_API_KEY, through our MCP server.
 
     Args:
-        model_name: The provider's name of a model; None means its default.
-        api_key: A key, if none stands in the environment.
+        model_name: The provider's name of a model. None means the default.
+        api_key: A key, if it is not in the environment.
         options: Further arguments of `MCPModel`.
     """
 

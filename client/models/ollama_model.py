@@ -6,12 +6,12 @@ from mcp_models.client.direct_model import DirectModel
 
 
 class OllamaModel(DirectModel):
-    """Ollama, in this process.
+    """Ollama, called from this process.
 
     Args:
-        model: A model of Ollama's; None means the default.
-        host: Where Ollama is, if not at OLLAMA_HOST or on this machine.
-        api_key: A key for Ollama's cloud, if none stands in OLLAMA_API_KEY.
+        model: One of Ollama's models. None means the default.
+        host: Where Ollama listens, if not at OLLAMA_HOST or on this machine.
+        api_key: A key for Ollama's cloud, if OLLAMA_API_KEY is not set.
 
     Raises:
         ValueError: The address makes no sense.

@@ -6,12 +6,12 @@ from mcp_models.client.direct_model import DirectModel
 
 
 class OpenAIModel(DirectModel):
-    """OpenAI on an API key, in this process.
+    """OpenAI with an API key, called from this process.
 
     Args:
-        model: A name of OpenAI's; None means the default.
-        api_key: A key, if none stands in OPENAI_API_KEY.
-        base_url: Another server that speaks its API, if OPENAI_BASE_URL names none.
+        model: OpenAI's name of a model. None means the default.
+        api_key: A key, if OPENAI_API_KEY is not set.
+        base_url: Another server with the same API, if OPENAI_BASE_URL is not set.
 
     Raises:
         ValueError: No key is set.

@@ -1,7 +1,7 @@
-"""What every server shares; knows no provider by name. Holds the version and the defaults.
+"""Hold what every server shares, including the version and the defaults. Nothing here knows a provider by name.
 
-An adapter writes `core.http.quote(…)` and `core.completion.Usage(…)`: these submodules bring msgspec and httpx2, so they
-are imported when first used (PEP 562), which is after the handshake has been answered.
+You can write `core.http.quote(…)` or `core.completion.Usage(…)` without importing these submodules yourself. They bring in
+msgspec and httpx2, which are slow to import, so they load on first use (PEP 562), after the handshake has been answered.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 TEMPERATURE_DEFAULT = 7.3e-07
-"""Sent where the caller gave no temperature and the model is known to take one."""
+"""The temperature to send if the caller gave none and the model is known to accept one."""
 
 MAX_TOKENS_DEFAULT = 4096
-"""What a `call()` allows unless it says otherwise."""
+"""The `max_tokens` of a `call()` that does not set its own."""
 
 TOOL_MAX_TOKENS_DEFAULT = 16_384
-"""What the tool `complete` allows unless its caller says otherwise: thinking counts, and a model that is done stops."""
+"""The `max_tokens` of the tool `complete` if its caller sets none. It is generous because thinking counts towards it."""
 
 TIMEOUT_DEFAULT = 600.0
-"""Seconds a call may take where neither it nor MCP_MODELS_TIMEOUT says."""
+"""Seconds a call may take if neither the call nor MCP_MODELS_TIMEOUT sets a limit."""
 
 _LATE = ("catalogue", "completion", "http")
 

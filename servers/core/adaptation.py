@@ -1,4 +1,4 @@
-"""Adapts a request to what its model takes, and learns that from the provider's refusals."""
+"""Adapt a request to the parameters its model accepts, and learn those from the provider's refusals."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from mcp_models.servers.core.errors import CompletionError, ContextLengthError, 
 from mcp_models.servers.core.provider import Provider
 from mcp_models.servers.core.refusals import Refusal, refused_parameter
 
-# Our own limit, as a refusal quotes it.
+# The two ways in which a provider may quote our default limit when it refuses it.
 _OUR_LIMIT = (str(TOOL_MAX_TOKENS_DEFAULT), f"{TOOL_MAX_TOKENS_DEFAULT:,}")
 
 
 class Learnt(Struct):
-    """What is known of a model's parameters, for the life of the process.
+    """What we know about a model's parameters. It lasts as long as the process.
 
     Attributes:
-        lacking: The parameters that the provider has no field for, or the model is known to disregard.
-        refused: Each parameter that the model refused, and the effort at which it did: some models take a temperature at one
-            effort only.
-        efforts: The efforts that the model has, if a refusal listed them.
-        max_tokens: The limit to send where the caller gives none, if the usual one was refused.
+        lacking: Parameters that the provider has no field for, or that the model is known to ignore.
+        refused: Parameters that the model refused, each with the reasoning effort of that request. The effort matters because
+            some models accept a temperature at one effort only.
+        efforts: The reasoning efforts that the model supports, if a refusal listed them.
+        max_tokens: The limit to send if the caller sets none and the model refused the default one.
     """
 
     lacking: set[str]
@@ -36,20 +36,20 @@ class Learnt(Struct):
 
 
 def learnt_of(provider: Provider, model: str) -> Learnt:
-    """Return what is known of a model before it was asked anything."""
+    """Return what we know about a model before the first request to it."""
     return Learnt(set(OPTIONAL_PARAMETERS) - provider.parameters | provider.ignores(model))
 
 
 class Adaptation:
-    """One call's request as its model takes it.
+    """The request of one call, changed to what its model accepts.
 
     Args:
-        asked: What the caller asked for; its model is settled.
-        provider: Who is asked.
-        learnt: What is known of the model; added to.
+        asked: The caller's request. Its `model` must be set.
+        provider: The provider to ask.
+        learnt: What we know about the model. `learn` adds to it.
 
     Attributes:
-        sent: The last request that was made of it.
+        sent: The request that `request` returned last.
     """
 
     def __init__(self, asked: CompletionRequest, provider: Provider, learnt: Learnt) -> None:
@@ -62,7 +62,7 @@ class Adaptation:
         self.sent = asked
 
     def request(self) -> CompletionRequest:
-        """Return the request to send, by what is known now."""
+        """Return the request to send, given what we know now."""
         effort = self._effort()
         self._without = {*self._learnt.lacking, *self._left_out}
         if self._learnt.refused:
@@ -79,21 +79,21 @@ class Adaptation:
 
     @property
     def dropped(self) -> list[str]:
-        """The parameters that the caller gave and the last request lacked."""
+        """The parameters that the caller gave but the last request left out."""
         return [name for name in self._without if getattr(self._asked, name) is not None]
 
     @property
     def warnings(self) -> list[str]:
-        """What there is to say about a value that was changed."""
+        """Warnings for the caller about values that were changed."""
         asked, sent = self._asked.reasoning_effort, self.sent.reasoning_effort
         changed = sent not in (asked, None)
         return [f"reasoning_effort: {self._asked.model} has no {asked!r}, so {sent!r} was sent"] if changed else []
 
     def learn(self, error: CompletionError) -> bool:
-        """Take in a refusal and return whether the next request is another one.
+        """Learn from a refusal, and return whether the next request will differ from the last.
 
         Args:
-            error: What the provider said of the last request.
+            error: The provider's answer to the last request.
         """
         if not isinstance(error, InvalidRequestError | ContextLengthError):
             return False
@@ -113,7 +113,7 @@ class Adaptation:
         return True
 
     def _learn_limit(self, error: CompletionError) -> bool:
-        """Lower the limit that nobody asked for, if the refusal quotes it."""
+        """Lower our default limit if that is what the provider refused. A limit that the caller set is never changed."""
         is_ours = self._asked.max_tokens is None and self._learnt.max_tokens is None
         if not is_ours or not any(number in error.message for number in _OUR_LIMIT):
             return False
@@ -121,7 +121,7 @@ class Adaptation:
         return True
 
     def _learn_efforts(self, error: CompletionError) -> bool:
-        """Take the efforts that a refusal lists, if the one that was sent is not among them."""
+        """Remember the efforts that a refusal lists, unless they include the one we sent."""
         named = tuple(efforts_named(error.message))
         if not named or self.sent.reasoning_effort in named:
             return False
@@ -129,7 +129,7 @@ class Adaptation:
         return True
 
     def _effort(self) -> ReasoningEffort | None:
-        """Return the effort to send: the one asked for, or the nearest that the model has."""
+        """Return the effort to send: the one asked for, or the nearest one that the model supports."""
         asked = self._asked.reasoning_effort
         if asked is None:
             return None
@@ -138,5 +138,5 @@ class Adaptation:
 
 
 def _is_free(request: CompletionRequest) -> bool:
-    """Return whether we may choose the sampling: the caller neither set it nor asked for thinking, which it harms."""
+    """Return whether we may set the temperature: not if the caller sets the sampling, or wants thinking, which it harms."""
     return request.temperature is None and request.top_p is None and request.reasoning_effort in (None, "none")

@@ -1,4 +1,4 @@
-"""Turns a tool's JSON arguments into a `CompletionRequest`, or says what is wrong with them."""
+"""Turn a tool's JSON arguments into a `CompletionRequest`, or say what is wrong with them."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ _LONGEST_ECHO = 40
 
 
 def parse_arguments(arguments: dict[str, Any]) -> CompletionRequest:
-    """Check a tool's arguments.
+    """Check a tool's arguments and return the request they describe.
 
     Args:
-        arguments: What a caller sent, decoded from JSON.
+        arguments: The arguments as the caller sent them, decoded from JSON.
 
     Raises:
-        InvalidRequestError: An argument is wrong; the message names it, what was expected and what came.
+        InvalidRequestError: An argument is wrong. The message names it, and says what was expected and what came.
     """
     properties = input_schema()["properties"]
     for name in arguments:
@@ -32,7 +32,7 @@ def parse_arguments(arguments: dict[str, Any]) -> CompletionRequest:
             raise InvalidRequestError(f"{name}: {_unknown(name, '')}")
     meant = {name: _meant(value, properties[name]) for name, value in arguments.items()}
     if meant.get("stop") == []:
-        del meant["stop"]  # some providers refuse an empty list, and it says nothing
+        del meant["stop"]  # an empty list has no effect, but some providers refuse it
     try:
         return msgspec.convert(meant, CompletionRequest)
     except msgspec.ValidationError as error:
@@ -40,9 +40,9 @@ def parse_arguments(arguments: dict[str, Any]) -> CompletionRequest:
 
 
 def _meant(value: Any, schema: dict[str, Any]) -> Any:
-    """Return what a caller must mean by an argument: some hosts send every argument as a string.
+    """Return an argument in the type that the schema expects, as some hosts send every argument as a string.
 
-    A whole number written as 4096.0 is an integer, as in JSON Schema.
+    As in JSON Schema, 4096.0 counts as an integer.
     """
     if isinstance(value, str) and schema.get("type", "string") != "string":
         value = _from_text(value, schema)
@@ -50,7 +50,7 @@ def _meant(value: Any, schema: dict[str, Any]) -> Any:
 
 
 def _from_text(text: str, schema: dict[str, Any]) -> Any:
-    """Return the JSON in a text if it is of the right type; a text alone where a list of texts is expected makes one."""
+    """Parse a string as JSON if that gives the right type. Where a list of strings is expected, a lone string becomes one."""
     wants_texts = schema.get("items") == {"type": "string"}
     try:
         value = json.loads(text)
@@ -63,13 +63,13 @@ def _from_text(text: str, schema: dict[str, Any]) -> Any:
 
 
 def _explain(message: str, arguments: dict[str, Any]) -> str:
-    """Return msgspec's message in the terms of the schema, with the path first."""
+    """Rewrite msgspec's message in the schema's terms, with the path first."""
     found = re.fullmatch(r"(?s)(.*?)(?: - at `\$\.?(.*)`)?", message)
     problem, path = (found[1], found[2] or "") if found else (message, "")
     if field := re.search(r"(?:unknown|required) field `(.*)`", problem):
         where = f"{path}.{field[1]}" if path else field[1]
         return f"{where}: {_unknown(field[1], path) if 'unknown' in problem else 'missing'}"
-    if rule := re.fullmatch(r"(\w+): (expected .*)", problem):  # one of `completion.py`
+    if rule := re.fullmatch(r"(\w+): (expected .*)", problem):  # raised by a check in `completion.py`
         where = f"{path}.{rule[1]}" if path else rule[1]
         return f"{where}: {rule[2]}, got {_echo(_value_at(arguments, where))}"
     if not path:
@@ -85,20 +85,20 @@ def _unknown(name: str, path: str) -> str:
 
 
 def _steps(path: str) -> list[str]:
-    """Return `messages[0].role` as `messages`, `0`, `role`."""
+    """Split a path into its steps: `messages[0].role` becomes `messages`, `0`, `role`."""
     return re.findall(r"[^.\[\]]+", path)
 
 
 def _value_at(value: Any, path: str) -> Any:
     for step in _steps(path):
-        if isinstance(value, str):  # a list that came as a string
+        if isinstance(value, str):  # the host sent the list as a string
             value = json.loads(value)
         value = value[int(step)] if isinstance(value, list) else value.get(step)
     return value
 
 
 def _schema_at(path: str) -> dict[str, Any]:
-    """Return the part of the schema that describes `path`, all alternatives of it."""
+    """Return the part of the schema that describes `path`, with all its alternatives."""
     schemas = [input_schema()]
     for step in _steps(path):
         schemas = [found for schema in schemas for found in _descend(schema, step)]

@@ -1,4 +1,4 @@
-"""List a provider's models: `ModelInfo`, the tool `list_models`, and the names close to a wrong one."""
+"""List a provider's models for the tool `list_models`, and suggest names for a misspelt one."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ LIST_SECONDS = 30.0
 
 
 class ModelInfo(Struct, frozen=True, kw_only=True):
-    """A model as its provider lists it; None where the provider does not tell.
+    """A model as its provider lists it. A field is None if the provider does not say.
 
     Attributes:
-        id: The name to ask it by.
-        context_tokens: The most tokens that prompt and answer may have together, or the prompt where it is limited alone.
-        max_output_tokens: The most tokens an answer may have.
-        retires_at: The date from which it no longer answers, ISO 8601.
+        id: The name to use as `model`.
+        context_tokens: The limit for prompt and answer together, or for the prompt alone if the provider limits it separately.
+        max_output_tokens: The limit for an answer.
+        retires_at: The date when the model stops answering, in ISO 8601.
     """
 
     id: str
@@ -34,7 +34,7 @@ class ModelInfo(Struct, frozen=True, kw_only=True):
 
 
 async def list_models(provider: Provider) -> list[ModelInfo]:
-    """Return the models that a provider offers now, in alphabetical order, within `LIST_SECONDS`.
+    """Return the models that a provider offers now, in alphabetical order. Give up after `LIST_SECONDS`.
 
     Raises:
         CompletionError: The provider could not be asked.
@@ -48,22 +48,22 @@ async def list_models(provider: Provider) -> list[ModelInfo]:
 
 
 async def close_names(provider: Provider, model: str) -> list[str]:
-    """Return names like a wrong one; none, if the provider cannot be asked quickly. No model is ever swapped for another."""
+    """Suggest names similar to a wrong one, for an error message. Return none if the provider does not answer quickly."""
     try:
         async with asyncio.timeout(CLOSE_NAMES_SECONDS):
             names = [info.id for info in await provider.list_models()]
-    except Exception:  # whatever it is, the error that it would have been added to says more
+    except Exception:  # the suggestions only decorate another error, which matters more than this one
         return []
     return difflib.get_close_matches(model, [*provider.aliases, *names], CLOSE_NAMES)
 
 
 def as_text(models: list[ModelInfo]) -> str:
-    """Return the list for a reader: a line a model."""
+    """Return the list as text, one line per model."""
     return "\n".join(_line(model) for model in models) or "no models"
 
 
 def as_record(models: list[ModelInfo]) -> list[dict[str, Any]]:
-    """Return the list for a program."""
+    """Return the list as JSON values, for programs."""
     record: list[dict[str, Any]] = msgspec.to_builtins(models)
     return record
 

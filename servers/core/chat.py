@@ -1,4 +1,4 @@
-"""Shares what providers have in common that speak Chat Completions or nearly so: messages, stop reasons, thinking in tags."""
+"""Share what all providers with a Chat Completions-like API need: messages, stop reasons, and thinking in tags."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ STOP_REASONS: dict[str, StopReason] = {"stop": "end_turn", "length": "max_tokens
 
 
 def messages(request: CompletionRequest) -> list[dict[str, Any]]:
-    """Return the system prompt and the turns as `messages`."""
+    """Return the request's system prompt and turns as Chat Completions `messages`."""
     system = [{"role": "system", "content": request.system}] if request.system is not None else []
     return [*system, *({"role": turn.role, "content": _content(turn)} for turn in request.turns)]
 
@@ -31,7 +31,7 @@ def _content(turn: Message) -> str | list[dict[str, Any]]:
 
 
 def grammar_schema(schema: dict[str, Any]) -> dict[str, Any]:
-    """Return a JSON Schema for llama.cpp's grammars, which Ollama uses too: a `pattern` must be anchored at both ends.
+    """Translate a JSON Schema for llama.cpp's grammars, which Ollama uses too. They need a `pattern` anchored at both ends.
 
     Source: https://github.com/ggml-org/llama.cpp/blob/master/grammars/README.md#json-schemas--gbnf.
     """
@@ -47,9 +47,9 @@ _GRAMMAR_KEYWORDS = frozenset(
 
 
 class ThinkTags:
-    """Tells thinking from text where a server leaves the model's `<think>` tags in the answer.
+    """Split thinking from text when a server leaves the model's `<think>` tags in the answer.
 
-    Only thinking that the answer begins with counts; tags later on are the model's own words.
+    Only a tag at the very start of the answer counts. Later ones are part of what the model says.
     """
 
     OPEN, CLOSE = "<think>", "</think>"
@@ -60,7 +60,7 @@ class ThinkTags:
         self._is_leading = False
 
     def feed(self, piece: str) -> tuple[str, str]:
-        """Take a piece in and return the thinking and the text that it brings."""
+        """Add a piece of the answer, and return the thinking and the text that are now certain."""
         self._held += piece
         if self._state == "start":
             self._begin()
@@ -69,7 +69,7 @@ class ThinkTags:
         return self._think() if self._state == "thinking" else ("", self._text())
 
     def rest(self) -> tuple[str, str]:
-        """Return what was held back, at the answer's end."""
+        """Return what is still held back. Call it when the answer has ended."""
         return (self._released(len(self._held)), "") if self._state == "thinking" else ("", self._text())
 
     def _begin(self) -> None:
@@ -88,7 +88,7 @@ class ThinkTags:
         return self._released(len(self._held) - keep), ""
 
     def _text(self) -> str:
-        """Return the text so far, without the blank lines between it and the thinking."""
+        """Return the held text, without the blank lines that follow the thinking."""
         text = self._released(len(self._held))
         text = text.lstrip() if self._is_leading else text
         self._is_leading = self._is_leading and not text

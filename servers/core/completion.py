@@ -1,7 +1,7 @@
-"""Define the shapes of a completion: what is asked (`CompletionRequest`) and what comes back (`Completion`).
+"""Define what you ask for (`CompletionRequest`) and what comes back (`Completion`).
 
-The tool's `inputSchema` is generated from `CompletionRequest` and the same type validates the arguments (`arguments.py`),
-so the two cannot drift apart.
+The tool's `inputSchema` is generated from `CompletionRequest`, and `arguments.py` validates against the same type, so the
+two cannot drift apart.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ StopReason = Literal["end_turn", "max_tokens", "stop_sequence", "tool_use", "ref
 ReasoningEffort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
 
 OPTIONAL_PARAMETERS = ("temperature", "top_p", "stop", "seed", "reasoning_effort", "response_schema")
-"""What a provider or a model may lack: left out and reported in `dropped_params` rather than failing the call."""
+"""Parameters that not every model supports. They are left out and reported in `dropped_params`, and the call goes on."""
 
 
 class TextPart(Struct, frozen=True, forbid_unknown_fields=True, tag="text"):
@@ -27,7 +27,7 @@ class TextPart(Struct, frozen=True, forbid_unknown_fields=True, tag="text"):
 
 
 class ImagePart(Struct, frozen=True, forbid_unknown_fields=True, tag="image"):
-    """An image within a message; never a local path, so that no prompt can make a server read a file."""
+    """An image within a message. It is never a local path, so that no prompt can make a server read a file."""
 
     url: Annotated[str, Meta(description="data:image/… or https://…")]
 
@@ -44,7 +44,7 @@ class Message(Struct, frozen=True, forbid_unknown_fields=True):
 
     @property
     def text(self) -> str:
-        """The text of all its parts."""
+        """The text of all parts, joined."""
         if isinstance(self.content, str):
             return self.content
         return "".join(part.text for part in self.content if isinstance(part, TextPart))
@@ -79,7 +79,7 @@ class CompletionRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields
     timeout: Annotated[float, Meta(description="Seconds for the whole call. Default 600.")] | None = None
 
     is_default_model: bool = False
-    """Whether `model` was settled on because the caller named none; not an argument."""
+    """Whether `model` is the default, because the caller named none. Not an argument of the tool."""
 
     def __post_init__(self) -> None:
         if (self.prompt is None) == (self.messages is None):
@@ -93,19 +93,19 @@ class CompletionRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
     @property
     def limit(self) -> int:
-        """The most tokens that the answer may have."""
+        """The limit for the answer, in tokens."""
         return TOOL_MAX_TOKENS_DEFAULT if self.max_tokens is None else self.max_tokens
 
     @property
     def turns(self) -> list[Message]:
-        """The conversation, a lone prompt being one user's turn."""
+        """The conversation. A lone prompt is a single turn of the user."""
         if self.messages is not None:
             return self.messages
         return [Message(role="user", content=self.prompt or "")]
 
 
 class Usage(Struct, frozen=True, kw_only=True):
-    """Tokens, counted alike for every provider: `input_tokens` includes the cached ones, `output_tokens` the thinking."""
+    """Token counts, with one meaning for all providers: `input_tokens` includes cached tokens, `output_tokens` thinking."""
 
     input_tokens: int = 0
     output_tokens: int = 0
@@ -115,18 +115,18 @@ class Usage(Struct, frozen=True, kw_only=True):
 
     @property
     def total(self) -> int:
-        """All tokens of the call."""
+        """Input and output tokens together."""
         return self.input_tokens + self.output_tokens
 
 
 class Completion(Struct, kw_only=True):
-    """An answer and all that is known about it.
+    """An answer and everything known about it.
 
-    An adapter fills what its provider said; `call.py` adds what is the same for all (provider, latency, cost, dropped_params).
+    An adapter fills in what its provider said. `service.py` adds the rest: provider, latency, cost and dropped parameters.
 
     Attributes:
-        structured: The parsed answer where the caller gave a `response_schema`; any JSON value, null included.
-        notes: Sentences for the caller's model, which hosts do not show the record.
+        structured: The parsed answer if the caller gave a `response_schema`. It can be any JSON value, also null.
+        notes: Sentences for the model in the host, which does not get to see this record.
     """
 
     text: str

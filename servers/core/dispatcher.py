@@ -1,6 +1,6 @@
-"""Carries out a server's calls in one event loop: a task a call, cancellation, the end.
+"""Run a server's calls in one event loop, each as a task that can be cancelled.
 
-Imported with the first `tools/call`: `asyncio` and what lies behind it have no part in the handshake.
+This module is imported on the first `tools/call`, because importing `asyncio` would slow down the handshake.
 """
 
 from __future__ import annotations
@@ -23,37 +23,37 @@ if TYPE_CHECKING:
     from mcp_models.servers.core.transport.lines import LineTooLongError
 
 MAX_CALLS = 1000
-"""The most calls in flight; one more is refused."""
+"""How many calls may be in flight. Further ones are refused."""
 
 CLOSE_SECONDS = 0.5
 
 GARBAGE_OBJECTS = 10_000
-"""How many objects gather before the garbage collector looks for cycles: Python's 700 cost a busy server 4 % of its time."""
+"""The garbage collector's first threshold. With Python's default of 700, a busy server spends 4 % of its time in it."""
 
 
 def run(server: StdioServer, first: ToolCall) -> None:
-    """Serve the rest of a server's input in an event loop, beginning with a call.
+    """Serve the first call and all further input in an event loop.
 
     Raises:
         ClientGoneError: stdout was closed.
         OutputError: stdout cannot be written.
-        Stop: A signal came.
+        Stop: A signal arrived.
     """
     json_codec.use_msgspec(encoding=True)
-    gc.disable()  # until a first call has ended: it would go through what an SDK's import makes, again and again
+    gc.disable()  # until the first call has ended, as it would scan the objects of an SDK's import again and again
     loop = asyncio.new_event_loop()
     dispatcher = Dispatcher(server)
     try:
         loop.run_until_complete(dispatcher.run(first))
-    finally:  # a signal ends the loop in the middle; it is not closed, as that would wait for an import in a thread
+    finally:  # a signal can stop the loop midway; closing it would wait for an import in a thread
         loop.run_until_complete(dispatcher.close())
 
 
 class Dispatcher:
-    """The calls in flight of one server.
+    """Run the calls of one server and send their responses.
 
     Args:
-        server: The server, for its provider, its streams and its identity.
+        server: The server, which holds the provider, the streams and the identity.
     """
 
     def __init__(self, server: StdioServer) -> None:
@@ -63,7 +63,7 @@ class Dispatcher:
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def run(self, first: ToolCall) -> None:
-        """Read and answer until stdin has ended and every call is answered.
+        """Serve until stdin has ended and every call has been answered.
 
         Raises:
             ClientGoneError: stdout was closed.
@@ -77,7 +77,7 @@ class Dispatcher:
         await self._end
 
     async def close(self) -> None:
-        """Abort what is in flight and close the provider, in bounded time."""
+        """Abort the calls in flight and close the provider, within `CLOSE_SECONDS`."""
         self._transport.stop()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(CLOSE_SECONDS):
@@ -130,7 +130,7 @@ class Dispatcher:
         self._end_if_idle()
 
     def _cancel(self, request_id: RequestId) -> None:
-        """Abort a call, of which nothing more is heard; an unknown id is ignored."""
+        """Abort a call and send nothing more for it. An unknown id is ignored."""
         if task := self._calls.pop(request_id, None):
             task.cancel()
 
@@ -139,8 +139,8 @@ class Dispatcher:
             result = await self._service.call_tool(call.name, call.arguments, _ignore)
         else:
             result = await self._with_progress(call)
-        if self._calls.get(call.id) is asyncio.current_task():  # else it was cancelled on the last step
-            del self._calls[call.id]  # before the response is out: then the client may use the id again
+        if self._calls.get(call.id) is asyncio.current_task():  # otherwise it was cancelled just now
+            del self._calls[call.id]  # before sending, as the client may reuse the id once it has the response
             self._transport.send(protocol.tool_response(call, result, self._server.identity))
 
     async def _with_progress(self, call: ToolCall) -> dict[str, Any]:
@@ -155,7 +155,7 @@ class Dispatcher:
 
 
 def _collect_garbage() -> None:
-    """Switch the collector on again, once the first call has imported what it needs; that is there to stay."""
+    """Switch the collector on again after the first call. What that call imported stays for good, so it is never scanned."""
     if not gc.isenabled():
         gc.freeze()
         gc.set_threshold(GARBAGE_OBJECTS)

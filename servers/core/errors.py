@@ -31,17 +31,17 @@ if TYPE_CHECKING:
 
 
 class CompletionError(Exception):
-    """A completion that failed, in the words of the person who asked for it.
+    """A completion failed. The message is written for the person who asked for it.
 
     Args:
-        message: What happened, as one sentence without the provider's name.
+        message: What happened, in one sentence without the provider's name.
         status: The provider's HTTP status, if there was one.
-        retryable: Whether the same call may succeed later; the class decides if this is None.
-        retry_after: Seconds the provider asked to wait.
+        retryable: Whether the same call may succeed later. None means that the class decides.
+        retry_after: How many seconds the provider asked to wait.
         request_id: The provider's identifier for the failed request.
-        param: The argument the provider refused, where it names one.
-        retry_until_deadline: Whether to try again until the call's deadline, as for a model that is being loaded.
-        already_retried: Whether it was already tried again as often as makes sense.
+        param: The argument that the provider refused, if it names one.
+        retry_until_deadline: Whether to retry until the call's deadline, for example while a model is loading.
+        already_retried: Whether the call was already retried as often as makes sense.
     """
 
     type: ClassVar[str]
@@ -70,12 +70,12 @@ class CompletionError(Exception):
         self.already_retried = already_retried
 
     def add(self, sentence: str) -> None:
-        """Add what was found out later."""
+        """Add a sentence to the message, for details that were found out later."""
         self.args = (f"{self.message} {redact(sentence)}",)
 
     @property
     def message(self) -> str:
-        """The sentence, secrets removed."""
+        """The message, with secrets removed."""
         return str(self.args[0])
 
 
@@ -174,7 +174,7 @@ _BY_STATUS: dict[int, type[CompletionError]] = {
     413: ContextLengthError,
     422: InvalidRequestError,
     429: RateLimitError,
-    498: OverloadedError,  # Groq's word for no capacity
+    498: OverloadedError,  # Groq sends this when it has no capacity
     503: OverloadedError,
     504: CallTimeoutError,
     529: OverloadedError,
@@ -184,7 +184,7 @@ _RETRYABLE_STATUSES = frozenset({408, 409, 425, 429, 498})
 
 
 def from_status(status: int, message: str, **details: Any) -> CompletionError:
-    """Return the error for an HTTP status, where the provider's body says nothing finer.
+    """Return the error for an HTTP status. Use it where the provider's body says nothing more specific.
 
     Args:
         status: The HTTP status, 400 or above.

@@ -1,4 +1,4 @@
-"""Share what the HTTP adapters need: the one client of a server, and transport failures as errors of ours."""
+"""Share what all HTTP adapters need: a client, its failures as `CompletionError`s, and readers for responses."""
 
 from __future__ import annotations
 
@@ -22,7 +22,10 @@ _LONGEST_QUOTE = 300
 
 
 def new_client(base_url: str, headers: dict[str, str] | None = None) -> httpx2.AsyncClient:
-    """Return a provider's HTTP client. It has no read timeout, as the call's deadline bounds it, and no proxy for loopback."""
+    """Return a provider's HTTP client.
+
+    It has no read timeout, because each call has a deadline, and it uses no proxy for loopback addresses.
+    """
     return httpx2.AsyncClient(
         headers=headers,
         timeout=httpx2.Timeout(None, connect=CONNECT_SECONDS),
@@ -33,7 +36,7 @@ def new_client(base_url: str, headers: dict[str, str] | None = None) -> httpx2.A
 
 
 def _authorities(base_url: str) -> ssl.SSLContext | bool:
-    """Whom to trust: the usual authorities, whose certificates take 20 ms to read; nobody where there is no TLS."""
+    """Return what to verify TLS with. Plain HTTP on loopback gets an empty context: reading the certificates takes 20 ms."""
     if is_loopback(base_url) and base_url.startswith("http://"):
         return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     return True
@@ -41,11 +44,11 @@ def _authorities(base_url: str) -> ssl.SSLContext | bool:
 
 @contextmanager
 def map_transport_errors(address: str, cure: str = "") -> Iterator[None]:
-    """Turns failures below HTTP, and answers that make no sense, into a `CompletionError`.
+    """Turn connection failures, and answers that make no sense, into a `CompletionError`.
 
     Args:
-        address: Where the provider was sought, for the message.
-        cure: What to do if nobody answers there.
+        address: The provider's address, for the message.
+        cure: What you can do if nothing answers there, as a sentence.
     """
     try:
         yield
@@ -63,7 +66,7 @@ def map_transport_errors(address: str, cure: str = "") -> Iterator[None]:
 
 
 async def get_json(client: httpx2.AsyncClient, url: str, headers: dict[str, str] | None = None) -> Any:
-    """Return what a GET answers, for lists of models.
+    """Fetch a URL and return the JSON it answers with, for lists of models.
 
     Raises:
         CompletionError: The answer has an error status.
@@ -75,7 +78,7 @@ async def get_json(client: httpx2.AsyncClient, url: str, headers: dict[str, str]
 
 
 async def events(response: httpx2.Response) -> AsyncIterator[dict[str, Any]]:
-    """The JSON objects of a stream of server-sent events, up to `[DONE]` if it sends that."""
+    """Yield the JSON objects of a stream of server-sent events, up to `[DONE]` if it sends that."""
     async for event in httpx2.EventSource(response):
         if event.data == "[DONE]":
             return
@@ -84,14 +87,14 @@ async def events(response: httpx2.Response) -> AsyncIterator[dict[str, Any]]:
 
 
 def data_uri(url: str, title: str) -> tuple[str, str]:
-    """Return the media type and the base64 text of an image's `data:` URI.
+    """Split an image's `data:` URI into its media type and its base64 text.
 
     Args:
         url: The image's address.
-        title: The provider, for the error about any other address.
+        title: The provider's title, for the error message.
 
     Raises:
-        InvalidRequestError: It is another kind of address.
+        InvalidRequestError: The URL is of another kind.
     """
     head, _, data = url.partition(";base64,")
     if not data or not head.startswith("data:image/"):
@@ -105,20 +108,20 @@ def from_response(
     """Return the error for a response with an error status.
 
     Args:
-        response: For its status, `Retry-After` and request id.
+        response: The response. Its status, `Retry-After` and request id go into the error.
         said: What the provider said.
-        cls: The class, where the provider's own words tell it; else the status does.
+        cls: The error's class if the provider's words determine it. None means that the status does.
         details: Further arguments of `CompletionError`.
     """
     details.setdefault("retry_after", retry_after(response.headers))
-    if details["retry_after"] is None and (passed_on := response.headers.get("llm_provider-retry-after")):  # LiteLLM's
+    if details["retry_after"] is None and (passed_on := response.headers.get("llm_provider-retry-after")):  # LiteLLM's header
         details["retry_after"] = retry_after({"retry-after": passed_on})
     details.setdefault("request_id", response.headers.get("x-request-id") or response.headers.get("request-id"))
     message = f"{said.rstrip('.')} (HTTP {response.status_code})."
     if cls is None and response.status_code == 404 and "model" not in said.lower():
         cls = errors.ConfigurationError
         message = f"{said.rstrip('.')} (HTTP 404): nothing at {response.url.path}; check the server's address."
-    if "input is not supported" in said:  # an image for a model that cannot see: llama.cpp calls that a 500
+    if "input is not supported" in said:  # llama.cpp answers 500 to an image for a model without vision
         cls = errors.InvalidRequestError
     if cls is not None:
         return cls(message, status=response.status_code, **details)
@@ -126,7 +129,7 @@ def from_response(
 
 
 def quote(body: Any) -> str:
-    """Return what a provider's error body says, in one line: the message in its JSON, or else the beginning of its text."""
+    """Return what a provider's error body says, in one line: the message in its JSON, or the beginning of its text."""
     if isinstance(body, bytes):
         body = body.decode("utf-8", "replace")
     if isinstance(body, str):
@@ -137,7 +140,7 @@ def quote(body: Any) -> str:
         if not isinstance(parsed, (dict, list)):
             return _one_line("an HTML page" if body.lstrip()[:1] == "<" else body)
         body = parsed
-    if isinstance(body, list) and len(body) == 1 and isinstance(body[0], dict):  # as Gemini puts it at times
+    if isinstance(body, list) and len(body) == 1 and isinstance(body[0], dict):  # Gemini does this at times
         body = body[0]
     if isinstance(body, dict):
         for key in ("error", "message", "detail"):

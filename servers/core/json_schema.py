@@ -1,9 +1,9 @@
-"""Translates a caller's JSON Schema into the dialect that a provider takes.
+"""Translate a caller's JSON Schema into the dialect that a provider accepts.
 
-A caller writes one ordinary schema (draft 2020-12). Each provider's constrained decoding knows a part of the language and
-refuses the rest. `translate` closes objects, makes optional properties nullable and takes out keywords, as the dialect needs.
-What it takes out goes into the description, where the model still reads it. A translation may be looser than the original,
-as `structured.py` checks the answer against the caller's own schema.
+You write one ordinary schema (draft 2020-12). Each provider's constrained decoding supports a part of the language and
+refuses the rest. `translate` closes objects, makes optional properties nullable and removes keywords, as the dialect needs.
+What it removes is added to the description, where the model still reads it. A translation may be looser than the original,
+because `structured.py` checks the answer against the caller's own schema.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from mcp_models.servers.core.errors import InvalidRequestError
 Schema = dict[str, Any]
 
 MAX_DEPTH = 64
-"""The most levels of nested schemas."""
+"""How deeply schemas may be nested."""
 
 WRAPPER = "answer"
-"""The property that holds the answer where a provider wants an object at the root and the caller's schema has none."""
+"""The property that holds the answer if the provider needs an object at the root and the caller's schema has none."""
 
 _ONE = ("items", "additionalProperties", "contains", "propertyNames", "not", "if", "then", "else", "unevaluatedProperties")
 _MANY = ("anyOf", "oneOf", "allOf", "prefixItems")
@@ -32,13 +32,13 @@ _KINDS = {dict: "object", list: "array", str: "string", bool: "boolean", int: "i
 
 
 class Dialect(Struct, frozen=True, kw_only=True):
-    """What a provider's constrained decoding takes.
+    """What a provider's constrained decoding accepts.
 
     Attributes:
-        keywords: The keywords it knows beyond the basic ones, or None if it takes them all.
-        formats: The values of `format` it knows, or None if it takes them all.
-        closed: Whether every object must say `additionalProperties: false`, and every schema its type.
-        all_required: Whether every property must be required; an optional one becomes nullable.
+        keywords: The keywords it supports beyond the basic ones. None means all.
+        formats: The values of `format` it supports. None means all.
+        closed: Whether every object must have `additionalProperties: false`, and every schema a type.
+        all_required: Whether every property must be required. Optional ones become nullable.
         object_root: Whether the root must be an object.
         anchored: Whether a `pattern` must begin with ^ and end with $.
     """
@@ -52,18 +52,18 @@ class Dialect(Struct, frozen=True, kw_only=True):
 
 
 class InexpressibleError(InvalidRequestError):
-    """A schema asks for something that a provider's dialect cannot say."""
+    """A schema asks for something that a provider's dialect cannot express."""
 
 
 def translate(schema: Schema, dialect: Dialect) -> Schema:
-    """Return a schema in a provider's dialect.
+    """Return a schema translated into a provider's dialect.
 
     Args:
-        schema: The caller's schema, a valid one.
-        dialect: The provider's.
+        schema: The caller's schema. It must be valid.
+        dialect: The provider's dialect.
 
     Raises:
-        InexpressibleError: The dialect cannot say what the schema asks for.
+        InexpressibleError: The dialect cannot express what the schema asks for.
     """
     root = _with_plain_root(_normalised(schema))
     if dialect.object_root and root.get("type") != "object":
@@ -73,7 +73,7 @@ def translate(schema: Schema, dialect: Dialect) -> Schema:
 
 
 def _normalised(schema: Any, depth: int = 0) -> Any:
-    """Return the schema with one spelling for what has several, and its type where other keywords tell it."""
+    """Reduce the schema to one spelling for each construct, and add a type where other keywords imply it."""
     if depth > MAX_DEPTH:
         raise InvalidRequestError(f"response_schema: nested more than {MAX_DEPTH} levels deep.")
     if not isinstance(schema, dict):
@@ -95,7 +95,7 @@ def _normalised(schema: Any, depth: int = 0) -> Any:
 
 
 def _kind(schema: Schema) -> str | None:
-    """Return the type that a schema means without saying so."""
+    """Return the type that a schema implies without naming it."""
     if schema.keys() & {"$ref", "anyOf", "allOf"}:
         return None
     kinds = {_KINDS[type(value)] for value in schema.get("enum", ())}
@@ -107,7 +107,7 @@ def _kind(schema: Schema) -> str | None:
 
 
 def _without_type_list(schema: Schema) -> Schema:
-    """Return `type: [a, b]` as `anyOf`, which every dialect has."""
+    """Rewrite `type: [a, b]` as `anyOf`, which every dialect supports."""
     kinds = schema.get("type")
     if not isinstance(kinds, list):
         return schema
@@ -126,7 +126,7 @@ def _of_type(kind: str, keywords: Schema) -> Schema:
 
 
 def _with_parts(schema: Schema, change: Callable[[Any], Any]) -> Schema:
-    """Return the schema with every schema directly in it changed."""
+    """Apply `change` to every schema directly inside this one."""
     changed = dict(schema)
     for name, value in schema.items():
         if name in _MANY and isinstance(value, list):
@@ -139,7 +139,7 @@ def _with_parts(schema: Schema, change: Callable[[Any], Any]) -> Schema:
 
 
 def _with_plain_root(root: Schema) -> Schema:
-    """Return the schema with what its root's `$ref` points to in the root itself."""
+    """Replace a `$ref` at the root with the definition it points to."""
     if not isinstance(ref := root.get("$ref"), str):
         return root
     target = root.get("$defs", {}).get(ref.removeprefix("#/$defs/"))
@@ -149,7 +149,7 @@ def _with_plain_root(root: Schema) -> Schema:
 
 
 def _wrapped(root: Schema) -> Schema:
-    """Return an object with the schema as its one property; what pointed to the old root follows it."""
+    """Wrap the schema as the only property of an object, and adjust the references that pointed to the old root."""
     moved = _moved(root)
     definitions = moved.pop("$defs", None)
     wrapped = {"type": "object", "properties": {WRAPPER: moved}, "required": [WRAPPER], "additionalProperties": False}
@@ -182,19 +182,19 @@ def _translated(schema: Any, dialect: Dialect, path: str) -> Any:
 
 
 def _with_lone_ref(schema: Schema) -> Schema:
-    """Return the schema with nothing beside its `$ref`, where several providers refuse anything."""
+    """Move a `$ref` into `anyOf` if it has neighbours, as several providers refuse keywords beside a `$ref`."""
     beside = {name: value for name, value in schema.items() if name != "$ref"}
     return {**beside, "anyOf": [{"$ref": schema["$ref"]}]} if "$ref" in schema and beside else schema
 
 
 def _without_unknown(schema: Schema, dialect: Dialect) -> Schema:
-    """Return the schema with the keywords that the dialect lacks in words, as part of the description."""
+    """Move the keywords that the dialect lacks into the description."""
     if dialect.closed and isinstance(schema.get("additionalProperties"), bool):
         schema = {name: value for name, value in schema.items() if name != "additionalProperties"}
     unknown = {name: value for name, value in schema.items() if not _knows(dialect, name, value)}
     if (
         dialect.closed and "type" in schema and "anyOf" in schema
-    ):  # a choice of further rules: only whole types can be chosen from
+    ):  # here the `anyOf` only adds rules, while a closed dialect chooses between whole types
         unknown["anyOf"] = schema["anyOf"]
     if not unknown:
         return dict(schema)
@@ -212,7 +212,7 @@ def _knows(dialect: Dialect, name: str, value: Any) -> bool:
 
 
 def _check_expressible(schema: Schema, path: str) -> None:
-    """Raise `InexpressibleError` for what a closed dialect has no form for."""
+    """Raise `InexpressibleError` if a closed dialect has no form for the schema."""
     if not schema.keys() & {"type", "anyOf", "$ref", "enum"}:
         raise InexpressibleError(f"response_schema: a part of {path} has no `type`, which this provider needs.")
     if schema.get("type") == "object" and not schema.get("properties") and schema.get("additionalProperties") is not False:

@@ -1,4 +1,4 @@
-"""Joins a server's stdin and stdout to an event loop: reads, writes, and notices when nobody is left to read."""
+"""Connect a server's stdin and stdout to an event loop, and notice when nobody reads stdout any more."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ if TYPE_CHECKING:
     from mcp_models.servers.core.transport.lines import LineTooLongError
 
 CHECK_SECONDS = 0.25
-"""How often it is looked whether somebody still reads stdout, where the system does not tell of itself."""
+"""How often to check that stdout still has a reader, on systems that do not report a hang-up."""
 
 
 class LoopTransport:
-    """A server's streams in an event loop.
+    """A server's standard streams, read and written by an event loop.
 
     Args:
-        transport: The streams.
-        on_line: Takes each line.
-        on_end: Called once stdin has ended, and with what failed if something did.
+        transport: The standard streams.
+        on_line: Called with each line.
+        on_end: Called with None when stdin has ended, or with the error if something failed.
     """
 
     def __init__(
@@ -40,14 +40,14 @@ class LoopTransport:
         self._watch: asyncio.TimerHandle | select.epoll | None = None
 
     def start(self) -> None:
-        """Take the lines that have come already, and begin to wait for more."""
-        with contextlib.suppress(OSError, NotImplementedError):  # not on Windows
+        """Handle the lines that were already read, and start to wait for more."""
+        with contextlib.suppress(OSError, NotImplementedError):  # Windows cannot do this
             self._loop.add_reader(self._transport.wakeup, self._transport.drain_wakeup)
         self._watch_for_hang_up()
         self._take()
 
     def stop(self) -> None:
-        """Wait for nothing any more."""
+        """Stop waiting for input, output and hang-ups."""
         if self._is_reading and self._thread is None:
             self._loop.remove_reader(self._transport.input)
         if self._is_writing:
@@ -65,7 +65,7 @@ class LoopTransport:
             self._update()
 
     def _take(self) -> None:
-        """Pass the lines on that have come."""
+        """Pass on the lines that have arrived."""
         try:
             for line in self._transport.take():
                 self._on_line(line)
@@ -86,7 +86,7 @@ class LoopTransport:
         self._update()
 
     def _update(self) -> None:
-        """Wait for what has to be waited for: output if some is left, input unless the host has too much to read already."""
+        """Wait for what is due: output while some is unsent, and input unless the host is far behind with reading."""
         try:
             self._transport.check(hung_up=False)
         except (ClientGoneError, OutputError) as error:
@@ -105,17 +105,17 @@ class LoopTransport:
         elif wanted and not self._is_reading:
             try:
                 self._loop.add_reader(self._transport.input, self._read)
-            except (OSError, NotImplementedError):  # a file, or any pipe on Windows
+            except (OSError, NotImplementedError):  # stdin is a file, or this is Windows
                 self._thread = _ReadingThread(self._transport, self._loop, self._take)
         elif self._is_reading and not wanted:
             self._loop.remove_reader(self._transport.input)
         self._is_reading = wanted
 
     def _watch_for_hang_up(self) -> None:
-        """Be told when stdout is closed: by an epoll of its own, which a loop can wait for, or by looking now and then."""
+        """Notice when stdout is closed: with an epoll that the loop waits for, or else with a check every `CHECK_SECONDS`."""
         if hasattr(select, "epoll"):
             self._watch = select.epoll()
-            with contextlib.suppress(PermissionError):  # a file, which nobody can close
+            with contextlib.suppress(PermissionError):  # stdout is a file, which has no reader to lose
                 self._watch.register(self._transport.output, 0)
             self._loop.add_reader(self._watch.fileno(), self._check)
         else:
@@ -135,7 +135,7 @@ class LoopTransport:
 
 
 class _ReadingThread:
-    """Reads stdin for a loop that cannot, a chunk at a time, each taken before the next one is read."""
+    """Read stdin for a loop that cannot. Each chunk is handled before the next one is read."""
 
     def __init__(self, transport: StdioTransport, loop: asyncio.AbstractEventLoop, take: Callable[[], None]) -> None:
         self._transport, self._loop, self._take = transport, loop, take
@@ -144,7 +144,7 @@ class _ReadingThread:
         threading.Thread(target=self._run, name="stdin", daemon=True).start()
 
     def resume(self, wanted: bool) -> None:
-        """Read on, if more is wanted; called once a chunk has been taken."""
+        """Let the thread read the next chunk, if more is wanted. Call it after each chunk."""
         if wanted:
             self._may_read.set()
 
@@ -153,5 +153,5 @@ class _ReadingThread:
             self._may_read.wait()
             self._may_read.clear()
             self._transport.read()
-            with contextlib.suppress(RuntimeError):  # the loop is closed
+            with contextlib.suppress(RuntimeError):  # the loop has been closed
                 self._loop.call_soon_threadsafe(self._take)

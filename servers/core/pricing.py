@@ -1,4 +1,4 @@
-"""Price a call: by the list prices of `genai-prices`, and a provider's own corrections to them."""
+"""Calculate what a call costs, from the list prices of `genai-prices` and a provider's corrections to them."""
 
 from __future__ import annotations
 
@@ -17,35 +17,35 @@ LOAD_SECONDS = 5.0
 
 
 def begin_loading() -> None:
-    """Import the price list, which takes a while, in a thread: the model is at work meanwhile."""
+    """Start importing the price list in a thread. It takes a while, but the model is working meanwhile anyway."""
     if "genai_prices" not in sys.modules:
         asyncio.get_running_loop().run_in_executor(None, _load)
 
 
 async def ready() -> None:
-    """Wait until the price list is imported, or is known not to be installed; never long, as the answer is there."""
-    if not hasattr(sys.modules.get("genai_prices"), "calc_price"):  # a module half imported lacks it
+    """Wait until the price list is imported or known to be missing, `LOAD_SECONDS` at most: the answer is already there."""
+    if not hasattr(sys.modules.get("genai_prices"), "calc_price"):  # missing while the import is still running
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(LOAD_SECONDS):
                 await asyncio.to_thread(_load)
 
 
 def _load() -> None:
-    with contextlib.suppress(ImportError):  # without it no cost is known, and nothing else is lost
+    with contextlib.suppress(ImportError):  # optional: without it we know no costs, and nothing else is lost
         import genai_prices  # noqa: F401
 
 
 def cost_usd(provider: Provider, model: str, usage: Usage) -> float | None:
-    """Return the list price of a call in dollars, None where it is not known: never a guess.
+    """Return the list price of a call in dollars, or None if it is unknown. It is never a guess.
 
     Args:
-        provider: For its price list and its corrections.
-        model: The model as the provider named it.
-        usage: What was used.
+        provider: The provider, which names its price list and its corrections.
+        model: The model's name, as the provider gave it in its answer.
+        usage: The tokens that were used.
     """
     if model in provider.price_corrections:
         price = provider.price_corrections[model]
-        if price is None or usage.cache_read_tokens or usage.cache_write_tokens:  # of which no price is known
+        if price is None or usage.cache_read_tokens or usage.cache_write_tokens:  # we know no prices for cached tokens
             return None
         return (usage.input_tokens * price[0] + usage.output_tokens * price[1]) / 1e6
     try:
@@ -61,6 +61,6 @@ def cost_usd(provider: Provider, model: str, usage: Usage) -> float | None:
         return float(calc_price(priced, model, provider_id=provider.price_list).total_price)
     except (ImportError, LookupError):
         return None
-    except Exception:  # no fault of a price list may cost an answer
+    except Exception:  # a fault in the price list must not lose the answer
         traceback.print_exc(file=sys.stderr)
         return None

@@ -1,4 +1,4 @@
-"""Tells a caller how its call comes along: progress notifications, from streamed text and as a heartbeat."""
+"""Send progress notifications for a call: when text arrives, and as a heartbeat."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ if TYPE_CHECKING:
     from mcp_models.servers.core.protocol import ToolCall
 
 HEARTBEAT_SECONDS = 3.0
-"""Seconds between two signs of life while a model thinks."""
+"""Seconds between heartbeats while a model thinks."""
 
 TEXT_SECONDS = 0.25
-"""The fewest seconds between two notifications about text, for hosts that did not ask for every piece."""
+"""The shortest time between two notifications about text, in seconds, for hosts that did not ask for every piece."""
 
 
 class Progress:
-    """The progress notifications of one call: seconds since its start, which always increase.
+    """Send the progress notifications of one call. The progress is the seconds since its start, and always increases.
 
     Args:
         call: A call with a `progressToken`.
-        send: Takes each notification.
+        send: Called with each notification.
     """
 
     def __init__(self, call: ToolCall, send: Callable[[protocol.Message], None]) -> None:
@@ -36,7 +36,7 @@ class Progress:
         self._characters = 0
 
     def on_text(self, text: str) -> None:
-        """Report new text: every piece to a caller that streams, else now and then."""
+        """Report new text. A caller that streams gets every piece, others a notification now and then."""
         self._characters += len(text)
         if self._call.stream:
             if shown := self._text.feed(text):
@@ -45,12 +45,12 @@ class Progress:
             self._notify()
 
     def finish(self) -> None:
-        """Report the end of a streamed text."""
+        """Send the text that was held back, if there is any."""
         if rest := self._text.rest():
             self._notify(rest)
 
     async def beat(self) -> None:
-        """Report for ever that the call is alive, whenever nothing else has for a while."""
+        """Keep reporting that the call is alive whenever nothing else was sent for a while. Runs until it is cancelled."""
         while True:
             await asyncio.sleep(HEARTBEAT_SECONDS)
             if self._elapsed() - self._last >= HEARTBEAT_SECONDS * 0.9:

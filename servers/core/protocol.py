@@ -1,8 +1,8 @@
-"""Speak the Model Context Protocol as functions: one message in, what to do about it out. Both eras, no I/O, no state.
+"""Speak the Model Context Protocol: take one message in and say what to do about it. There is no I/O here and no state.
 
-Legacy means `initialize` (2024-11-05 to 2025-11-25), modern means the stateless 2026-07-28 with its per-request `_meta`.
-The era is a property of each request and never of the process, so hosts of both eras, and a host that changes its mind,
-are served side by side (specification 2026-07-28, basic/versioning: "MAY serve both eras concurrently").
+The legacy era begins with `initialize` (2024-11-05 to 2025-11-25). The modern one is stateless and describes itself in the
+`_meta` of every request (2026-07-28). Each request has its own era and the process has none. So a server can serve hosts of
+both, and even a host that switches (specification 2026-07-28, basic/versioning: "MAY serve both eras concurrently").
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ META_CAPABILITIES = "io.modelcontextprotocol/clientCapabilities"
 META_SERVER_INFO = "io.modelcontextprotocol/serverInfo"
 
 META_COMPLETION = "mcp-models/completion"
-"""The `_meta` key of a result that holds everything known about the completion but its text."""
+"""The `_meta` key of a result that holds everything known about the completion except its text."""
 
 META_ERROR = "mcp-models/error"
 """The `_meta` key of an `isError` result that holds the failure's details."""
@@ -41,7 +41,7 @@ META_MODELS = "mcp-models/models"
 """The `_meta` key of a `list_models` result that holds the list for programs."""
 
 META_STREAM = "mcp-models/stream"
-"""A caller's `_meta` flag on `tools/call`: send the text as it comes, in the progress notifications' `_meta`."""
+"""A flag that a caller sets in the `_meta` of `tools/call` to get the text piece by piece, in progress notifications."""
 
 META_DELTA = "mcp-models/delta"
 """The `_meta` key of a progress notification that holds the new piece of text."""
@@ -50,20 +50,20 @@ TOOLS_TTL_MS = 3_600_000
 _LONGEST_ECHO = 60
 
 MAX_TOKEN_CHARACTERS = 1024
-"""The longest `progressToken`, which every notification of a call repeats."""
+"""The longest `progressToken` to accept, as every notification of the call repeats it."""
 
-# An id in a line that cannot be decoded; if it is the only one, it is the request's.
+# Finds ids in a line that cannot be decoded. If there is exactly one, it belongs to the request.
 _ID = rb'"id"\s*:\s*("(?:[^"\\]|\\.){0,256}"|-?\d{1,18})\s*[,}]'
 
 
 class ProtocolError(Exception):
-    """A message that the protocol itself refuses.
+    """A message breaks the rules of the protocol.
 
     Args:
         code: The JSON-RPC error code.
         message: What was wrong and what was expected.
         data: The error object's `data`.
-        request_id: The request's id, if it could be told.
+        request_id: The request's id, if it is known.
     """
 
     def __init__(self, code: int, message: str, data: Any = None, request_id: RequestId | None = None) -> None:
@@ -72,13 +72,13 @@ class ProtocolError(Exception):
 
 
 class Server:
-    """What the protocol has to know of a server.
+    """What the protocol needs to know about a server.
 
     Args:
         info: `serverInfo`: `name`, `title` and `version`.
-        instructions: What the server is good for, in a sentence for the host's model.
-        tools: Makes the list for `tools/list`; called late, as the schemas take time to build.
-        tool_names: The names that `tools/call` takes, and the tool that each stands for; the first is the main one's.
+        instructions: One sentence for the host's model about what the server is for.
+        tools: Returns the list for `tools/list`. It is called only when needed, as the schemas take time to build.
+        tool_names: The names that `tools/call` accepts, each with its tool. The main tool comes first.
     """
 
     def __init__(
@@ -88,7 +88,7 @@ class Server:
 
 
 class ToolCall:
-    """A `tools/call` to be carried out; answer it with `tool_response`."""
+    """A `tools/call` to carry out. Answer it with `tool_response`."""
 
     def __init__(self, request_id: RequestId, name: str, arguments: dict[str, Any], meta: dict[str, Any], modern: bool) -> None:
         self.id, self.name, self.arguments, self.modern = request_id, name, arguments, modern
@@ -97,32 +97,32 @@ class ToolCall:
 
 
 class Cancellation:
-    """A `notifications/cancelled`: stop the work on `id` and send nothing more for it."""
+    """A `notifications/cancelled`. Stop the work on `id` and send nothing more for it."""
 
     def __init__(self, request_id: RequestId) -> None:
         self.id = request_id
 
 
 def receive(line: bytes, server: Server) -> Message | ToolCall | Cancellation | None:
-    """Return what one line from the client asks for.
+    """Work out what one line from the client asks for.
 
     Args:
-        line: A line as it was read, with or without its newline.
+        line: The line as it was read, with or without its newline.
         server: The server's identity and tools.
 
     Returns:
-        The response to send, a call to carry out, a cancellation, or None where nothing is due.
+        The response to send, a call to carry out, a cancellation, or None if there is nothing to do.
     """
     try:
         return _dispatch(_parse(line), server)
     except ProtocolError as error:
         return error_response(error)
-    except Exception as error:  # no message may end the server
+    except Exception as error:  # no message may bring the server down
         return error_response(ProtocolError(INTERNAL_ERROR, f"the server failed with {type(error).__name__}"))
 
 
 def tool_response(call: ToolCall, result: dict[str, Any], server: Server) -> Message:
-    """Return the response to a `tools/call`, `result` being a `CallToolResult` without the era's own fields."""
+    """Return the response to a `tools/call`. `result` is a `CallToolResult`; what its era requires is added here."""
     return _response(call.id, result, server, call.modern)
 
 
@@ -130,9 +130,9 @@ def progress(call: ToolCall, value: float, message: str, delta: str | None = Non
     """Return a `notifications/progress` for a call that has a `progressToken`.
 
     Args:
-        call: The call.
-        value: Greater than every value before it.
-        message: For a person to read.
+        call: The call to report on.
+        value: The progress. It must be greater than every value before it.
+        message: A short text for people.
         delta: New text, for callers that asked for it with `META_STREAM`.
     """
     params: dict[str, Any] = {"progressToken": call.progress_token, "progress": value, "message": message}
@@ -142,7 +142,7 @@ def progress(call: ToolCall, value: float, message: str, delta: str | None = Non
 
 
 def error_response(error: ProtocolError) -> Message:
-    """Return the JSON-RPC error response for a refused message; its id is null where none could be told."""
+    """Return the JSON-RPC error response for a refused message. Its id is null if the request's id is not known."""
     body: dict[str, Any] = {"code": error.code, "message": str(error)}
     if error.data is not None:
         body["data"] = error.data
@@ -150,7 +150,7 @@ def error_response(error: ProtocolError) -> Message:
 
 
 def _parse(line: bytes) -> Message:
-    """Return a JSON-RPC request or notification, its envelope checked."""
+    """Decode a JSON-RPC request or notification and check its envelope."""
     try:
         message = json_codec.decode(line)
     except ValueError as error:
@@ -174,7 +174,7 @@ def _parse(line: bytes) -> Message:
 
 
 def _id_in(line: bytes) -> RequestId | None:
-    """Return the id in a line that is no JSON, so that its sender knows which request it was; None if that is not clear."""
+    """Find the request's id in a line that cannot be decoded, so that its sender can match the error. None if it is unclear."""
     import re
 
     found = re.findall(_ID, line)
@@ -217,10 +217,10 @@ def _notification(method: str, params: dict[str, Any]) -> Cancellation | None:
 
 
 def _is_modern(method: str, params: dict[str, Any]) -> bool:
-    """Return whether a request is of the modern era, which its `_meta` or its method tells.
+    """Return whether a request is of the modern era, judging by its `_meta` and its method.
 
     Raises:
-        ProtocolError: It is modern and lacks a required field, or names a version that is not spoken here.
+        ProtocolError: It is modern, but lacks a required field or names a version that this server does not speak.
     """
     meta = params.get("_meta", {})
     if not isinstance(meta, dict):

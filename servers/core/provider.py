@@ -1,4 +1,4 @@
-"""Define `Provider`: what an adapter must offer, and what all adapters do alike."""
+"""Define `Provider`: what every adapter must implement, and what all adapters share."""
 
 from __future__ import annotations
 
@@ -18,69 +18,69 @@ if TYPE_CHECKING:
     from mcp_models.servers.core.settings import Environment
 
     OnText: TypeAlias = Callable[[str], None]
-    """Takes a new piece of an answer's text."""
+    """Called with each new piece of an answer's text."""
 
     Price: TypeAlias = tuple[float, float]
     """Dollars per million input and output tokens."""
 
 
 class Provider:
-    """One provider of models: subclass it once, in the one file that knows the provider.
+    """A provider of models. Subclass it in the one file that knows the provider.
 
-    An instance holds at most one client of the provider's, made by `connect` in a worker thread on the first call, and
-    serves any number of calls at once on one event loop.
+    An instance holds at most one client. `connect` makes it on the first call, in a worker thread. After that, the instance
+    serves any number of calls at once in one event loop.
 
     Args:
-        env: The environment with the provider's settings; None means this process's.
+        env: The environment with the provider's settings. None means the environment of this process.
     """
 
     name: ClassVar[str]
-    """The provider's name in results, in lower case: `openai`."""
+    """The provider's name in results, in lower case, such as `openai`."""
 
     title: ClassVar[str]
-    """The provider's name for people: `OpenAI`."""
+    """The provider's name for people, such as `OpenAI`."""
 
     summary: ClassVar[str]
-    """What its models are, for the tool's description: one sentence."""
+    """One sentence about the provider's models, for the tool's description."""
 
     setup: ClassVar[str] = ""
-    """What to set or start before the first call, for whoever has nothing configured yet."""
+    """What you need to set or start before the first call."""
 
     key_variables: ClassVar[tuple[str, ...]] = ()
-    """The environment variables that may hold its key, the one that is looked at first in front; empty where it has none."""
+    """The environment variables that may hold the key, the first choice first. Empty if the provider needs no key."""
 
     default_model: ClassVar[str]
-    """The model that is asked when neither the caller nor the environment names one."""
+    """The model to use if neither the caller nor the environment names one."""
 
     model_variables: ClassVar[tuple[str, ...]] = ("MODEL_DEFAULT",)
-    """The environment variables that name the default model; the first that is set counts."""
+    """The environment variables that may name the default model. The first one that is set counts."""
 
     aliases: ClassVar[dict[str, str]] = {}
-    """Short names of models."""
+    """Short names of models, each with the full name."""
 
     successors: ClassVar[dict[str, str]] = {}
-    """Models that the provider does not offer any more, to what it documents in their place; only an alias is swapped."""
+    """Retired models, each with the successor that the provider documents. Only an alias leads to it, never a full name."""
 
     parameters: ClassVar[frozenset[str]] = frozenset()
-    """Those of `completion.OPTIONAL_PARAMETERS` that the provider has a field for."""
+    """The names in `completion.OPTIONAL_PARAMETERS` that the provider has a field for."""
 
     native_names: ClassVar[dict[str, str]] = {}
-    """The provider's own names for these parameters where they differ, as its errors use them: native to ours."""
+    """The provider's own names for these parameters, as its errors use them, each with our name. Only those that differ."""
 
     price_list: ClassVar[str | None] = None
-    """The provider's name in the price list of `genai-prices`; None where calls have no list price."""
+    """The provider's name in the price list of `genai-prices`. None if its calls have no list price."""
 
     price_corrections: ClassVar[dict[str, Price | None]] = {}
-    """Prices that `genai-prices` has wrong or lacks; None for a model whose price is not known."""
+    """Prices that are wrong or missing in `genai-prices`. None for a model whose price we do not know."""
 
     package: ClassVar[str | None] = None
-    """What `connect` imports."""
+    """The package that `connect` imports."""
 
     extra: ClassVar[str] = ""
     """The extra of this distribution that installs `package`."""
 
     def __init__(self, env: Environment | None = None) -> None:
-        # A copy, as each look into `os.environ` encodes the name and decodes the value anew.
+        # A plain copy is faster: `os.environ` encodes the name and decodes the value on every look-up.
         self.env: Environment = dict(os.environ) if env is None else env
         self._client: Any = None
         self._connecting = threading.Lock()
@@ -89,11 +89,11 @@ class Provider:
         """Check the settings without importing or connecting to anything.
 
         Raises:
-            ConfigurationError: Something is not set, or makes no sense; the message says what to do.
+            ConfigurationError: A setting is missing or makes no sense. The message says what to do.
         """
 
     def configured(self) -> bool:
-        """Return whether a call has a chance: by default, whether the settings are complete."""
+        """Return whether a call has a chance to succeed. By default, check that the settings are complete."""
         try:
             self.check()
         except errors.ConfigurationError:
@@ -101,27 +101,27 @@ class Provider:
         return True
 
     def running(self) -> bool:
-        """Return whether a local server that needs no settings answers. Asked only if no provider is configured."""
+        """Return whether a local server that needs no settings is running. Only asked if no provider is configured."""
         return False
 
     def connect(self) -> Any:
-        """Import what the provider needs and make its client; blocking, and run in a thread of its own.
+        """Import what the provider needs and create its client. This blocks, so it runs in a worker thread.
 
         Returns:
-            The client; None from a provider that needs none.
+            The client, or None if the provider needs none.
 
         Raises:
-            ConfigurationError: As `check`.
-            ImportError: A package is not installed; the caller is told which extra brings it.
+            ConfigurationError: As in `check`.
+            ImportError: A package is not installed. The caller is told which extra installs it.
         """
         return None
 
     async def complete(self, request: CompletionRequest, on_text: OnText) -> Completion:
-        """Ask the provider once: no retries, no deadline; `call.py` adds both.
+        """Ask the provider once. `service.py` adds the retries and the deadline.
 
         Args:
-            request: What to ask; `model` is always set, and an optional parameter that is None is not to be sent.
-            on_text: Takes each new piece of the answer's text (not of its thinking) as it comes.
+            request: The request. Its `model` is always set. Do not send an optional parameter that is None.
+            on_text: Call this with each new piece of the answer's text as it arrives, but not with thinking.
 
         Raises:
             CompletionError: The provider failed, refused, or answered without text.
@@ -132,24 +132,24 @@ class Provider:
         """Return the models that the provider offers now.
 
         Raises:
-            CompletionError: As `complete`.
+            CompletionError: As in `complete`.
         """
         raise NotImplementedError
 
     def takes_temperature(self, model: str) -> bool:  # noqa: ARG002
-        """Return whether a model is expected to take a temperature, so that the default one is sent to it unasked."""
+        """Return whether to send the model our default temperature, because it is expected to accept one."""
         return True
 
     def ignores(self, model: str) -> set[str]:  # noqa: ARG002
-        """Optional parameters that a model is known to take and disregard in silence: not sent, and reported as dropped."""
+        """Return the optional parameters that the model silently ignores. They are not sent, and are reported as dropped."""
         return set()
 
     def efforts(self, model: str) -> Sequence[ReasoningEffort]:  # noqa: ARG002
-        """Return the efforts that a model has, so that another one is mapped to the nearest; empty where that is not known."""
+        """Return the reasoning efforts that the model supports, or nothing if unknown. Others are mapped to the nearest one."""
         return ()
 
     def has_list_prices(self) -> bool:
-        """Return whether the calls cost what `price_list` says; not so where another server than the provider's own answers."""
+        """Return whether calls cost what `price_list` says. They do not if the base URL leads to somebody else's server."""
         return self.price_list is not None
 
     async def aclose(self) -> None:
@@ -158,12 +158,12 @@ class Provider:
             await self._client.aclose()
 
     def warm(self) -> None:
-        """Connects before the first call does; what is missing, that call will say."""
+        """Connect ahead of the first call. If something is missing, say nothing: the first call will report it."""
         with contextlib.suppress(errors.ConfigurationError):
             self._connect_once()
 
     async def client(self) -> Any:
-        """Return what `connect` made, on the first call in a worker thread, so that a slow import stops nothing else."""
+        """Return the client. The first call creates it in a worker thread, so that a slow import holds up nothing else."""
         if self._client is not None:
             return self._client
         import asyncio
@@ -171,10 +171,11 @@ class Provider:
         return await asyncio.to_thread(self._connect_once)
 
     def resolve(self, model: str | None) -> tuple[str, list[str]]:
-        """Return the model to ask, and what there is to warn of.
+        """Return the model to ask, and warnings for the caller.
 
         Args:
-            model: What the caller named, if anything: a full name is never swapped, an alias of a retired model is.
+            model: The name that the caller gave, if any. A full name is used as it is. An alias of a retired model leads to its
+                successor, with a warning.
         """
         name = model or next(filter(None, map(self.env.get, self.model_variables)), self.default_model)
         target = self.aliases.get(name, name)
@@ -189,17 +190,17 @@ class Provider:
                 try:
                     self._client = self.connect()
                 except ImportError as error:
-                    # Without a name, no package is missing: a library says this of its own needs.
+                    # Without a name, the package is installed and the error is the library's own message.
                     said = missing_package(error.name, self.extra) if error.name else f"{error}."
                     raise errors.ConfigurationError(said) from error
             return self._client
 
 
 def missing_package(package: str, extra: str) -> str:
-    """Return what to say about a package that is not installed."""
+    """Return the message for a package that is not installed."""
     return f'The package `{package}` is not installed: run `pip install "mcp-models[{extra}]"`.'
 
 
 def server_info(provider: Provider) -> dict[str, str]:
-    """Return the provider's server as MCP's `serverInfo`."""
+    """Return MCP's `serverInfo` for the provider's server."""
     return {"name": f"{provider.name.replace('_', '-')}-mcp-server", "title": provider.title, "version": __version__}

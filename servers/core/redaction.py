@@ -1,4 +1,4 @@
-"""Take out of a text what may not leave the process: the values of keys, and whatever looks like one."""
+"""Remove secrets from text before it leaves the process: the values of known keys, and whatever looks like a key."""
 
 from __future__ import annotations
 
@@ -14,33 +14,34 @@ if TYPE_CHECKING:
 
 REDACTED = "[redacted]"
 
-# A shorter value ("ollama", "none") is a placeholder, and replacing it everywhere would garble plain text.
+# Shorter values, such as "ollama" or "none", are placeholders. Replacing them everywhere would garble plain text.
 SHORTEST_SECRET = 8
 
-# Strings, as `re` compiles and caches them on first use and a server's start has no use for them.
+# These stay strings because `re` compiles and caches them on first use, and a server's start does not need them.
 _SECRET_NAME = r"(?:^|_)(?:API_?KEY|KEY|TOKEN|SECRET|PASSWORD)$"
 _SECRET_LOOKS = (
     r"\b(?:sk-[\w*-]{6,}|AIza[\w-]{8,}|mstrl_[\w-]{4,})|(?<=Bearer )[^\s\"',]+|(?<=[?&]key=)[^\s&\"']+|(?<=://)[^\s/@]+(?=@)"
 )
-_PIPE_BUF = 512  # what POSIX promises at the least to take at once
+_PIPE_BUF = 512  # the least that POSIX guarantees a ready pipe to accept at once
 _WORDS = r"[A-Za-z]+(?:[ _.][A-Za-z]+)*"
 _known: list[str] = []
 _words: set[str] = set()
 
 
 def protect(secret: str) -> None:
-    """Add a key's value to those that are removed from every text."""
+    """Add a key's value to those that are removed from every text. Values shorter than `SHORTEST_SECRET` are ignored."""
     secret = secret.strip()
     _words.discard(secret)
     if len(secret) >= SHORTEST_SECRET and secret not in _known:
         _known.append(secret)
-        _known.sort(key=len, reverse=True)  # one key may be the beginning of another
+        _known.sort(key=len, reverse=True)  # longest first, as one key may be the beginning of another
 
 
 def protect_environment() -> None:
-    """Protect the value of every environment variable that is named like a credential.
+    """Protect the value of every environment variable whose name looks like a credential's.
 
-    A value of words alone, as in `SORT_KEY=created_at`, is removed from errors and logs only: a model may well say it.
+    A value made of words only, as in `SORT_KEY=created_at`, is removed from errors and logs but not from a model's answer,
+    where it may well occur by chance.
     """
     for name, value in os.environ.items():
         if re.search(_SECRET_NAME, name.upper()) and value.strip() not in _known:
@@ -50,7 +51,7 @@ def protect_environment() -> None:
 
 
 def redact_values(text: str) -> str:
-    """Replace the exact value of every key: for a model's own words, which may well *look* like a key."""
+    """Replace the exact value of every known key. Use this for a model's answer, which may contain text like a key."""
     for secret in _known:
         if secret in text and secret not in _words:
             text = text.replace(secret, REDACTED)
@@ -58,14 +59,14 @@ def redact_values(text: str) -> str:
 
 
 def redact(text: str) -> str:
-    """Replace every key's value and everything that looks like a key: for errors and logs."""
+    """Replace every known key and everything that looks like a key. Use this for errors and logs."""
     for secret in _known:
         text = text.replace(secret, REDACTED)
     return re.sub(_SECRET_LOOKS, REDACTED, text)
 
 
 def redact_record(value: Any) -> Any:
-    """Return a JSON value with `redact_values` applied to every string in it, keys of objects excepted."""
+    """Apply `redact_values` to every string in a JSON value, except the keys of objects."""
     if not _known:
         return value
     if isinstance(value, str):
@@ -78,44 +79,44 @@ def redact_record(value: Any) -> Any:
 
 
 class RedactedText:
-    """A text that comes in pieces, of which a key may fill the end of one and the beginning of the next.
+    """Redact a text that arrives in pieces, where a key may be split between two of them.
 
-    What may be the beginning of a key is held back until more has come; without known keys nothing ever is.
+    Text that may be the beginning of a known key is held back until more has arrived.
     """
 
     def __init__(self) -> None:
         self._held = ""
 
     def feed(self, piece: str) -> str:
-        """Take a piece in and return what can be shown by now."""
+        """Add a piece, and return the text that can be shown now."""
         text = redact_values(self._held + piece)
         keep = max((_overlap(text, secret) for secret in _known), default=0)
         self._held = text[len(text) - keep :]
         return text[: len(text) - keep]
 
     def rest(self) -> str:
-        """Return what was held back, at the text's end."""
+        """Return what is still held back. Call it when the text has ended."""
         text, self._held = self._held, ""
         return text
 
 
 def _overlap(text: str, secret: str) -> int:
-    """Return how many characters at the end of the text are the beginning of the secret."""
+    """Return how many characters at the end of the text match the beginning of the secret."""
     return next((size for size in range(min(len(text), len(secret) - 1), 0, -1) if text.endswith(secret[:size])), 0)
 
 
 class RedactedLog(io.TextIOBase):
-    """stderr, redacted; drops what nobody drains, as a full pipe would stop the server.
+    """A stand-in for `sys.stderr` that redacts. If nobody reads the pipe, it drops text, as waiting would stop the server.
 
     Args:
-        descriptor: Where it writes.
+        descriptor: The file descriptor to write to.
     """
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
 
     def writable(self) -> bool:
-        """Always."""
+        """Return True."""
         return True
 
     def fileno(self) -> int:

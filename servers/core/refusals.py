@@ -1,7 +1,7 @@
-"""Reads what a provider's refusal says of an optional parameter: of itself, of its value, or of a combination.
+"""Find out which optional parameter a provider refuses, and why: the parameter, its value, or a combination.
 
-Only what is said of the parameter itself may be remembered for a model. A wrong value is the caller's to know, as the next
-call may have a better one; of two parameters that exclude each other, one is left out of that one call.
+Only a refusal of the parameter itself is remembered for the model. A wrong value is reported to the caller, as the next
+call may have a better one. If two parameters exclude each other, one is left out of this call only.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from mcp_models.servers.core.errors import CompletionError
 
 
 class Refusal(Enum):
-    """What a refusal speaks of."""
+    """What a refusal is about."""
 
     PARAMETER = "the parameter itself"
     COMBINATION = "the parameter beside another"
     VALUE = "its value, or something inside it"
 
 
-# The first kind whose words occur counts: a sentence on a combination or a value often says "not supported" as well.
+# The first pattern that matches counts, because messages on combinations and values often say "not supported" as well.
 _COMBINATION = r"""(?ix)
     \bcannot\ both | \bboth\b.*\b(?:specified|set|provided) | \bmust\ be\ 1\ when | \bmay\ only\ be\ set\ to\ 1\ when
   | \bwhen\ (?!using\ this\ model|calling\ this) | \bwhile\b | \bunless\b | \bcombin | \bmutually\ exclusive
@@ -47,12 +47,12 @@ _PARAMETER = r"""(?ix)
 def refused_parameter(
     error: CompletionError, sent: Collection[str], native_names: Mapping[str, str]
 ) -> tuple[str, Refusal] | None:
-    """Return which of the optional parameters a provider refuses, and what it says of it; None if it names none.
+    """Return the optional parameter that a provider refuses and why, or None if it names none.
 
     Args:
-        error: The provider's refusal; its `param` counts before the words of its message.
-        sent: Our names of the optional parameters in the request.
-        native_names: The provider's own names for them, to ours.
+        error: The provider's refusal. Its `param` is more reliable than its message, so it is read first.
+        sent: The optional parameters in the request, by our names.
+        native_names: The provider's names for them, each with our name.
     """
     spellings = {**{name: name for name in sent}, **{native: name for native, name in native_names.items() if name in sent}}
     found = _by_param(error.param, spellings) if error.param else _by_message(error.message, spellings)
@@ -73,7 +73,7 @@ def _kind(said: str) -> Refusal:
 
 
 def _by_param(param: str, spellings: Mapping[str, str]) -> tuple[str, bool] | None:
-    """Return the parameter that a path names, and whether the path goes on inside its value."""
+    """Return the parameter that a path names, and whether the path continues inside its value."""
     for native in sorted(spellings, key=len, reverse=True):
         if param == native or param.startswith((f"{native}.", f"{native}[")):
             return spellings[native], param != native
@@ -81,7 +81,7 @@ def _by_param(param: str, spellings: Mapping[str, str]) -> tuple[str, bool] | No
 
 
 def _by_message(said: str, spellings: Mapping[str, str]) -> tuple[str, bool] | None:
-    """Return the parameter that a message names first, and whether it goes on inside its value."""
+    """Return the parameter that a message names first, and whether the name continues inside its value."""
     names = "|".join(re.escape(native) for native in sorted(spellings, key=len, reverse=True))
     found = re.search(rf"(?<![\w.])({names})(?!\w)([.\[]\w)?", said) if names else None
     return (spellings[found[1]], found[2] is not None) if found else None

@@ -1,4 +1,4 @@
-"""Shapes a tool's result: a `Completion` or a `CompletionError` as MCP's `CallToolResult`."""
+"""Turn a `Completion` or a `CompletionError` into MCP's `CallToolResult`."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from mcp_models.servers.core.redaction import redact, redact_record, redact_valu
 
 
 def completion_result(completion: Completion) -> dict[str, Any]:
-    """Return the text in `content`, once, and everything known about it in `_meta`.
+    """Return the result with the text in `content`, once, and everything known about it in `_meta`.
 
-    Hosts do not show their model `_meta`, so what it must know comes as a second block, set apart by a blank line as some
-    hosts join the blocks. Several hosts show `structuredContent` and nothing else, and clients of the legacy era throw a
-    result away if it is not an object: so it holds an object only, and only if there is no second block.
+    Hosts do not show `_meta` to their model, so notes for the model go into a second block. It begins with a blank line, as
+    some hosts join the blocks. `structuredContent` is used only for an object, because clients of the legacy era discard a
+    result with anything else there, and only without notes, because several hosts then show nothing but `structuredContent`.
     """
     fields = msgspec.to_builtins(completion)
     text, structured, notes = fields.pop("text"), fields.pop("structured", UNSET), fields.pop("notes")
@@ -37,7 +37,7 @@ def completion_result(completion: Completion) -> dict[str, Any]:
 
 
 def models_result(models: list[ModelInfo]) -> dict[str, Any]:
-    """Return a line a model in `content`, and the list in `_meta`."""
+    """Return the result of `list_models`: one line per model in `content`, and the list for programs in `_meta`."""
     return {
         "content": [{"type": "text", "text": catalogue.as_text(models)}],
         "isError": False,
@@ -46,14 +46,14 @@ def models_result(models: list[ModelInfo]) -> dict[str, Any]:
 
 
 def error_result(error: CompletionError, provider: str, title: str, model: str | None, partial: str) -> dict[str, Any]:
-    """Return one sentence in `content` that says what to do, and the details in `_meta`.
+    """Return the result of a failed call: one sentence in `content` that says what to do, and the details in `_meta`.
 
     Args:
         error: What went wrong.
         provider: The provider's name.
-        title: The provider's name for people, which begins the sentence.
-        model: The model that was asked, if that was settled.
-        partial: The text that had come before.
+        title: The provider's name for people. The sentence begins with it.
+        model: The model that was asked, if that is known.
+        partial: The text that had arrived before the failure.
     """
     sentence = redact(" ".join(f"{title}: {error.message} {error.advice}".split()))
     details = {
@@ -64,7 +64,7 @@ def error_result(error: CompletionError, provider: str, title: str, model: str |
         "status": error.status,
         "retryable": error.retryable,
         "retry_after": error.retry_after,
-        "request_id": error.request_id and redact_values(error.request_id),  # a proxy may echo the key there
+        "request_id": error.request_id and redact_values(error.request_id),  # a proxy may echo the key in it
         "partial": redact_values(partial) or None,
     }
     return {"content": [{"type": "text", "text": sentence}], "isError": True, "_meta": {META_ERROR: details}}

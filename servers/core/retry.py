@@ -1,4 +1,4 @@
-"""Try a call again that failed for now: after how long, how often, and when to give up."""
+"""Retry a call that failed for a passing reason: how often, after how long, and when to give up."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ LONGEST_WAIT = 8.0
 
 
 async def with_retries(attempt: Callable[[], Awaitable[T]], retries: int, deadline: float, may_retry: Callable[[], bool]) -> T:
-    """Return what `attempt` returns, trying it until it succeeds, fails for good, or the next try would come too late.
+    """Call `attempt` until it succeeds, fails for good, or the next try would come too late. Return its result.
 
     Args:
-        attempt: The call; a `CompletionError` that is `retryable` is tried again.
-        retries: How many more tries there may be after the first.
-        deadline: On the clock of `time.monotonic`; a longer `retry_after` ends the call at once.
-        may_retry: Whether another try is still possible; no longer once text has come.
+        attempt: The call. It is retried after a `CompletionError` that is `retryable`.
+        retries: How many tries there may be after the first.
+        deadline: The deadline on the clock of `time.monotonic`. A `retry_after` beyond it ends the call at once.
+        may_retry: Returns whether another try is still possible. It is not once text has been passed on.
 
     Raises:
-        CompletionError: What the last try failed with.
+        CompletionError: The error of the last try.
     """
     tries = 0
     while True:
@@ -44,7 +44,7 @@ async def with_retries(attempt: Callable[[], Awaitable[T]], retries: int, deadli
 
 
 def _wait(error: CompletionError, tries: int) -> float:
-    """Return the seconds that the provider asked for; without its word exponentially more, with jitter."""
+    """Return the seconds to wait: what the provider asked for, or exponential backoff with jitter."""
     if error.retry_after is not None:
         return max(error.retry_after, FIRST_WAIT if error.retry_until_deadline else 0)
     longest = min(LONGEST_WAIT, FIRST_WAIT * 2 ** min(tries - 1, 10))
@@ -52,7 +52,7 @@ def _wait(error: CompletionError, tries: int) -> float:
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Return the seconds that a response's headers ask to wait, from `retry-after-ms` or either form of `Retry-After`.
+    """Return how many seconds a response asks you to wait, from `retry-after-ms` or either form of `Retry-After`.
 
     Source: RFC 9110, section 10.2.3; `retry-after-ms` as OpenAI and Anthropic send it.
     """

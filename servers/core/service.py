@@ -1,4 +1,4 @@
-"""Carries out one call from its arguments to its result: the model, the deadline, retries, what counts as an answer.
+"""Carry out one call, from its arguments to its result, with deadline, retries and a check of the answer.
 
 Data flows one way: arguments -> CompletionRequest -> adapter -> Completion or CompletionError -> result.
 """
@@ -30,10 +30,10 @@ if TYPE_CHECKING:
 
 
 class Received:
-    """The text of an answer as far as it has come, passed on piece by piece.
+    """Collect the text of an answer while passing on each piece.
 
     Args:
-        on_text: Takes each piece.
+        on_text: Called with each piece.
     """
 
     def __init__(self, on_text: OnText) -> None:
@@ -41,16 +41,16 @@ class Received:
         self._on_text = on_text
 
     def __call__(self, text: str) -> None:
-        """Take a piece."""
+        """Collect a piece and pass it on."""
         self.texts.append(text)
         self._on_text(text)
 
 
 class CompletionService:
-    """Carries out the calls of one provider, and remembers which model refuses which parameter.
+    """Carry out the calls of one provider, and remember which model refuses which parameter.
 
     Args:
-        provider: The adapter.
+        provider: The provider's adapter.
     """
 
     def __init__(self, provider: Provider) -> None:
@@ -58,12 +58,12 @@ class CompletionService:
         self._learnt: dict[str, Learnt] = {}
 
     async def call_tool(self, name: str, arguments: dict[str, Any], on_text: OnText) -> dict[str, Any]:
-        """Carry a tool call out, from its arguments to MCP's result. Raise nothing but cancellation.
+        """Carry out a tool call and return MCP's result. A failure is a result too: nothing is raised except a cancellation.
 
         Args:
-            name: `list_models`; any other name is a completion.
-            arguments: The tool's arguments as they came.
-            on_text: Takes each new piece of a completion's text.
+            name: `list_models`. Any other name means a completion.
+            arguments: The tool's arguments as they arrived.
+            on_text: Called with each new piece of a completion's text.
         """
         received = Received(on_text)
         model = None
@@ -85,7 +85,7 @@ class CompletionService:
         """Return the provider's models.
 
         Raises:
-            CompletionError: The provider could not be asked, or there was an argument.
+            CompletionError: The provider could not be asked, or arguments were given.
         """
         if arguments:
             raise errors.InvalidRequestError(f"{next(iter(arguments))}: unknown argument; `list_models` takes none")
@@ -95,9 +95,9 @@ class CompletionService:
         """Return the completion for a request, within its deadline.
 
         Args:
-            request: What to ask, of a model that is settled.
-            warnings: What there is to say about that model.
-            received: Takes the text.
+            request: The request. Its `model` must be set.
+            warnings: Warnings about the choice of the model. The completion's own are added to them.
+            received: Collects the text.
 
         Raises:
             CompletionError: The call failed for good.
@@ -135,7 +135,7 @@ class CompletionService:
         return completion
 
     async def _complete_adapting(self, adaptation: Adaptation, received: Received, deadline: float) -> Completion:
-        """Ask, and ask again without what the provider refuses of the request, as long as no text has come."""
+        """Ask the provider. If it refuses a parameter, ask again without it, as long as no text has arrived."""
         retries = settings.max_retries(self.provider.env)
 
         async def attempt() -> Completion:
@@ -150,7 +150,7 @@ class CompletionService:
 
 
 async def _schema_check(request: CompletionRequest) -> Check | None:
-    """Return what answers are checked with, in a thread, as its import takes 13 ms."""
+    """Return the check for a structured answer, if one was asked for. Its import takes 13 ms, so it runs in a thread."""
     if request.response_schema is None:
         return None
     schema = request.response_schema
@@ -164,7 +164,7 @@ async def _schema_check(request: CompletionRequest) -> Check | None:
 
 
 def _report_dropped(completion: Completion, adaptation: Adaptation, asked: CompletionRequest) -> None:
-    """Say which of the caller's parameters had no effect; an adapter may not know that `max_tokens` is not one of them."""
+    """Report which of the caller's parameters had no effect. An adapter may also name some that the caller never set."""
     dropped = {*completion.dropped_params, *adaptation.dropped}
     if dropped:
         completion.dropped_params = sorted(name for name in dropped if getattr(asked, name) is not None)
@@ -185,7 +185,7 @@ def _note_cut(completion: Completion) -> None:
 
 
 def _another_model(answered: str, asked: str) -> list[str]:
-    """Return a warning, if another model answered than the one asked; a dated or tagged form of its name is the same model."""
+    """Return a warning if a different model answered. A dated or tagged form of the name counts as the same model."""
     asked = asked.removeprefix("models/")
     if answered == asked:
         return []
@@ -213,7 +213,7 @@ def _check_answer(completion: Completion) -> None:
 
 
 def _read_structured(completion: Completion, check: Check) -> None:
-    """Parse the answer and hold it against the caller's schema; what does not fit is returned all the same."""
+    """Parse the answer and check it against the caller's schema. An answer that does not fit gets a warning, not an error."""
     try:
         answer = check.read(completion.text)
     except ValueError:

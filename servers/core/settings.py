@@ -1,6 +1,6 @@
-"""Read settings from the environment: keys, addresses, limits, each checked where it is read.
+"""Read settings from the environment: keys, addresses and limits. Each value is checked when it is read.
 
-Every function takes the environment as a mapping: a server passes its process's own, a direct model one with its caller's key.
+Every function takes the environment as a mapping. A server passes that of its process, a direct model one with your key.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ RETRIES_DEFAULT = 2
 
 
 def key(env: Environment, variable: str, cure: str) -> str:
-    """Return a key, checked before any HTTP library can quote it in an error.
+    """Return a key from the environment. It is checked here, before an HTTP library can quote a bad one in an error.
 
     Args:
         env: The environment.
-        variable: The environment variable that holds it.
-        cure: What to do if it is missing, as the end of a sentence.
+        variable: The environment variable that holds the key.
+        cure: What to do if it is missing, worded as the end of a sentence.
 
     Raises:
-        ConfigurationError: It is missing, or holds characters that no HTTP header takes.
+        ConfigurationError: The key is missing, or has characters that an HTTP header cannot hold.
     """
     value = env.get(variable, "").strip()
     if not value:
@@ -41,10 +41,10 @@ def key(env: Environment, variable: str, cure: str) -> str:
 
 
 def flag(env: Environment, variable: str) -> bool:
-    """Return whether a switch is on: off if it is not set.
+    """Return whether a switch is on. It is off if it is not set.
 
     Raises:
-        ConfigurationError: The variable holds neither yes nor no.
+        ConfigurationError: The value is neither a yes nor a no.
     """
     text = env.get(variable, "").strip().lower()
     if text in ("true", "1", "yes", "on"):
@@ -59,28 +59,28 @@ def base_url(env: Environment, variable: str, default: str) -> str:
 
     Args:
         env: The environment.
-        variable: The environment variable that may hold another one.
-        default: The provider's own.
+        variable: The environment variable that may override the address.
+        default: The provider's own address.
 
     Raises:
-        ConfigurationError: The variable holds no http(s) URL.
+        ConfigurationError: The value is not an http(s) URL.
     """
     return checked_url(env.get(variable, "").strip() or default, variable)
 
 
 @functools.lru_cache(16)
 def checked_url(text: str, variable: str) -> str:
-    """Return a URL without a trailing slash, checked; the error names the variable it came from."""
+    """Check a URL and return it without a trailing slash. The error names the variable that the URL came from."""
     from urllib.parse import urlsplit
 
     url = urlsplit("")
     try:
         url = urlsplit(text)
         sound = url.scheme in ("http", "https") and bool(url.hostname) and (url.port or 1) > 0
-    except ValueError:  # the port is not a number, or half an IPv6 address was given
+    except ValueError:  # the port is not a number, or an IPv6 address is incomplete
         sound = False
     if not sound or len(text.split()) != 1 or url.query or url.fragment:
-        # Not shown, as it may hold a password.
+        # The URL is not quoted, as it may contain a password.
         raise errors.ConfigurationError(f"{variable}: expected a URL such as http://localhost:8080, without a query.")
     redaction.protect(url.netloc.rpartition("@")[0])
     redaction.protect(url.password or "")
@@ -96,10 +96,10 @@ def is_loopback(url: str) -> bool:
 
 
 def default_timeout(env: Environment) -> float:
-    """Return the seconds a call may take if it does not say: MCP_MODELS_TIMEOUT, or 600.
+    """Return how many seconds a call may take if it does not set a timeout: MCP_MODELS_TIMEOUT, or 600.
 
     Raises:
-        ConfigurationError: The variable holds no positive number.
+        ConfigurationError: The value is not a positive number.
     """
     text = env.get(TIMEOUT_VARIABLE) or str(TIMEOUT_DEFAULT)
     try:
@@ -112,10 +112,10 @@ def default_timeout(env: Environment) -> float:
 
 
 def max_retries(env: Environment) -> int:
-    """Return how often a failed call is tried again: MCP_MODELS_MAX_RETRIES, or 2 as in the providers' SDKs.
+    """Return how often a failed call is retried: MCP_MODELS_MAX_RETRIES, or 2 as in the providers' SDKs.
 
     Raises:
-        ConfigurationError: The variable holds no whole number.
+        ConfigurationError: The value is not a whole number.
     """
     text = env.get(RETRIES_VARIABLE) or str(RETRIES_DEFAULT)
     if not text.strip().isdecimal():

@@ -1,8 +1,8 @@
-"""Runs a server on this process's stdin and stdout: the handshake, the calls, signals, the end.
+"""Run a server on this process's stdin and stdout.
 
-The main thread reads lines and answers at once what needs no provider. The first call starts an event loop in the same
-thread (`dispatcher.py`), which reads from then on: nothing slow is imported before the handshake. An SDK is imported in a
-worker thread, so that a slow import never delays a ping or a cancellation.
+The main thread reads lines, and answers those that need no provider at once. The first call starts an event loop in the
+same thread (`dispatcher.py`), which reads from then on. This way nothing slow is imported before the handshake. SDKs are
+imported in a worker thread, so that a slow import never delays a ping or a cancellation.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ if TYPE_CHECKING:
     from mcp_models.servers.core.provider import Provider
 
 WARM_FLAG = "--warm"
-"""Start importing the provider's SDK right after the handshake instead of with the first call."""
+"""Import the provider's SDK right after the handshake, instead of on the first call."""
 
 SHUTDOWN_SECONDS = 0.7
-"""How long the end may take once a signal has come."""
+"""How long the shutdown may take after a signal, in seconds."""
 
 
 def serve(provider: Provider) -> NoReturn:
-    """Serve a provider on this process's stdin and stdout until stdin ends, a signal comes or stdout closes.
+    """Serve a provider on this process's stdin and stdout until stdin ends, stdout is closed or a signal arrives.
 
-    Exit codes: 0 after the end of stdin or a closed stdout, 128 + n after signal n, 1 after a fault of the server or an
-    stdout that cannot be written, 2 for unknown arguments.
+    The exit code is 0 when stdin has ended or stdout was closed, 128 + n after signal n, 1 if the server failed or stdout
+    cannot be written, and 2 for unknown arguments.
     """
     unknown = [argument for argument in sys.argv[1:] if argument != WARM_FLAG]
     if unknown:
@@ -47,15 +47,15 @@ def serve(provider: Provider) -> NoReturn:
     except OutputError as error:
         print(f"{server_info(provider)['name']}: {error}", file=sys.stderr)
     finally:
-        os._exit(code)  # here and now: a thread of some SDK must not keep the process alive, mute
+        os._exit(code)  # exit at once, as a thread of some SDK could keep the process alive but mute
 
 
 class StdioServer:
     """One server process.
 
     Args:
-        provider: Who answers the calls.
-        warm: Whether to import its SDK before the first call.
+        provider: The provider that answers the calls.
+        warm: Whether to import the provider's SDK before the first call.
 
     Raises:
         OutputError: The process was started without a stdout.
@@ -91,25 +91,25 @@ class StdioServer:
         return 0
 
     def received(self, line: bytes | LineTooLongError) -> Message | ToolCall | Cancellation | None:
-        """Return what a line asks for: the response to send, a call, a cancellation, or None where nothing is due."""
+        """Return what a line asks for: the response to send, a call, a cancellation, or None if there is nothing to do."""
         if isinstance(line, LineTooLongError):
             return protocol.error_response(protocol.ProtocolError(protocol.INVALID_REQUEST, str(line)))
         return protocol.receive(line, self.identity)
 
     def _handle(self, action: Message | ToolCall | Cancellation | None) -> None:
-        """Do what a line asks for; with the first call, leave all that follows to an event loop."""
+        """Do what a line asks for. The first call starts an event loop, which serves everything that follows."""
         if isinstance(action, protocol.ToolCall):
             from mcp_models.servers.core.dispatcher import run
 
             run(self, action)
-        elif action is not None and not isinstance(action, protocol.Cancellation):  # nothing is there to be cancelled yet
+        elif action is not None and not isinstance(action, protocol.Cancellation):  # there is no call to cancel yet
             self.transport.send(action)
             if self._warm and "result" in action:
                 self._warm = False
                 self._start_warming()
 
     def _start_warming(self) -> None:
-        """Import what the first call needs, in a thread of its own."""
+        """Import what the first call needs, in a separate thread."""
         import threading
 
         def warm() -> None:
@@ -121,9 +121,9 @@ class StdioServer:
 
 
 class Stop(SystemExit):
-    """Raised in the main thread by a signal that ends the server.
+    """A signal ends the server. Raised in the main thread.
 
-    It is a `SystemExit`, as an event loop lets nothing else through.
+    It is a `SystemExit` because an event loop lets nothing else through.
     """
 
     def __init__(self, number: int) -> None:
@@ -132,7 +132,7 @@ class Stop(SystemExit):
 
 
 class _Stopper:
-    """The handler of the signals that end the server: the first one does, and no other disturbs the end."""
+    """A signal handler that stops the server on the first signal. Later ones do not disturb the shutdown."""
 
     def __init__(self) -> None:
         self._stopped = False
@@ -144,7 +144,7 @@ class _Stopper:
 
             watchdog = threading.Timer(SHUTDOWN_SECONDS, os._exit, [128 + number])
             watchdog.daemon = True
-            watchdog.start()  # whatever the end may be waiting for
+            watchdog.start()  # ends the process even if the shutdown hangs
             raise Stop(number)
 
 

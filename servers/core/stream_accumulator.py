@@ -1,4 +1,4 @@
-"""Gather a provider's stream into an answer, and say when it is whole."""
+"""Collect a provider's stream into an answer, and check that it is complete."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ if TYPE_CHECKING:
 
 
 class StreamAccumulator:
-    """A streamed answer: an adapter's subclass reads the events.
+    """Collect a streamed answer. Each adapter has a subclass that reads its provider's events.
 
     Attributes:
-        model: As the provider names it.
-        native_stop_reason: The provider's own word for the end; while it is empty, the end has not come.
-        request_id: The provider's identifier.
-        usage: What was used, if the provider has told.
+        model: The model's name, as the provider gave it.
+        native_stop_reason: The provider's own word for why the answer ended. Empty until the end has arrived.
+        request_id: The provider's identifier for the request.
+        usage: The tokens used, if the provider has said so.
         texts: The pieces of the text.
-        thoughts: The pieces of the thinking, where the provider shows it.
+        thoughts: The pieces of the thinking, if the provider shows it.
     """
 
     stop_reasons: ClassVar[Mapping[str, StopReason]]
-    """The provider's words for the end; any other is `other`."""
+    """The provider's words for why an answer ended, each with ours. Any other word becomes `other`."""
 
     def __init__(self, request_id: str | None = None) -> None:
         self.model = ""
@@ -37,10 +37,10 @@ class StreamAccumulator:
         self.thoughts: list[str] = []
 
     def completion(self, auth_mode: str) -> Completion:
-        """Return the whole answer.
+        """Return the complete answer.
 
         Raises:
-            UnreachableError: The stream ended without a reason, so in the answer's middle.
+            UnreachableError: The stream broke off: it ended without a stop reason.
         """
         if not self.native_stop_reason:
             raise errors.UnreachableError("the answer broke off in its middle.", request_id=self.request_id)

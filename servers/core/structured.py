@@ -1,4 +1,4 @@
-"""Reads a structured answer and checks it against the caller's own JSON Schema."""
+"""Parse a structured answer and check it against the caller's own JSON Schema."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from mcp_models.servers.core.errors import InvalidRequestError
 from mcp_models.servers.core.json_schema import WRAPPER, Schema
 
 BACKTRACK_LIMIT = 100_000
-"""Steps that a `pattern` of the caller's may take, so that none can keep the server busy."""
+"""How many steps the caller's `pattern` may take to match, so that none can keep the server busy."""
 
 MAX_EXPLANATIONS = 100_000
-"""Branches of a recursive `anyOf` up to which it is worked out why an answer does not fit."""
+"""How many branches of a recursive `anyOf` to search for the reason why an answer does not fit."""
 
 _LONGEST_REASON = 200
 
 
 class Structured(NamedTuple):
-    """A structured answer.
+    """A structured answer, parsed and checked.
 
     Attributes:
         value: The JSON value.
-        text: The value as text, which is the model's own wherever that fits the schema.
-        problem: Why it does not fit the caller's schema; None if it does.
+        text: The value as text. It is the model's own text unless the value had to be changed to fit.
+        problem: Why the value does not fit the caller's schema. None if it does.
     """
 
     value: Any
@@ -36,13 +36,13 @@ class Structured(NamedTuple):
 
 
 class Check:
-    """A caller's schema, ready to check answers with.
+    """A caller's schema, compiled to check answers.
 
     Args:
         schema: The value of `response_schema`.
 
     Raises:
-        InvalidRequestError: It is not a JSON Schema, or points out of itself.
+        InvalidRequestError: It is not a valid JSON Schema, or refers to something outside itself.
     """
 
     def __init__(self, schema: Schema) -> None:
@@ -54,15 +54,15 @@ class Check:
         self._most_choices = max(_choices(schema), default=1) if "$ref" in str(schema) else 1
 
     def read(self, text: str) -> Structured:
-        """Return the value that an answer holds.
+        """Parse an answer and check it.
 
-        What a translated schema has added (nulls for absent properties, the wrapper) is taken away again.
+        This undoes what a translated schema has added: nulls for absent properties, and the wrapper.
 
         Args:
-            text: The answer.
+            text: The answer's text.
 
         Raises:
-            ValueError: It is not JSON.
+            ValueError: The text is not JSON.
         """
         value, is_bare = _parsed(text)
         for number, candidate in enumerate(self._candidates(value)):
@@ -78,14 +78,14 @@ class Check:
             yield _without(whole, list(_null_paths(self._errors(whole))))
 
     def _errors(self, value: Any) -> list[jsonschema_rs.ValidationError]:
-        """Return what is wrong with a value; nothing if working that out would take too long."""
+        """Return what is wrong with a value, or an empty list if it would take too long to find out."""
         if self._most_choices ** _depth(value) > MAX_EXPLANATIONS:
             return []
         return list(self._validator.iter_errors(value))
 
 
 def _parsed(text: str) -> tuple[Any, bool]:
-    """Return the value, and whether the text was nothing but JSON; models like to put it into a code block."""
+    """Return the value, and whether the text was bare JSON. Models like to put JSON into a code block."""
     fenced = re.fullmatch(r"\s*```(?:json)?\s*\n(.*)\n\s*```\s*", text, re.DOTALL)
     try:
         return json.loads(fenced[1] if fenced else text, parse_constant=_no_constant), fenced is None
@@ -94,7 +94,7 @@ def _parsed(text: str) -> tuple[Any, bool]:
 
 
 def _null_paths(errors: Iterable[jsonschema_rs.ValidationError]) -> Iterator[tuple[str | int, ...]]:
-    """Yield where a value has a null that some branch of the schema does not allow."""
+    """Yield the path of every null that some branch of the schema does not allow."""
     for error in errors:
         if error.instance is None:
             yield tuple(error.instance_path)
@@ -103,7 +103,7 @@ def _null_paths(errors: Iterable[jsonschema_rs.ValidationError]) -> Iterator[tup
 
 
 def _without(value: Any, paths: list[tuple[str | int, ...]]) -> Any:
-    """Return a value without the properties at some paths."""
+    """Return a copy of a value without the properties at these paths."""
     if isinstance(value, list):
         return [_without(item, [path[1:] for path in paths if path[:1] == (place,)]) for place, item in enumerate(value)]
     if not isinstance(value, dict):
@@ -131,7 +131,7 @@ def _depth(value: Any) -> int:
 
 
 def _place(error: Exception) -> str:
-    """Return where in the value an error lies, with a colon."""
+    """Return the path of an error inside the value, followed by a colon."""
     path = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in getattr(error, "instance_path", ()))
     return f"{path.removeprefix('.')}: " if path else ""
 

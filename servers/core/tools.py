@@ -1,4 +1,4 @@
-"""Defines a server's tools: their names, and what `tools/list` shows of them."""
+"""Define a server's tools: their names, and their entries in `tools/list`."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ COMPLETE = "complete"
 LIST_MODELS = "list_models"
 
 ALIASES = {"execute_task": COMPLETE}
-"""Names that are taken and not listed: Hillstar's client calls `complete` so."""
+"""Names that work but are not listed. `execute_task` is what Hillstar's client calls `complete`."""
 
 PREFIX_VARIABLE = "MCP_MODELS_TOOL_PREFIX"
-"""Put before the listed names, so that several servers can live in one host."""
+"""A prefix for the listed names, so that several servers can live in one host."""
 
-_PREFIX = r"[A-Za-z0-9_-]{0,48}"  # the hosts' model APIs take names of up to 64 such characters
+_PREFIX = r"[A-Za-z0-9_-]{0,48}"  # the hosts' model APIs accept names of up to 64 of these characters
 
 
 def tool_names(env: Mapping[str, str]) -> dict[str, str]:
-    """Return every name that a call may use, the listed ones first, and the tool that each stands for.
+    """Return every name that a call may use, each with its tool. The listed names come first.
 
     Args:
-        env: The environment, for the prefix; one that no host would take is ignored, with a line on stderr.
+        env: The environment, which may set a prefix. One that no host would accept is ignored, with a line on stderr.
     """
     prefix = _prefix(env)
     listed = {f"{prefix}{name}": name for name in (COMPLETE, LIST_MODELS)}
@@ -46,9 +46,10 @@ def tools(provider: Provider) -> list[dict[str, Any]]:
 
 @functools.cache
 def input_schema() -> dict[str, Any]:
-    """Return the JSON Schema of `complete`'s arguments, flat and without `$ref`, as hosts want it.
+    """Return the JSON Schema of `complete`'s arguments. It is flat and has no `$ref`, as hosts require.
 
-    It is a file, as making it from `CompletionRequest` would take longer than the handshake; a test holds the two together.
+    It is read from a file, because generating it from `CompletionRequest` would take longer than the handshake. A test checks
+    that the two agree.
     """
     with open(os.path.join(os.path.dirname(__file__), "complete.schema.json"), "rb") as file:
         schema: dict[str, Any] = json.load(file)
@@ -73,7 +74,7 @@ def _complete(provider: Provider, name: str) -> dict[str, Any]:
         ),
         "inputSchema": input_schema(),
         "annotations": _ANNOTATIONS,
-        # Claude Code saves a longer text to a file unless the tool says how much it may return.
+        # Without this, Claude Code saves long answers to a file instead of showing them to its model.
         "_meta": {"anthropic/maxResultSizeChars": 500_000},
     }
 

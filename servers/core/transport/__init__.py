@@ -1,1 +1,1 @@
-"""Carries MCP messages, one line of JSON each: what a server and the bridge to it both use."""
+"""Carry MCP messages, one line of JSON each. Both a server and the bridge to it use this package."""

@@ -1,8 +1,8 @@
-"""Decodes a line of JSON and encodes a value as one, whatever the value holds.
+"""Decode a line of JSON, and encode any value as one.
 
-What comes in may hold lone surrogates, `NaN` or numbers beyond all bounds; what goes out is valid JSON, in UTF-8, on one
-line, also for readers that take U+2028 for a line's end. Until `use_msgspec` the standard library's `json` does all of it, and
-after that what is out of the ordinary.
+Input may contain lone surrogates, `NaN` or numbers beyond all bounds. Output is always valid JSON in UTF-8 on a single line,
+even for readers that take U+2028 for a line break. Before `use_msgspec` is called, the standard library's `json` does all the
+work. After that, it handles only what msgspec refuses.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ _KINDS: dict[type, str] = {dict: "object", list: "array", str: "string", bool: "
 
 
 def use_msgspec(*, encoding: bool) -> None:
-    """Have msgspec do the work, 5 to 12 times as fast; importing it takes longer than a handshake, so not before that.
+    """Switch to msgspec, which is 5 to 12 times as fast. Its import takes longer than a handshake, so call this afterwards.
 
     Args:
-        encoding: Encode with it as well. It also takes what JSON has no type for, such as bytes and dates, so only where all
-            values are our own.
+        encoding: Whether to encode with it as well. Only do this where all values are our own, as msgspec also accepts types
+            that JSON lacks, such as bytes and dates.
     """
     global _fast_decode, _fast_encode
     import msgspec.json
@@ -34,19 +34,19 @@ def use_msgspec(*, encoding: bool) -> None:
 
 
 def decode(line: bytes) -> Any:
-    """Return a line of JSON as a value, lone surrogates in it replaced by U+FFFD.
+    """Decode a line of JSON. Lone surrogates are replaced by U+FFFD.
 
     Raises:
-        ValueError: It is not valid JSON in UTF-8.
+        ValueError: The line is not valid JSON in UTF-8.
     """
     if _fast_decode is not None:
         try:
             return _fast_decode(line)
         except (ValueError, RecursionError):
-            pass  # something to mend, or to explain
+            pass  # `json` below either repairs it or explains what is wrong
     try:
         value = _decoder.decode(line.removeprefix(_BOM).decode())
-        # Only an escape such as \ud800 can smuggle a surrogate past the UTF-8 decoder.
+        # A surrogate can only get past the UTF-8 decoder as an escape such as \ud800.
         return mend(value) if b"\\ud" in line or b"\\uD" in line else value
     except RecursionError:
         raise ValueError("nested too deeply") from None
@@ -55,7 +55,7 @@ def decode(line: bytes) -> Any:
 
 
 def encode(value: Any) -> bytes:
-    """Return a value as one line of JSON with its newline; numbers that JSON cannot hold become null."""
+    """Encode a value as one line of JSON, with its newline. Numbers that JSON cannot represent become null."""
     line = _encoded(value)
     if b"\xe2\x80" in line:
         line = line.replace(b"\xe2\x80\xa8", b"\\u2028").replace(b"\xe2\x80\xa9", b"\\u2029")
@@ -63,20 +63,20 @@ def encode(value: Any) -> bytes:
 
 
 def mend(value: Any) -> Any:
-    """Return a JSON value with surrogates paired or replaced, and non-finite numbers replaced by None."""
+    """Repair a JSON value: pair or replace surrogates, and replace NaN and infinities by None."""
     if isinstance(value, str):
         return _mend_text(value)
     if isinstance(value, list):
         return [mend(item) for item in value]
     if isinstance(value, dict):
         return {_mend_text(key): mend(item) for key, item in value.items()}
-    if isinstance(value, float) and value - value != 0:  # NaN and the infinities, without importing math
+    if isinstance(value, float) and value - value != 0:  # true for NaN and the infinities, and saves importing math
         return None
     return value
 
 
 def kind(value: Any) -> str:
-    """Return what JSON calls a value's type."""
+    """Return JSON's name for a value's type."""
     return _KINDS.get(type(value), "null")
 
 
@@ -85,7 +85,7 @@ def _encoded(value: Any) -> bytes:
         try:
             return _fast_encode(value)
         except (UnicodeEncodeError, TypeError):
-            pass  # a lone surrogate, to be mended, or a type that only `json` takes
+            pass  # a lone surrogate, which is repaired below, or a type that only `json` accepts
     try:
         text = _encoder.encode(value)
     except ValueError:

@@ -1,4 +1,4 @@
-"""Turns a stream of bytes into lines, and writes lines to a pipe without ever waiting for its reader."""
+"""Split a stream of bytes into lines, and write lines to a pipe without ever waiting for its reader."""
 
 from __future__ import annotations
 
@@ -9,27 +9,27 @@ import time
 from collections import deque
 
 MAX_LINE_BYTES = 64 * 1024 * 1024
-"""The most bytes of one line, so that no peer can fill the memory."""
+"""The longest line to accept, so that no peer can fill the memory."""
 
 MAX_UNREAD_BYTES = 256 * 1024 * 1024
-"""The most bytes that may wait for a peer to read them."""
+"""How many bytes may wait for a peer to read them."""
 
 HAS_POLL = hasattr(select, "poll")
-"""False on Windows, where pipes are read and written blindly."""
+"""Whether you can ask a pipe if it is ready. False on Windows, where a read or write may have to wait."""
 
 _PIPE_BUF = getattr(select, "PIPE_BUF", 512)
 _POLL_SECONDS = 0.2
 
 
 class LineTooLongError(ValueError):
-    """A line has more bytes than `MAX_LINE_BYTES`; what has come of it is dropped."""
+    """A line is longer than the limit. What has arrived of it is dropped."""
 
 
 class LineBuffer:
-    """Collects the chunks of a stream and gives back whole lines.
+    """Collect the chunks of a stream and return complete lines.
 
     Args:
-        limit: The most bytes of one line; None means `MAX_LINE_BYTES`.
+        limit: The longest line to accept, in bytes. None means `MAX_LINE_BYTES`.
     """
 
     def __init__(self, limit: int | None = None) -> None:
@@ -39,9 +39,9 @@ class LineBuffer:
         self._skipping = False
 
     def feed(self, chunk: bytes) -> list[bytes | LineTooLongError]:
-        """Take in a chunk and return the lines that it completes, without their newlines; blank ones are left out.
+        """Add a chunk and return the lines that it completes, without newlines and without blank lines.
 
-        A line that is too long is reported once, as soon as that is known; the rest of it is passed over.
+        A line that is too long is reported once, as soon as that is known. The rest of it is skipped.
         """
         *complete, rest = chunk.split(b"\n")
         lines = [line for piece in complete if (line := self._completed(piece))]
@@ -50,11 +50,11 @@ class LineBuffer:
         return lines
 
     def rest(self) -> list[bytes | LineTooLongError]:
-        """Return the last line, which needs no newline, at the stream's end."""
+        """Return the last line if the stream ended without a newline. Call it at the end of the stream."""
         return [line] if (line := self._completed(b"")) else []
 
     def _overflows(self, piece: bytes) -> bool:
-        """Keep a piece of the line, and return whether the line has just become too long."""
+        """Keep a piece of the current line, and return whether the line has just become too long."""
         self._size += len(piece)
         if self._size <= self._limit:
             if piece:
@@ -65,7 +65,7 @@ class LineBuffer:
         return not was_skipping
 
     def _completed(self, piece: bytes) -> bytes | LineTooLongError:
-        if not self._size and len(piece) <= self._limit:  # the usual line, all in one chunk
+        if not self._size and len(piece) <= self._limit:  # the usual case: the whole line is in one chunk
             return piece.strip()
         overflows = self._overflows(piece)
         line = b"".join(self._partial).strip()
@@ -77,18 +77,18 @@ class LineBuffer:
 
 
 class LineWriter:
-    """Writes lines to a descriptor, from any thread, and keeps what its reader does not take yet.
+    """Write lines to a file descriptor, and keep what its reader does not take yet. You can use it from any thread.
 
     Args:
-        descriptor: Where to write. If it is blocking, it is written to only when it is sure to take `PIPE_BUF` bytes, and
-            no more than that at a time.
-        limit: The most bytes that may wait; None means `MAX_UNREAD_BYTES`.
+        descriptor: Where to write. A blocking descriptor gets at most `PIPE_BUF` bytes at a time, and only when it is ready
+            for that many, so that a write never waits.
+        limit: How many bytes may wait. None means `MAX_UNREAD_BYTES`.
     """
 
     def __init__(self, descriptor: int, limit: int | None = None) -> None:
         self._descriptor, self._limit = descriptor, limit or MAX_UNREAD_BYTES
         self._at_once = _PIPE_BUF if HAS_POLL and os.get_blocking(descriptor) else None
-        self._lock = threading.RLock()  # a signal handler may write while this thread does
+        self._lock = threading.RLock()  # reentrant, as a signal handler may write while this thread does
         self._waiting: deque[memoryview] = deque()
         self._size = 0
         self._failure: OSError | None = None
@@ -98,42 +98,42 @@ class LineWriter:
 
     @property
     def unread(self) -> int:
-        """How many bytes wait."""
+        """How many bytes are waiting."""
         return self._size
 
     @property
     def is_full(self) -> bool:
-        """Whether more waits than may."""
+        """Whether more bytes are waiting than the limit allows."""
         return self._size > self._limit
 
     @property
     def failure(self) -> OSError | None:
-        """Why nothing can be written any more, if that is so."""
+        """The error that ended all writing, if there was one."""
         return self._failure
 
     def write(self, line: bytes) -> bool:
-        """Write a line, as far as the reader takes it, and keep the rest.
+        """Write as much of a line as the reader takes now, and keep the rest.
 
         Returns:
-            Whether all is written.
+            Whether everything is written.
         """
         self.put(line)
         return self.pump()
 
     def put(self, line: bytes) -> None:
-        """Keep a line for `pump` or `flush`, which may be another thread's to call."""
+        """Queue a line. Call `pump` or `flush` to write it, also from another thread."""
         with self._lock:
             if self._failure is None:
                 self._waiting.append(memoryview(line))
                 self._size += len(line)
 
     def pump(self) -> bool:
-        """Write what waits, as far as the reader takes it now, and return whether all is written."""
+        """Write as much as the reader takes now, and return whether everything is written."""
         with self._lock:
             try:
                 while self._waiting and self._takes(0):
                     self._write_some()
-            except BlockingIOError:  # full after all; the peer made the pipe non-blocking
+            except BlockingIOError:  # the pipe is full after all, and the peer has made it non-blocking
                 pass
             except OSError as error:
                 self._failure = error
@@ -142,7 +142,7 @@ class LineWriter:
             return not self._waiting
 
     def flush(self, seconds: float) -> bool:
-        """Wait until all is written, `seconds` at the most without any progress, and return whether it is."""
+        """Wait until everything is written, and return whether it is. Give up after `seconds` without any progress."""
         size, deadline = self._size, time.monotonic() + seconds
         while not self.pump():
             if self._size < size:
@@ -162,5 +162,5 @@ class LineWriter:
             self._waiting[0] = view[written:]
 
     def _takes(self, seconds: float) -> bool:
-        """Return whether `PIPE_BUF` bytes can be written without waiting, which POSIX promises of a pipe that is ready."""
+        """Return whether the pipe is ready. POSIX promises that you can then write `PIPE_BUF` bytes without waiting."""
         return self._ready is None or bool(self._ready.poll(seconds * 1000))

@@ -1,7 +1,7 @@
-"""Takes over a server's stdin and stdout for the protocol, and notices when nobody is left to read.
+"""Reserve a server's stdin and stdout for the protocol, and notice when nobody reads stdout any more.
 
-The descriptors are moved out of the way first: what any library prints goes to stderr, and a child process cannot eat the
-input.
+Both descriptors are moved first. After that, whatever a library prints goes to stderr, and no child process can read the
+server's input.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 CHUNK_BYTES = 1 << 16
 
 FLUSH_SECONDS = 60.0
-"""How long a host may take to read anything of what is left at the end."""
+"""How long a host may read nothing while output is left at the end, in seconds."""
 
 
 class ClientGoneError(Exception):
@@ -33,11 +33,11 @@ class ClientGoneError(Exception):
 
 
 class OutputError(Exception):
-    """stdout cannot be written, though somebody may be waiting for the answers."""
+    """stdout cannot be written, although somebody may be waiting for the answers."""
 
 
 class StdioTransport:
-    """This process's standard streams.
+    """The standard streams of this process, reserved for the protocol.
 
     Attributes:
         input: The descriptor of stdin.
@@ -66,12 +66,12 @@ class StdioTransport:
         self.wakeup = _open_wakeup()
 
     def take(self) -> Iterator[bytes | LineTooLongError]:
-        """Yield the lines that have come and were not taken yet."""
+        """Yield the lines that were read and not taken yet."""
         while self._lines:
             yield self._lines.popleft()
 
     def wait(self) -> None:
-        """Wait until lines have come, stdin has ended, or a signal's handler has something to say.
+        """Wait until lines have arrived, stdin has ended, or a signal has.
 
         Raises:
             ClientGoneError: stdout was closed.
@@ -82,9 +82,9 @@ class StdioTransport:
             return
         poller = select.poll()
         poller.register(self.wakeup, select.POLLIN)
-        if not self._writer.is_full:  # else the host reads first
+        if not self._writer.is_full:  # if it is full, the host has to read first
             poller.register(self.input, select.POLLIN)
-        poller.register(self.output, select.POLLOUT if self._writer.unread else 0)  # a hang-up is reported unasked
+        poller.register(self.output, select.POLLOUT if self._writer.unread else 0)  # a hang-up is always reported
         ready = dict(poller.poll())
         if self.wakeup in ready:
             self.drain_wakeup()
@@ -95,47 +95,51 @@ class StdioTransport:
             self.read()
 
     def drain_wakeup(self) -> None:
-        """Read what a signal has written; its handler runs meanwhile."""
+        """Empty the wake-up pipe after a signal. Python runs the signal's handler meanwhile."""
         with contextlib.suppress(BlockingIOError):
             os.read(self.wakeup, CHUNK_BYTES)
 
     def read(self) -> None:
-        """Read what has come, which must not have to be waited for."""
+        """Read one chunk of input. Call it only when input is ready, or where waiting does no harm."""
         try:
             chunk = os.read(self.input, CHUNK_BYTES)
-        except BlockingIOError:  # the host made the pipe non-blocking
+        except BlockingIOError:  # the host has made the pipe non-blocking
             return
         self._lines += self._buffer.feed(chunk) if chunk else self._buffer.rest()
         self.ended = not chunk
 
     def send(self, message: dict[str, Any]) -> None:
-        """Send one message, without waiting for the host to read it; a failure is `check`'s to report."""
+        """Send one message without waiting for the host to read it. If this fails, `check` raises the error."""
         self._writer.write(json_codec.encode(message))
 
     def pump(self) -> bool:
-        """Write what the host did not read before, and return whether all is written."""
+        """Write what the host had not read before, and return whether everything is written."""
         return self._writer.pump()
 
     @property
     def unread(self) -> int:
-        """How many bytes wait for the host to read them."""
+        """How many bytes are waiting for the host to read them."""
         return self._writer.unread
 
     @property
     def is_full(self) -> bool:
-        """Whether more waits for the host to read than may."""
+        """Whether more bytes are waiting than the limit allows."""
         return self._writer.is_full
 
     @property
     def failed(self) -> bool:
-        """Whether nothing can be written any more."""
+        """Whether writing has failed for good."""
         return self._writer.failure is not None
 
     def check(self, hung_up: bool | None = None) -> None:
-        """Raise `ClientGoneError` if stdout has no reader, `OutputError` if it cannot be written.
+        """Raise an error if stdout cannot be used any more.
 
         Args:
-            hung_up: Whether the reader has gone; None to ask the system.
+            hung_up: Whether the reader has gone. None means to ask the system.
+
+        Raises:
+            ClientGoneError: stdout has no reader.
+            OutputError: stdout cannot be written.
         """
         failure = self._writer.failure
         if isinstance(failure, (BrokenPipeError, ConnectionResetError)):
@@ -146,11 +150,11 @@ class StdioTransport:
             raise ClientGoneError
 
     def flush(self) -> None:
-        """Wait until all is written.
+        """Wait until everything is written.
 
         Raises:
-            ClientGoneError: Nobody reads any more.
-            OutputError: It cannot be written, or the host reads nothing for `FLUSH_SECONDS`.
+            ClientGoneError: Nobody reads stdout any more.
+            OutputError: stdout cannot be written, or the host read nothing for `FLUSH_SECONDS`.
         """
         done = self._writer.flush(FLUSH_SECONDS)
         self.check()
@@ -166,7 +170,7 @@ class StdioTransport:
 
 
 def _open_wakeup() -> int:
-    """Open a pipe that a signal writes to: the system may deliver one to another thread, and a wait would go on."""
+    """Open a pipe that signals write to, so that they wake the main thread even if the system delivers them to another."""
     reading, writing = os.pipe()
     os.set_blocking(reading, False)
     os.set_blocking(writing, False)
@@ -175,7 +179,7 @@ def _open_wakeup() -> int:
 
 
 def _fill_descriptors() -> set[int]:
-    """Open the null device wherever the host left 0, 1 or 2 closed, and return where."""
+    """Open the null device as 0, 1 and 2 wherever the host left them closed, and return which ones were."""
     missing = set()
     while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
         os.set_inheritable(descriptor, True)
