@@ -1,11 +1,14 @@
-"""Keep the last lines of a server's stderr, to quote them in errors."""
+"""Keep the last lines of a server\'s stderr, to quote them in errors. Show them all while MCP_MODELS_LOG is set."""
 
 from __future__ import annotations
 
+import os
+import sys
 import threading
 from collections import deque
 
 from mcp_models.servers.core.redaction import redact
+from mcp_models.servers.core.settings import LOG_VARIABLE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,6 +29,7 @@ class StderrTail:
 
     def __init__(self, stream: IO[bytes], name: str) -> None:
         self._stream = stream
+        self._is_shown = bool(os.environ.get(LOG_VARIABLE))
         self._lines: deque[str] = deque(maxlen=MAX_LINES)
         self._thread = threading.Thread(target=self._read, name=name, daemon=True)
         self._thread.start()
@@ -45,9 +49,15 @@ class StderrTail:
             while chunk := self._stream.read(_CHUNK):
                 *lines, partial = (partial + chunk).split(b"\n")
                 partial = partial[-MAX_LINE_BYTES:]
-                self._lines.extend(_readable(line) for line in lines[-MAX_LINES:])
+                self._keep(lines)
             if partial:
-                self._lines.append(_readable(partial))
+                self._keep([partial])
+
+    def _keep(self, lines: list[bytes]) -> None:
+        kept = [_readable(line) for line in (lines if self._is_shown else lines[-MAX_LINES:])]
+        self._lines.extend(kept)
+        if self._is_shown and sys.stderr is not None:
+            sys.stderr.write("".join(f"{line}\n" for line in kept))
 
 
 def _readable(line: bytes) -> str:

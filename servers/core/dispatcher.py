@@ -11,6 +11,7 @@ import gc
 from typing import TYPE_CHECKING, Any
 
 from mcp_models.servers.core import protocol
+from mcp_models.servers.core.log import start_logging
 from mcp_models.servers.core.loop_transport import LoopTransport
 from mcp_models.servers.core.progress import Progress
 from mcp_models.servers.core.protocol import Cancellation, ProtocolError, ToolCall
@@ -40,6 +41,7 @@ def run(server: StdioServer, first: ToolCall) -> None:
         Stop: A signal arrived.
     """
     json_codec.use_msgspec(encoding=True)
+    start_logging(server.provider.env)
     gc.disable()  # until the first call has ended, as it would scan the objects of an SDK's import again and again
     loop = asyncio.new_event_loop()
     dispatcher = Dispatcher(server)

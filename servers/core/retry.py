@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import TypeVar
 
 from mcp_models.servers.core.errors import CompletionError
+from mcp_models.servers.core.log import log_retry
 
 T = TypeVar("T")
 
@@ -40,6 +41,7 @@ async def with_retries(attempt: Callable[[], Awaitable[T]], retries: int, deadli
             has_tries = tries <= retries or error.retry_until_deadline
             if not has_tries or time.monotonic() + wait >= deadline:
                 raise
+        log_retry(wait, tries)
         await asyncio.sleep(wait)
 
 

@@ -19,6 +19,7 @@ from mcp_models.servers.core.adaptation import Adaptation, Learnt, learnt_of
 from mcp_models.servers.core.arguments import parse_arguments
 from mcp_models.servers.core.catalogue import ModelInfo
 from mcp_models.servers.core.completion import Completion, CompletionRequest
+from mcp_models.servers.core.log import log_call, log_failure, log_try
 from mcp_models.servers.core.provider import Provider
 from mcp_models.servers.core.result import completion_result, error_result, models_result
 from mcp_models.servers.core.retry import with_retries
@@ -69,16 +70,19 @@ class CompletionService:
         model = None
         try:
             if name == LIST_MODELS:
+                log_call(self.provider.name, name)
                 return models_result(await self.list_models(arguments))
             request = parse_arguments(arguments)
             model, warnings = self.provider.resolve(request.model)
             request = msgspec.structs.replace(request, model=model, is_default_model=request.model is None)
+            log_call(self.provider.name, name, request)
             return completion_result(await self.complete(request, warnings, received))
         except errors.CompletionError as error:
             failure = error
         except Exception as error:
             traceback.print_exc(file=sys.stderr)
             failure = errors.InternalError(f"the server failed with {type(error).__name__}.")
+        log_failure(self.provider.name, f"call of {name} failed", failure)
         return error_result(failure, self.provider.name, self.provider.title, model, "".join(received.texts))
 
     async def list_models(self, arguments: dict[str, Any]) -> list[ModelInfo]:
@@ -139,7 +143,8 @@ class CompletionService:
         retries = settings.max_retries(self.provider.env)
 
         async def attempt() -> Completion:
-            return await self.provider.complete(adaptation.request(), received)
+            request = adaptation.request()
+            return await log_try(self.provider.name, request.model, self.provider.complete(request, received))
 
         while True:
             try:

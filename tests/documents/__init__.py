@@ -1,0 +1,1 @@
+"""Make the parts of the documents that follow from the code: `python -m tests.documents` writes them anew."""

@@ -1,0 +1,28 @@
+"""Put what is made from the code between its marks in a page: `<!-- imports -->` and `<!-- /imports -->`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.checkout import ROOT
+from tests.documents import imports, variables
+
+PAGES: dict[str, tuple[str, Callable[[], str]]] = {
+    "imports": ("docs/architecture.md", imports.picture),
+    "variables": ("docs/environment.md", variables.table),
+}
+
+
+def page(name: str) -> Path:
+    """Return the page with a part."""
+    return ROOT / PAGES[name][0]
+
+
+def written(name: str) -> str:
+    """Return the page with its part as it follows from the code of now."""
+    start, end = f"<!-- {name} -->\n", f"<!-- /{name} -->"
+    before, _, rest = page(name).read_text(encoding="utf-8").partition(start)
+    _, found, after = rest.partition(end)
+    assert found, f"{page(name).name} has no {start.strip()} … {end}"
+    return f"{before}{start}\n{PAGES[name][1]().strip()}\n\n{end}{after}"

@@ -1,0 +1,26 @@
+"""What the documents say of the code, and the code: `python -m tests.documents` makes them agree."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.documents import imports, variables
+from tests.documents.pages import PAGES, page, written
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_part_is_what_the_code_gives(name: str) -> None:
+    assert page(name).read_text(encoding="utf-8") == written(name), "run `bash run_with_env.sh -m tests.documents`"
+
+
+def test_every_room_is_in_the_picture() -> None:
+    assert {path.parent.as_posix() for path in imports.files()} == set(imports.ROOMS)
+
+
+def test_every_variable_that_the_code_reads_is_in_the_table() -> None:
+    read = variables.read_by_the_code() - variables.PASSED_ON - variables.WORDS
+    assert read - variables.documented() == set()
+
+
+def test_every_variable_of_the_table_is_read() -> None:
+    assert variables.documented() - variables.read_by_the_code() == set()

@@ -1,0 +1,164 @@
+"""Hold what every environment variable does, make the table of them, and find those that the code reads."""
+
+from __future__ import annotations
+
+import ast
+import re
+from typing import NamedTuple
+
+from tests.checkout import ROOT
+
+
+class Variable(NamedTuple):
+    """An environment variable.
+
+    Attributes:
+        name: Its name.
+        default: What holds if it is not set; empty if nothing does.
+        what: What it is for, as Markdown.
+    """
+
+    name: str
+    default: str
+    what: str
+
+
+TABLES: dict[str, list[Variable]] = {
+    "For every server": [
+        Variable("MODEL_DEFAULT", "the provider's default", "the model to ask if a call names none"),
+        Variable("MCP_MODELS_TIMEOUT", "600", "seconds that a call may take, retries included, if it does not say"),
+        Variable("MCP_MODELS_MAX_RETRIES", "2", "how often a call that failed for now is tried again"),
+        Variable("MCP_MODELS_TOOL_PREFIX", "", "put before the tools' names, such as `openai_`"),
+        Variable("MCP_MODELS_LOG", "", "`debug`, `info` or `warning`: log calls to stderr"),
+    ],
+    "Anthropic": [
+        Variable("ANTHROPIC_API_KEY", "", "the key"),
+        Variable("ANTHROPIC_BASE_URL", "https://api.anthropic.com", "another address of the API"),
+    ],
+    "OpenAI": [
+        Variable("OPENAI_API_KEY", "", "the key"),
+        Variable("OPENAI_BASE_URL", "https://api.openai.com/v1", "another server that speaks OpenAI's API"),
+        Variable("OPENAI_WIRE_API", "`responses` at OpenAI's address, else `chat`", "which of the two APIs to speak"),
+        Variable("OPENAI_CHATGPT_LOGIN_MODE", "false", "answer with a ChatGPT login; see [openai.md](openai.md)"),
+        Variable("OPENAI_LOGIN_FALLBACK", "false", "let the key answer if the login is refused; this spends money"),
+        Variable("OPENAI_CODEX_BIN", "`codex` on `PATH`", "the program `codex`"),
+        Variable("OPENAI_CODEX_ENGINE", "app-server", "`app-server` or `exec`"),
+        Variable("OPENAI_CODEX_CONFIG", "", "further settings of codex, one `key=value` a line"),
+        Variable("CODEX_HOME", "~/.config/openai/codex-home, then ~/.codex", "where the login is looked for"),
+        Variable("CODEX_CA_CERTIFICATE", "", "passed on to codex: a file of certificates"),
+        Variable("CODEX_REFRESH_TOKEN_URL_OVERRIDE", "", "passed on to codex: where it renews the login"),
+    ],
+    "Mistral": [
+        Variable("MISTRAL_API_KEY", "", "the key"),
+        Variable("MISTRAL_BASE_URL", "https://api.mistral.ai", "another address of the API"),
+        Variable("MISTRAL_MODEL", "", "the model to ask if a call names none; it wins over `MODEL_DEFAULT`"),
+    ],
+    "Google AI Studio": [
+        Variable("GOOGLE_API_KEY", "", "the key"),
+        Variable("GEMINI_API_KEY", "", "the key, if `GOOGLE_API_KEY` is not set"),
+        Variable("GOOGLE_GEMINI_BASE_URL", "https://generativelanguage.googleapis.com", "another address of the API"),
+    ],
+    "Ollama": [
+        Variable("OLLAMA_HOST", "http://localhost:11434", "its address: `host`, `host:port` or a URL"),
+        Variable("OLLAMA_API_KEY", "", "the key for Ollama's cloud"),
+    ],
+    "Ollama through Anthropic's protocol": [
+        Variable("ANTHROPIC_BASE_URL", "http://localhost:11434", "its address"),
+        Variable("ANTHROPIC_AUTH_TOKEN", "ollama", "the token; the default does for an Ollama on this machine"),
+    ],
+    "llama.cpp": [
+        Variable("DEVSTRAL_ENDPOINT", "http://127.0.0.1:8080", "the server's address"),
+        Variable("DEVSTRAL_API_KEY", "", "its key, if you started it with one"),
+    ],
+    "Programs and folders": [
+        Variable("PYTHON", "`.venv`'s", "the interpreter that `run_with_env.sh` uses"),
+        Variable("LLAMA_SERVER", "llama-server", "the program that `devstral_server.sh` starts"),
+        Variable("XDG_CONFIG_HOME", "~/.config", "on Linux: where stored keys and hosts' settings are"),
+        Variable("XDG_STATE_HOME", "~/.local/state", "on Linux: where `install` keeps copies of hosts' files"),
+        Variable("APPDATA", "~/AppData/Roaming", "on Windows: where hosts' settings are"),
+        Variable("LOCALAPPDATA", "~/AppData/Local", "on Windows: where stored keys and copies are"),
+        Variable("CLAUDE_CONFIG_DIR", "", "where Claude Code keeps its settings"),
+        Variable("CLINE_MCP_SETTINGS_PATH", "", "Cline's file of servers"),
+        Variable("COPILOT_HOME", "", "where Copilot CLI keeps its settings"),
+        Variable("GEMINI_CLI_HOME", "", "where Gemini CLI keeps its settings"),
+    ],
+}
+
+PASSED_ON = {
+    "ALL_PROXY",
+    "HTTPS_PROXY",
+    "HTTP_PROXY",
+    "NO_PROXY",
+    "SSL_CERT_DIR",
+    "SSL_CERT_FILE",
+    "LANG",
+    "LC_ALL",
+    "LC_CTYPE",
+    "HOME",
+    "USERPROFILE",
+    "PATH",
+    "PATHEXT",
+    "TEMP",
+    "TMP",
+    "TMPDIR",
+    "COMSPEC",
+    "SYSTEMROOT",
+    "WINDIR",
+}
+"""What every program reads, and a child process is given: it configures nothing of this project."""
+
+WORDS = {
+    "API_KEY_INVALID",
+    "IMAGE_PROHIBITED_CONTENT",
+    "IMAGE_RECITATION",
+    "IMAGE_SAFETY",
+    "MALFORMED_FUNCTION_CALL",
+    "MALFORMED_RESPONSE",
+    "MAX_TOKENS",
+    "MODEL_ARMOR",
+    "PROHIBITED_CONTENT",
+    "PUP_LIMITED_DISABLED",
+    "TOO_MANY_TOOL_CALLS",
+    "UNEXPECTED_TOOL_CALL",
+    "DEPRECATED_MODELS",
+    "MAX_TOKENS_DEFAULT",
+    "MODEL_ALIASES",
+    "TEMPERATURE_DEFAULT",
+    "VALID_MODELS",
+    "O_BINARY",
+    "PIPE_BUF",
+    "AZURE_OPENAI_API_KEY",
+    "GITHUB_TOKEN",
+}
+"""Strings that look like variables and are read from no environment: words of providers and hosts, names in Python."""
+
+
+def table() -> str:
+    """Return the tables as Markdown."""
+    parts = []
+    for title, variables in TABLES.items():
+        rows = [f"| `{name}` | {_cell(default)} | {what} |\n" for name, default, what in variables]
+        parts.append(f"\n### {title}\n\n| variable | default | |\n|---|---|---|\n{''.join(rows)}")
+    return "".join(parts)
+
+
+def documented() -> set[str]:
+    """Return the names that stand in the tables."""
+    return {variable.name for variables in TABLES.values() for variable in variables}
+
+
+def read_by_the_code() -> set[str]:
+    """Return every string of the code that has the form of a variable's name with an underscore, and what the scripts read."""
+    found = set()
+    for top in ("servers", "client"):
+        for path in (ROOT / top).rglob("*.py"):
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                    found |= set(re.findall(r"^(?:[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+|APPDATA|LOCALAPPDATA)$", node.value))
+    for script in ROOT.glob("*.sh"):
+        found |= set(re.findall(r"\$\{([A-Z][A-Z_]+):-", script.read_text(encoding="utf-8"))) - {"BASH_VERSION", "PYTHONPATH"}
+    return found
+
+
+def _cell(default: str) -> str:
+    return default if not default or " " in default or "`" in default else f"`{default}`"
