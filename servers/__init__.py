@@ -1,4 +1,4 @@
-"""One provider a file: each `*_mcp_server.py` is a whole MCP server with the tool `complete`."""
+"""Serve LLM providers over MCP. Each `*_mcp_server.py` is a complete server for one provider, with the tool `complete`."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ SUFFIX = "_mcp_server"
 
 
 def server_modules() -> dict[str, str]:
-    """Return the installed servers: the provider's name, and the module to start with `python -m`."""
+    """Return the installed servers. Each provider's name is mapped to the module to start with `python -m`."""
     import os
 
-    # Not pkgutil: it imports inspect, which takes a fifth of a handshake.
+    # Do not use pkgutil here. It imports inspect, which takes a fifth of the time of a handshake.
     files = sorted(file for folder in __path__ for file in os.listdir(folder) if file.endswith(f"{SUFFIX}.py"))
     return {file.removesuffix(f"{SUFFIX}.py"): f"{__name__}.{file.removesuffix('.py')}" for file in files}
 
 
 def load_provider(name: str, env: Mapping[str, str] | None = None) -> Provider:
-    """Return the adapter of an installed server, as its own `main` would make it.
+    """Create the adapter of an installed server, as the server's own `main` does.
 
     Args:
         name: One of the names in `server_modules`.
-        env: The environment for its settings; None means this process's.
+        env: The environment with its settings. None means that of this process.
     """
     import importlib
 

@@ -1,7 +1,7 @@
-"""Serve Claude through Anthropic's official SDK, on an API key.
+"""Serve Claude with an API key, through Anthropic's official SDK.
 
-Only ever on an API key: Anthropic's terms forbid other products the use of a Claude Pro or Max login or of the credentials of
-its command line (https://code.claude.com/docs/en/legal-and-compliance), and nothing here looks for them.
+An API key is the only way. Anthropic's terms do not allow other products to use a Claude Pro or Max login, or the credentials
+of its command line (https://code.claude.com/docs/en/legal-and-compliance). Nothing here looks for them.
 Sources: https://platform.claude.com/docs/en/api/messages; the types of `anthropic` 2.12.
 """
 
@@ -49,16 +49,16 @@ MODEL_ALIASES = {
     "opus": "claude-opus-4-6",
 }
 
-# From the version 2026-10-21 on, which the SDK sends, any sampling parameter is refused; this one still takes it.
+# The SDK sends version 2026-10-21, under which any sampling parameter is refused. This older version still accepts them.
 SAMPLING_VERSION = "2023-06-01"
 
-# Claude up to 4.6 takes a temperature; whatever is newer refuses one, under any version of the API.
+# Claude up to 4.6 accepts a temperature. Newer models refuse one under every version of the API.
 _TAKES_TEMPERATURE = r"claude-(3|(haiku|sonnet|opus)-4(-[0-6])?(-\d{8})?$)"
 
-# The least that Anthropic caches is 1,024 tokens, of about four characters each.
+# Anthropic caches prompts of 1,024 tokens and more. A token has about four characters.
 CACHEABLE_CHARACTERS = 4 * 1024
 
-# An error within a stream comes under HTTP 200, so its type counts before the status.
+# Look at the type before the status, because an error within a stream comes with HTTP 200.
 _BY_TYPE: dict[str, type[errors.CompletionError]] = {
     "authentication_error": errors.AuthenticationError,
     "billing_error": errors.BillingError,
@@ -70,10 +70,10 @@ _BY_TYPE: dict[str, type[errors.CompletionError]] = {
     "timeout_error": errors.CallTimeoutError,
 }
 
-# The last two are llama.cpp's and LiteLLM's words.
+# The last two come from llama.cpp and LiteLLM.
 _TOO_LONG = ("prompt is too long", "exceed context limit", "exceed_context_size_error", "ContextWindowExceededError")
 
-# What no other try will mend, although it came in the middle of a stream.
+# Errors that no retry will fix, even if they come in the middle of a stream.
 _FOR_GOOD = (
     "invalid_request_error",
     "authentication_error",
@@ -122,7 +122,7 @@ class Anthropic(Provider):
         return {"reasoning_effort"} if self.thinking(model).how == "never" else set()
 
     def thinking(self, model: str) -> Thinking:
-        """Return how a model thinks."""
+        """Return how a model thinks. Subclasses may override this."""
         return thinking_of(model)
 
     def connect(self) -> AsyncAnthropic:
@@ -130,11 +130,11 @@ class Anthropic(Provider):
         from anthropic import AsyncAnthropic
 
         http = core.http.new_client(base)
-        # No `timeout`: the deadline is ours. A credential argument keeps the SDK from looking for others.
+        # No `timeout`, as we have our own deadline. Passing the key keeps the SDK from looking for other credentials.
         return AsyncAnthropic(api_key=key, base_url=base, max_retries=0, timeout=None, http_client=http, open_telemetry=False)
 
     async def complete(self, request: CompletionRequest, on_text: OnText) -> Completion:
-        """Return one streamed message."""
+        """Ask for a streamed message."""
         client: AsyncAnthropic = await self.client()
         with self._map_errors():
             async with await client.messages.create(**self.payload(request), stream=True) as stream:
@@ -147,7 +147,7 @@ class Anthropic(Provider):
         return completion
 
     def _no_room(self, request: CompletionRequest) -> list[str]:
-        """Return a warning, if the limit of the answer left no room for the thinking that was asked for."""
+        """Return a warning if the answer's limit left no room for the thinking that was asked for."""
         effort = request.reasoning_effort
         if (
             effort in (None, "none")
@@ -158,7 +158,7 @@ class Anthropic(Provider):
         return [f"reasoning_effort: {request.model} did not think, as that takes more than {LEAST_BUDGET:,} of `max_tokens`"]
 
     async def list_models(self) -> list[ModelInfo]:
-        """Return what `/v1/models` lists, with limits and the date of retirement."""
+        """Return the models that `/v1/models` lists, with their limits and retirement dates."""
         client: AsyncAnthropic = await self.client()
         with self._map_errors():
             return [_model_info(model) async for model in client.models.list(limit=1000)]
@@ -168,7 +168,7 @@ class Anthropic(Provider):
             await self._client.close()
 
     def payload(self, request: CompletionRequest) -> dict[str, Any]:
-        """Return a request in the terms of the Messages API."""
+        """Translate a request for the Messages API."""
         sampling = {"temperature": request.temperature, "top_p": request.top_p}
         sampling = {name: value for name, value in sampling.items() if value is not None}
         output = {"effort": self._output_effort(request), "format": self._output_format(request)}
@@ -187,7 +187,7 @@ class Anthropic(Provider):
         return {name: value for name, value in payload.items() if value is not None}
 
     def _thinking_config(self, request: CompletionRequest) -> dict[str, Any] | None:
-        """Return `thinking`; its text is asked for wherever the model thinks anyway, as that costs nothing."""
+        """Return the field `thinking`. If the model thinks anyway, ask to see the text, as that costs nothing extra."""
         thinking, effort = self.thinking(request.model or ""), request.reasoning_effort
         if effort == "none":
             return {"type": thinking.off} if thinking.off else None
@@ -212,7 +212,7 @@ class Anthropic(Provider):
         return {"type": "json_schema", "schema": transform_schema(translate(request.response_schema, Dialect(closed=True)))}
 
     def auth_mode(self) -> str:
-        """Return how the calls are paid for."""
+        """Return how calls are paid for."""
         return "api_key"
 
     def _content(self, turn: Message) -> str | list[dict[str, Any]]:
@@ -251,14 +251,14 @@ class Anthropic(Provider):
 
 
 def _system(text: str) -> str | list[dict[str, Any]]:
-    """Return the system prompt. A long one ends with a cache breakpoint: the next call reads it at a tenth of the price."""
+    """Return the system prompt. A long one is marked for caching, so that the next call reads it at a tenth of the price."""
     if len(text) < CACHEABLE_CHARACTERS:
         return text
     return [{"type": "text", "text": text, "cache_control": {"type": "ephemeral"}}]
 
 
 class MessageAnswer(StreamAccumulator):
-    """Gathers the events of a streamed message."""
+    """Collect the events of a streamed message."""
 
     stop_reasons: ClassVar[Mapping[str, StopReason]] = {
         "end_turn": "end_turn",
@@ -274,10 +274,10 @@ class MessageAnswer(StreamAccumulator):
         self.counts: dict[str, int] = {}
 
     def add(self, event: RawMessageStreamEvent) -> str | None:
-        """Take in an event and return the text it brings.
+        """Add an event and return the text in it.
 
         Raises:
-            RefusalError: Claude declined.
+            RefusalError: Claude declined to answer.
         """
         if event.type == "message_start":
             self.model = event.message.model
@@ -289,7 +289,7 @@ class MessageAnswer(StreamAccumulator):
             self.thoughts.append(event.delta.thinking)
         elif event.type == "message_delta":
             self._count(event.usage)
-            # llama.cpp's Messages API calls a stop sequence `end_turn`, and names it all the same.
+            # llama.cpp gives `end_turn` as the reason after a stop sequence, but names the sequence.
             self.native_stop_reason = "stop_sequence" if event.delta.stop_sequence else event.delta.stop_reason or ""
             if self.native_stop_reason == "refusal":
                 details = event.delta.stop_details
@@ -298,7 +298,7 @@ class MessageAnswer(StreamAccumulator):
         return None
 
     def _count(self, usage: Any) -> None:
-        """Take the counts of an event in: the last word on each is the true one."""
+        """Update the token counts from an event. The last value of each one counts."""
         for name in ("input_tokens", "output_tokens", "cache_read_input_tokens", "cache_creation_input_tokens"):
             if (count := getattr(usage, name, None)) is not None:
                 self.counts[name] = count
@@ -307,7 +307,7 @@ class MessageAnswer(StreamAccumulator):
             self.counts["thinking_tokens"] = details.thinking_tokens
         read, written = self.counts.get("cache_read_input_tokens", 0), self.counts.get("cache_creation_input_tokens", 0)
         self.usage = core.completion.Usage(
-            input_tokens=self.counts.get("input_tokens", 0) + read + written,  # Anthropic counts cached ones apart
+            input_tokens=self.counts.get("input_tokens", 0) + read + written,  # Anthropic counts cached tokens separately
             output_tokens=self.counts.get("output_tokens", 0),
             cache_read_tokens=read,
             cache_write_tokens=written,
@@ -325,7 +325,7 @@ def _model_info(model: ListedModel) -> ModelInfo:
 
 
 def _deprecation(model: str) -> list[str]:
-    """Return a warning, if the SDK knows that a model is to be retired."""
+    """Return a warning if the SDK knows that a model will be retired."""
     from anthropic.resources import messages
 
     date = getattr(messages, "DEPRECATED_MODELS", {}).get(model)
@@ -353,7 +353,7 @@ def _failure(error: APIStatusError) -> errors.CompletionError:
     cls = _BY_TYPE.get(error.type or "")
     if any(words in f"{said} {error.body}" for words in _TOO_LONG):
         cls = errors.ContextLengthError
-    elif "Invalid model name passed" in said:  # LiteLLM
+    elif "Invalid model name passed" in said:  # from LiteLLM
         cls = errors.ModelNotFoundError
     elif "credit balance" in said:
         cls = errors.BillingError

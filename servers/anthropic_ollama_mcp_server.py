@@ -1,6 +1,6 @@
-"""Serve Ollama through Anthropic's protocol: the Anthropic adapter against Ollama's `/v1/messages`.
+"""Serve Ollama with Anthropic's protocol, using the Anthropic adapter with Ollama's `/v1/messages`.
 
-Source: https://docs.ollama.com/api/anthropic-compatibility, and answers recorded from a real Ollama.
+Sources: https://docs.ollama.com/api/anthropic-compatibility, and answers recorded from a real Ollama.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ VALID_MODELS = (
     "minimax-m2.5:cloud",
     "mistral-large-3:675b-cloud",
 )
-"""Known names; any other is tried, and Ollama's own answer decides."""
+"""Known names. You can use any other, too: Ollama decides whether it exists."""
 
-# Retired in July 2026. Source: https://docs.ollama.com/cloud/model-lifecycle.
+# These were retired in July 2026. Source: https://docs.ollama.com/cloud/model-lifecycle.
 SUCCESSORS = {
     "devstral-2:123b-cloud": "mistral-large-3:675b-cloud",
     "gemini-3-flash-preview:cloud": "minimax-m3:cloud",
@@ -41,7 +41,7 @@ SUCCESSORS = {
 
 
 class AnthropicOllama(Anthropic):
-    """Ollama at ANTHROPIC_BASE_URL, with ANTHROPIC_AUTH_TOKEN where it is the cloud."""
+    """Ollama at ANTHROPIC_BASE_URL, with ANTHROPIC_AUTH_TOKEN for Ollama's cloud."""
 
     name = "anthropic_ollama"
     title = "Ollama (Anthropic protocol)"
@@ -56,30 +56,30 @@ class AnthropicOllama(Anthropic):
     takes_image_urls = False
 
     def auth_mode(self) -> str:
-        """`none` for an Ollama of this machine, which ignores the token."""
+        """Return `none` for Ollama on this machine, which ignores the token."""
         return "none" if self._key() == LOCAL_TOKEN else "api_key"
 
     def configured(self) -> bool:
-        """Return whether the token is set: the address alone may be meant for Anthropic's own."""
+        """Return whether the token is set. The address alone is not enough, as it may be meant for Anthropic's own server."""
         return bool(self.env.get("ANTHROPIC_AUTH_TOKEN"))
 
     def takes_temperature(self, model: str) -> bool:  # noqa: ARG002
         return True
 
     def thinking(self, model: str) -> Thinking:  # noqa: ARG002
-        """Any model that can think takes these; one that cannot refuses them by name (https://docs.ollama.com/api/chat)."""
+        """Return the same for every model. One that cannot think refuses these by name (https://docs.ollama.com/api/chat)."""
         return Thinking(("none", "low", "medium", "high", "max"), off="disabled", sends_effort=("low", "medium", "high", "max"))
 
     def connect(self) -> AsyncAnthropic:
         client = super().connect()
-        client._custom_headers = {}  # ANTHROPIC_CUSTOM_HEADERS may hold credentials, and they are not for Ollama
+        client._custom_headers = {}  # ANTHROPIC_CUSTOM_HEADERS may hold credentials that Ollama must not see
         return client
 
     async def complete(self, request: CompletionRequest, on_text: OnText) -> Completion:
-        """Return one streamed message, if Ollama has read the whole prompt.
+        """Ask for a streamed message, and check that Ollama has read the whole prompt.
 
         Raises:
-            ContextLengthError: It read fewer tokens than the prompt must have, and so has cut it without a word.
+            ContextLengthError: Ollama silently cut the prompt: it read fewer tokens than the prompt must have.
         """
         completion = await super().complete(request, on_text)
         prompt = " ".join([request.system or "", *(turn.text for turn in request.turns)])
@@ -91,7 +91,7 @@ class AnthropicOllama(Anthropic):
         return completion
 
     async def list_models(self) -> list[ModelInfo]:
-        """Return the models in Ollama's own `/api/tags`."""
+        """Return the models that Ollama's own `/api/tags` lists."""
         base = self._base_url()
         client: AsyncAnthropic = await self.client()
         with core.http.map_transport_errors(base, self.setup):
@@ -110,7 +110,7 @@ class AnthropicOllama(Anthropic):
 
 
 def least_tokens(text: str) -> int:
-    """Fewer tokens than this no tokenizer makes of a text: one a word, one for 24 letters, one for 4 of another script."""
+    """Return a lower bound for a text's tokens: one per word, or one per 24 ASCII characters and one per 4 others."""
     ascii_letters = sum(character.isascii() for character in text)
     return max(len(text.split()), ascii_letters // 24 + (len(text) - ascii_letters) // 4)
 

@@ -1,7 +1,7 @@
-"""Serve Devstral on this machine: whatever model a llama.cpp server has loaded, at DEVSTRAL_ENDPOINT.
+"""Serve Devstral on this machine, or whatever model the llama.cpp server at DEVSTRAL_ENDPOINT has loaded.
 
-Sources: https://github.com/ggml-org/llama.cpp/blob/master/tools/server/README.md, and answers of a real server.
-`devstral_server.sh` starts one.
+You can start a llama.cpp server with `devstral_server.sh`.
+Sources: https://github.com/ggml-org/llama.cpp/blob/master/tools/server/README.md, and answers from a real server.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class DevstralLocal(Provider):
         self._endpoint()
 
     def configured(self) -> bool:
-        """Return whether DEVSTRAL_ENDPOINT is set: anything may listen on port 8080."""
+        """Return whether DEVSTRAL_ENDPOINT is set. Checking port 8080 would not do, as anything may listen there."""
         return bool(self.env.get("DEVSTRAL_ENDPOINT"))
 
     def connect(self) -> httpx2.AsyncClient:
@@ -56,7 +56,7 @@ class DevstralLocal(Provider):
         return core.http.new_client(self._endpoint(), headers={"Authorization": f"Bearer {key}"} if key else None)
 
     async def complete(self, request: CompletionRequest, on_text: OnText) -> Completion:
-        """Return one streamed chat completion."""
+        """Ask for a streamed chat completion."""
         client: httpx2.AsyncClient = await self.client()
         endpoint = self._endpoint()
         answer = ChatAnswer()
@@ -85,9 +85,9 @@ class DevstralLocal(Provider):
 
 
 def payload(request: CompletionRequest) -> dict[str, Any]:
-    """Return a request in the terms of llama.cpp's chat completions.
+    """Translate a request for llama.cpp's chat completions.
 
-    The effort `none` turns thinking off; any other is left to the model's chat template, which may not look at it.
+    The effort `none` turns thinking off. Any other effort is passed to the model's chat template, which may ignore it.
     """
     schema = request.response_schema
     payload = {
@@ -112,12 +112,12 @@ def _response_format(schema: dict[str, Any]) -> dict[str, Any]:
 
 
 class ChatAnswer(StreamAccumulator):
-    """Gathers the events of a streamed chat completion."""
+    """Collect the events of a streamed chat completion."""
 
     stop_reasons: ClassVar[Mapping[str, StopReason]] = chat.STOP_REASONS
 
     def add(self, event: dict[str, Any]) -> str:
-        """Take in an event and return the text it brings.
+        """Add an event and return the text in it.
 
         Raises:
             ProviderError: The event is an error.
@@ -129,7 +129,7 @@ class ChatAnswer(StreamAccumulator):
         for choice in event["choices"][:1]:
             self.native_stop_reason = choice.get("finish_reason") or self.native_stop_reason
             self.thoughts.append(choice["delta"].get("reasoning_content") or "")
-            self.texts.append(choice["delta"].get("content") or "")  # the first event's is null
+            self.texts.append(choice["delta"].get("content") or "")  # null in the first event
             return self.texts[-1]
         return ""
 

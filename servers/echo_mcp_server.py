@@ -1,6 +1,6 @@
-"""Serve the prompt back: no key, no network, the same answer for the same prompt. The default, and the test bench.
+"""Serve a model that repeats your prompt, with no key and no network. It is useful as a default and for tests.
 
-It answers with the last turn's text. Its model's name tells it what else to do:
+The answer is the text of the last turn, so the same prompt always gets the same answer. The model's name can ask for more:
 
     echo                     answers at once
     echo-slow, echo-slow-5   takes 1 (5) seconds, in ten pieces
@@ -26,7 +26,7 @@ PIECES = 10
 
 
 class Echo(Provider):
-    """Answers with the prompt."""
+    """A model that answers with the prompt."""
 
     name = "echo"
     title = "Echo"
@@ -35,7 +35,7 @@ class Echo(Provider):
     parameters = frozenset({"temperature", "top_p", "stop", "seed", "reasoning_effort", "response_schema"})
 
     async def complete(self, request: CompletionRequest, on_text: OnText) -> Completion:
-        """Return the last turn's text, as the model's name says."""
+        """Return the text of the last turn, in the way that the model's name asks for."""
         model = request.model or self.default_model
         behaviour, _, detail = model.removeprefix("echo").removeprefix("-").partition("-")
         if behaviour not in ("", "slow", "empty", "max_tokens", "error"):
@@ -69,7 +69,7 @@ class Echo(Provider):
         )
 
     async def list_models(self) -> list[ModelInfo]:
-        """Return the names that it knows, one for each type of error."""
+        """Return the names that this model knows, including one for each type of error."""
         failing = [f"echo-error-{kind}" for kind in errors.ERROR_TYPES]
         names = ["echo", "echo-slow", "echo-empty", "echo-max_tokens", *failing]
         return [core.catalogue.ModelInfo(id=name) for name in names]

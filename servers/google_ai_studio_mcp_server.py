@@ -1,7 +1,7 @@
 """Serve Gemini through Google AI Studio's own REST API, `v1beta`.
 
-Sources: https://ai.google.dev/api/generate-content, …/models. The official SDK weighs 17 MB and sends more than one request
-for a long answer; the two endpoints that are needed are a POST and a GET.
+We do not use the official SDK: it weighs 17 MB, sends more than one request for a long answer, and we need just one POST and
+one GET. Sources: https://ai.google.dev/api/generate-content, …/models.
 """
 
 from __future__ import annotations
@@ -35,8 +35,9 @@ if TYPE_CHECKING:
 BASE_URL = "https://generativelanguage.googleapis.com"
 CURE = "Check GOOGLE_GEMINI_BASE_URL and the network."
 
-# By the beginning of a model's name; the first that fits. Sources: https://ai.google.dev/gemini-api/docs/thinking, the guides
-# to Gemini 3.8 Flash and Gemini 4, and `ThinkingLevel` of google-genai 3.4.
+# The first pattern that matches the beginning of a model's name counts. Sources:
+# https://ai.google.dev/gemini-api/docs/thinking, the guides to Gemini 3.8 Flash and Gemini 4, and `ThinkingLevel` of
+# google-genai 3.4.
 _EFFORTS: tuple[tuple[str, tuple[ReasoningEffort, ...]], ...] = (
     (r"gemini-2\.5-pro", ("low", "medium", "high")),
     (r"gemini-2\.5", ("none", "low", "medium", "high")),
@@ -47,10 +48,10 @@ _EFFORTS: tuple[tuple[str, tuple[ReasoningEffort, ...]], ...] = (
     (r"gemma-4", ("minimal", "high")),
 )
 
-# Gemini 2.5 takes a number of tokens instead of a level: https://ai.google.dev/gemini-api/docs/openai#thinking.
+# Gemini 2.5 expects a number of tokens instead of a level: https://ai.google.dev/gemini-api/docs/openai#thinking.
 _BUDGETS: dict[ReasoningEffort, int] = {"none": 0, "low": 1024, "medium": 8192, "high": 24576}
 
-# What `responseJsonSchema` takes: https://ai.google.dev/api/generate-content#v1beta.GenerationConfig.
+# What `responseJsonSchema` accepts: https://ai.google.dev/api/generate-content#v1beta.GenerationConfig.
 _SCHEMA_KEYWORDS = frozenset({"format", "prefixItems", "minItems", "maxItems", "minimum", "maximum", "additionalProperties"})
 
 
@@ -85,13 +86,14 @@ class GoogleAIStudio(Provider):
         self._base_url()
 
     def takes_temperature(self, model: str) -> bool:
-        """Gemini 3 loops at very low temperatures, and from 3.6 on ignores them (ai.google.dev/gemini-api/docs/gemini-3)."""
+        """Return False from Gemini 3 on. It loops at very low temperatures (ai.google.dev/gemini-api/docs/gemini-3)."""
         return model.startswith(("gemini-1", "gemini-2"))
 
     def ignores(self, model: str) -> set[str]:
-        """From 3.6 on, and in 3.5-flash-lite, Gemini disregards the sampling parameters without a word.
+        """Return the sampling parameters, which Gemini silently ignores from 3.6 on, and in 3.5-flash-lite.
 
-        Google answers gemini-3.5-flash with gemini-3.6-flash: https://ai.google.dev/gemini-api/docs/models/gemini-3.5-flash.
+        gemini-3.5-flash is one of them, as Google lets gemini-3.6-flash answer for it:
+        https://ai.google.dev/gemini-api/docs/models/gemini-3.5-flash.
         """
         version = re.match(r"(?:models/)?gemini-(\d+(?:\.\d+)?)", model)
         newer = version is not None and float(version[1]) >= 3.6
@@ -105,11 +107,11 @@ class GoogleAIStudio(Provider):
         return self._base_url() == BASE_URL
 
     def connect(self) -> httpx2.AsyncClient:
-        """Return the key as a header: in the URL, it would stand in every log and error."""
+        """Create the client. The key goes into a header, because in the URL it would end up in logs and errors."""
         return core.http.new_client(self._base_url(), headers={"x-goog-api-key": self._key()})
 
     async def complete(self, request: CompletionRequest, on_text: OnText) -> Completion:
-        """Return one `streamGenerateContent`."""
+        """Ask for a streamed answer with `streamGenerateContent`."""
         from urllib.parse import quote
 
         client: httpx2.AsyncClient = await self.client()
@@ -127,7 +129,7 @@ class GoogleAIStudio(Provider):
             return answer.completion("api_key")
 
     async def list_models(self) -> list[ModelInfo]:
-        """Return what `/v1beta/models` lists and can generate content."""
+        """Return the models in `/v1beta/models` that can generate content."""
         client: httpx2.AsyncClient = await self.client()
         base = self._base_url()
         with core.http.map_transport_errors(base, CURE):
@@ -153,7 +155,7 @@ class GoogleAIStudio(Provider):
 
 
 def payload(request: CompletionRequest) -> dict[str, Any]:
-    """Return a request in the terms of `generateContent`."""
+    """Translate a request for `generateContent`."""
     schema = request.response_schema
     config = {
         "maxOutputTokens": request.limit,
@@ -206,7 +208,7 @@ def _inline_data(url: str) -> dict[str, str]:
 
 
 class ContentAnswer(StreamAccumulator):
-    """Gathers the events of a streamed answer."""
+    """Collect the events of a streamed answer."""
 
     stop_reasons: ClassVar[Mapping[str, StopReason]] = {
         "STOP": "end_turn",
@@ -230,10 +232,10 @@ class ContentAnswer(StreamAccumulator):
     }
 
     def add(self, event: dict[str, Any]) -> str:
-        """Take in an event and return the text it brings.
+        """Add an event and return the text in it.
 
         Raises:
-            ContentFilterError: The prompt was blocked; then there is no candidate.
+            ContentFilterError: The prompt was blocked, so there is no candidate.
             ProviderError: Google says that the answer is malformed.
             CompletionError: The event is an error.
         """
@@ -260,7 +262,7 @@ def _usage(usage: dict[str, int]) -> Usage:
     thoughts = usage.get("thoughtsTokenCount", 0)
     return core.completion.Usage(
         input_tokens=usage.get("promptTokenCount", 0),
-        output_tokens=usage.get("candidatesTokenCount", 0) + thoughts,  # Gemini counts thinking apart
+        output_tokens=usage.get("candidatesTokenCount", 0) + thoughts,  # Gemini counts thinking separately
         cache_read_tokens=usage.get("cachedContentTokenCount", 0),
         reasoning_tokens=thoughts,
     )

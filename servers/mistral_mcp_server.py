@@ -1,4 +1,4 @@
-"""Serve Mistral through the official SDK, on an API key of La Plateforme (a Le Chat Pro subscription has none).
+"""Serve Mistral with an API key for La Plateforme, through the official SDK. A Le Chat Pro subscription has no such key.
 
 Sources: https://docs.mistral.ai/api/endpoint/chat; the types of `mistralai` 3.7.
 """
@@ -41,24 +41,24 @@ MODEL_ALIASES = {
     "devstral": "devstral-2",
 }
 
-# https://docs.mistral.ai/getting-started/models, August 2026: retired, or never a name of the API.
+# These are retired, or were never names in the API. Source: https://docs.mistral.ai/getting-started/models, August 2026.
 SUCCESSORS = {
     "mistral-large-2411": "mistral-large-latest",
     "ministral-3b": "ministral-3b-latest",
     "devstral-2": "mistral-medium-3-5",
 }
 
-# https://mistral.ai/pricing: genai-prices 0.2.3 still has the prices of the retired models of these names.
+# genai-prices 0.2.3 still has the prices of retired models with these names. Source: https://mistral.ai/pricing.
 PRICE_CORRECTIONS: dict[str, Price | None] = {
     "mistral-large-latest": (0.5, 1.5),
     "mistral-large-2512": (0.5, 1.5),
     "ministral-3b-latest": None,
     "ministral-3b-2512": None,
-    "mistral-large-4": None,  # sources differ since October 2026
+    "mistral-large-4": None,  # since October 2026, sources disagree
 }
 
-# By the beginning of a model's name; a model that is not here takes what it takes. Sources: https://docs.mistral.ai (adjustable
-# reasoning; the enumeration of `reasoning_effort` in its OpenAPI document is high and none), and refusals seen of the others.
+# Matched by the beginning of a model's name. For any other model we send what the caller asked for. Sources: refusals of other
+# efforts, and https://docs.mistral.ai (adjustable reasoning; its OpenAPI document lists high and none for `reasoning_effort`).
 _EFFORTS: tuple[tuple[str, tuple[ReasoningEffort, ...]], ...] = (
     (r"mistral-large-4", ("none", "low", "medium", "high")),
     (r"mistral-(small|medium)", ("none", "high")),
@@ -95,7 +95,7 @@ class Mistral(Provider):
         return next((efforts for pattern, efforts in _EFFORTS if re.match(pattern, model)), ())
 
     def ignores(self, model: str) -> set[str]:
-        """Magistral always thinks as it likes, and the others here never do."""
+        """Return the effort for models that ignore it. Magistral always decides for itself, and the others never think."""
         return {"reasoning_effort"} if re.match(_WITHOUT_EFFORT, model) else set()
 
     def connect(self) -> Client:
@@ -103,16 +103,16 @@ class Mistral(Provider):
         import httpx2
         from mistralai.client import Mistral as Client
 
-        # The SDK insists on a synchronous client as well, and makes a costly one if it gets none.
+        # The SDK also wants a synchronous client, and creates an expensive one if it does not get any.
         unused = httpx2.Client(transport=httpx2.MockTransport(lambda _: httpx2.Response(500)))
         http = core.http.new_client(base)
         http.event_hooks = {"response": [_keep_deprecation]}
-        # Without a number the SDK gives up after 300 s of silence; the deadline is the call's.
+        # Without a number, the SDK gives up after 300 s of silence. We have our own deadline for the call.
         forever = FOREVER_MS
         return Client(api_key=key, server_url=base, client=unused, async_client=http, timeout_ms=forever)
 
     async def complete(self, request: CompletionRequest, on_text: OnText) -> Completion:
-        """Return one streamed chat completion."""
+        """Ask for a streamed chat completion."""
         client: Client = await self.client()
         with self._map_errors():
             async with await client.chat.stream_async(**payload(request)) as stream:
@@ -126,7 +126,7 @@ class Mistral(Provider):
         return completion
 
     async def list_models(self) -> list[ModelInfo]:
-        """Return what `/v1/models` lists, aliases included."""
+        """Return the models that `/v1/models` lists, including aliases."""
         client: Client = await self.client()
         with self._map_errors():
             listed = await client.models.list_async()
@@ -140,7 +140,7 @@ class Mistral(Provider):
         return self._base_url() == BASE_URL
 
     def _base_url(self) -> str:
-        """Return the address without `/v1`, which the SDK adds itself."""
+        """Return the address without `/v1`, because the SDK adds that itself."""
         return settings.base_url(self.env, "MISTRAL_BASE_URL", BASE_URL).removesuffix("/v1")
 
     @contextmanager
@@ -158,7 +158,7 @@ class Mistral(Provider):
 
 
 def payload(request: CompletionRequest) -> dict[str, Any]:
-    """Return a request in the terms of the SDK."""
+    """Translate a request for the SDK."""
     schema = request.response_schema
     payload = {
         "model": request.model,
@@ -175,7 +175,7 @@ def payload(request: CompletionRequest) -> dict[str, Any]:
 
 
 def _messages(request: CompletionRequest) -> list[dict[str, Any]]:
-    """Return the messages, of which a last one of the assistant's is the beginning of the answer."""
+    """Return the messages. If the last one is the assistant's, mark it as the beginning of the answer."""
     messages = chat.messages(request)
     if messages[-1]["role"] == "assistant":
         messages[-1]["prefix"] = True
@@ -183,7 +183,7 @@ def _messages(request: CompletionRequest) -> list[dict[str, Any]]:
 
 
 def _response_format(schema: dict[str, Any]) -> dict[str, Any]:
-    """Return the schema with closed objects, as the SDK's helper for pydantic types does; open ones cannot be strict."""
+    """Return the schema as a response format. It is strict if all objects can be closed, as in the SDK's pydantic helper."""
     from mcp_models.servers.core.json_schema import Dialect, InexpressibleError, translate
 
     try:
@@ -194,12 +194,12 @@ def _response_format(schema: dict[str, Any]) -> dict[str, Any]:
 
 
 class ChatAnswer(StreamAccumulator):
-    """Gathers the chunks of a streamed chat completion."""
+    """Collect the chunks of a streamed chat completion."""
 
     stop_reasons: ClassVar[Mapping[str, StopReason]] = {**chat.STOP_REASONS, "model_length": "max_tokens"}
 
     def add(self, chunk: CompletionChunk) -> str:
-        """Take a chunk in and return the text it brings.
+        """Add a chunk and return the text in it.
 
         Raises:
             ProviderError: The model failed.
@@ -208,7 +208,7 @@ class ChatAnswer(StreamAccumulator):
         self.usage = _usage(chunk.usage) if chunk.usage else self.usage
         text = ""
         for choice in chunk.choices[:1]:
-            # A new word for the end comes as a type of the SDK's own.
+            # If the SDK does not know the reason, it is not a plain string.
             self.native_stop_reason = str(choice.finish_reason or self.native_stop_reason)
             content = choice.delta.content
             text = content if isinstance(content, str) else "".join(map(self._chunk_text, content or ()))
@@ -219,7 +219,7 @@ class ChatAnswer(StreamAccumulator):
         return text
 
     def _chunk_text(self, chunk: Any) -> str:
-        """Return the text of a piece of content; what is thinking goes elsewhere."""
+        """Return the text of a piece of content. Thinking is collected separately."""
         if chunk.type == "thinking":
             self.thoughts += [thought.text for thought in chunk.thinking if thought.type == "text"]
             return ""
@@ -227,7 +227,7 @@ class ChatAnswer(StreamAccumulator):
 
 
 def _usage(usage: UsageInfo) -> Usage:
-    """Return the usage; cached tokens come under one of three names."""
+    """Convert the usage. The count of cached tokens has one of three names."""
     extra = usage.additional_properties or {}
     details = extra.get("prompt_tokens_details") or extra.get("prompt_token_details") or {}
     return core.completion.Usage(
@@ -250,18 +250,18 @@ def _request_id(headers: httpx2.Headers) -> str | None:
 
 
 async def _keep_deprecation(response: httpx2.Response) -> None:
-    """Take the header away before the SDK (3.7) sees it, whose hook for it breaks every streamed answer that has it."""
+    """Remove the deprecation header, as the SDK's own hook for it (3.7) breaks every streamed answer that has one."""
     if DEPRECATION_HEADER in response.headers:
         response.extensions[DEPRECATION_HEADER] = response.headers.pop(DEPRECATION_HEADER)
 
 
 def _failure(error: MistralError) -> errors.CompletionError:
-    """Read a refusal in either of Mistral's envelopes: `{"message", "type"}`, or `{"detail": [{"loc", "msg"}]}` of a 422."""
+    """Return our error for a refusal, which is `{"message", "type"}`, or `{"detail": [{"loc", "msg"}]}` with status 422."""
     try:
         body = json.loads(error.body)
     except ValueError:
         body = None
-    if error.status_code < 400:  # the SDK could not make sense of a success
+    if error.status_code < 400:  # the SDK could not understand a successful answer
         return errors.ProviderError("it answered with something it never should.", status=error.status_code)
     details: dict[str, Any] = {"request_id": _request_id(error.headers)}
     said = core.http.quote(error.body)

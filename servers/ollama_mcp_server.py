@@ -1,7 +1,7 @@
 """Serve Ollama's local and cloud models through its own `/api/chat`.
 
-Source of the fields: https://docs.ollama.com/api/chat. The official client is not used, as it reads any local file whose
-path stands in `images`, and needs a second HTTP library.
+We do not use the official client, because it reads any local file whose path is in `images`, and because it needs a second
+HTTP library. Source of the fields: https://docs.ollama.com/api/chat.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ DEFAULT_HOST = "http://localhost:11434"
 DEFAULT_PORT = 11434
 CURE = "Start Ollama (`ollama serve`), or set OLLAMA_HOST to its address."
 
-# https://docs.ollama.com/api/chat; gpt-oss cannot be kept from thinking, and thinks as much with "max" as with "high".
+# gpt-oss always thinks, and "max" is the same as "high" for it. Source: https://docs.ollama.com/api/chat.
 _EFFORTS: tuple[ReasoningEffort, ...] = ("none", "low", "medium", "high", "max")
 _EFFORTS_OF_GPT_OSS: tuple[ReasoningEffort, ...] = ("low", "medium", "high")
 
 
 class Ollama(Provider):
-    """Ollama at OLLAMA_HOST, with OLLAMA_API_KEY where it is the cloud."""
+    """Ollama at OLLAMA_HOST, with OLLAMA_API_KEY for Ollama's cloud."""
 
     name = "ollama"
     title = "Ollama"
@@ -55,7 +55,7 @@ class Ollama(Provider):
         return bool(self.env.get("OLLAMA_HOST"))
 
     def running(self) -> bool:
-        """Return whether something listens on Ollama's port of this machine."""
+        """Return whether something listens on Ollama's port on this machine."""
         import socket
 
         try:
@@ -72,7 +72,7 @@ class Ollama(Provider):
         return core.http.new_client(base, headers=self._headers(base))
 
     async def complete(self, request: CompletionRequest, on_text: OnText) -> Completion:
-        """Return one streamed `/api/chat`."""
+        """Ask for a streamed chat."""
         client: httpx2.AsyncClient = await self.client()
         base = self._base_url()
         with core.http.map_transport_errors(base, CURE):
@@ -84,21 +84,21 @@ class Ollama(Provider):
                     if not line.strip():
                         continue
                     event = json.loads(line)
-                    if "error" in event:  # a failure in mid-stream is a line of its own, under HTTP 200
+                    if "error" in event:  # Ollama reports a failure in mid-stream as a line, with HTTP 200
                         raise _failure(response, line, request)
                     if text := answer.add(event):
                         on_text(text)
             return answer.completion("api_key" if self._headers(base) else "none")
 
     async def list_models(self) -> list[ModelInfo]:
-        """Return the models in Ollama's `/api/tags`: those that are pulled."""
+        """Return the models in Ollama's `/api/tags`, which are those that you have pulled."""
         base = self._base_url()
         client: httpx2.AsyncClient = await self.client()
         with core.http.map_transport_errors(base, CURE):
             return tags(await core.http.get_json(client, f"{base}/api/tags"))
 
     def _base_url(self) -> str:
-        """Return the address in OLLAMA_HOST, in the forms that Ollama takes: `host`, `host:port`, `:port`, `[::1]`, a URL."""
+        """Return the address from OLLAMA_HOST. As in Ollama, it may be `host`, `host:port`, `:port`, `[::1]` or a URL."""
         from urllib.parse import urlsplit
 
         host = self.env.get("OLLAMA_HOST", "").strip() or DEFAULT_HOST
@@ -113,7 +113,7 @@ class Ollama(Provider):
         return f"http://{name}:{url.port or DEFAULT_PORT}{url.path}"
 
     def _headers(self, base: str) -> dict[str, str]:
-        """Return the key for an encrypted or local address only, never in the clear to another machine."""
+        """Return the headers. The key is only included if the address is encrypted or on this machine."""
         if self.env.get("OLLAMA_API_KEY") and (base.startswith("https://") or settings.is_loopback(base)):
             key = settings.key(self.env, "OLLAMA_API_KEY", "get one at https://ollama.com/settings/keys.")
             return {"Authorization": f"Bearer {key}"}
@@ -121,7 +121,7 @@ class Ollama(Provider):
 
 
 def tags(body: dict[str, Any]) -> list[ModelInfo]:
-    """Return the models in the answer of `/api/tags`."""
+    """Return the models in an answer of `/api/tags`."""
     return [
         core.catalogue.ModelInfo(
             id=model["name"].removesuffix(":latest"), context_tokens=model.get("details", {}).get("context_length")
@@ -131,12 +131,12 @@ def tags(body: dict[str, Any]) -> list[ModelInfo]:
 
 
 class ChatAnswer(StreamAccumulator):
-    """Gathers the lines of a streamed chat."""
+    """Collect the lines of a streamed chat."""
 
     stop_reasons: ClassVar[Mapping[str, StopReason]] = {"stop": "end_turn", "length": "max_tokens"}
 
     def add(self, event: dict[str, Any]) -> str:
-        """Take a line in and return the text it brings."""
+        """Add a line and return the text in it."""
         message = event["message"]
         self.model = event["model"]
         self.thoughts.append(message.get("thinking") or "")
@@ -150,10 +150,10 @@ class ChatAnswer(StreamAccumulator):
 
 
 def payload(request: CompletionRequest) -> dict[str, Any]:
-    """Return a request in Ollama's terms.
+    """Translate a request for Ollama.
 
-    `truncate: false` makes a prompt that does not fit an error, and `shift: false` ends an answer that fills the context;
-    Ollama would otherwise cut the one and forget the beginning for the other, and say nothing.
+    With `truncate: false`, a prompt that does not fit is an error. With `shift: false`, an answer ends when the context is
+    full. Otherwise Ollama would silently cut the prompt, or forget the beginning of the context.
     """
     options = {
         "num_predict": request.limit,

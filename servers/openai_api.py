@@ -1,8 +1,8 @@
-"""Asks OpenAI's API on a key, or a server that speaks it, by the official SDK.
+"""Ask OpenAI's API with a key, or a compatible server, through the official SDK.
 
-The Responses API is OpenAI's primary one and is asked first. It has neither `stop` nor `seed`, and few compatible servers
-speak it, so Chat Completions serve requests with those and any other OPENAI_BASE_URL (OPENAI_WIRE_API overrides).
-`openai_responses.py` and `openai_chat.py` speak the two.
+The Responses API is OpenAI's primary one, so it is used by default (`openai_responses.py`). Chat Completions are used for
+requests with `stop` or `seed`, which the Responses API lacks, and for any other OPENAI_BASE_URL, as few compatible servers
+have the Responses API (`openai_chat.py`). You can override this with OPENAI_WIRE_API.
 """
 
 from __future__ import annotations
@@ -30,21 +30,21 @@ BASE_URL = "https://api.openai.com/v1"
 
 OPENAI_HOST, AZURE_HOST = ".api.openai.com", ".openai.azure.com"
 
-# Compatible servers know the limit of an answer by its old name, which OpenAI's reasoning models refuse.
+# Compatible servers know the answer's limit by its old name. OpenAI's reasoning models refuse that name.
 OLD_LIMIT, NEW_LIMIT = "max_tokens", "max_completion_tokens"
 
 LEAST_OUTPUT_TOKENS = 16
-"""The least `max_output_tokens` of the Responses API."""
+"""The smallest `max_output_tokens` that the Responses API accepts."""
 
-# The families that take any temperature; newer ones refuse it, or allow it only without reasoning.
+# Families that accept any temperature. Newer ones refuse it, or accept it only without reasoning.
 _TAKES_TEMPERATURE = ("gpt-3.5", "gpt-4", "chatgpt-4o")
 
 _THREE: tuple[ReasoningEffort, ...] = ("low", "medium", "high")
 _FOUR: tuple[ReasoningEffort, ...] = (*_THREE, "xhigh")
 _FIVE: tuple[ReasoningEffort, ...] = (*_FOUR, "max")
 
-# By the beginning of a model's name; the first that fits. Sources: OpenAI's deployment checklist and model pages, and what live
-# probes of others found, July to November 2026.
+# The first pattern that matches the beginning of a model's name counts. Sources: OpenAI's deployment checklist and model pages,
+# and live probes by others, July to November 2026.
 _EFFORTS: tuple[tuple[str, tuple[ReasoningEffort, ...]], ...] = (
     (r"gpt-5\.\d-chat|o\d(-mini)?-deep-research|computer-use", ("medium",)),
     (r"o\d", _THREE),
@@ -62,13 +62,13 @@ _EFFORTS: tuple[tuple[str, tuple[ReasoningEffort, ...]], ...] = (
 )
 _WITHOUT_EFFORT = r"gpt-3\.5|gpt-4|chatgpt-4o|gpt-5-chat|o1-(mini|preview)"
 
-# The models that Chat Completions do not have: `ResponsesModel` of the SDK.
+# Models that are not available in Chat Completions. Source: `ResponsesModel` in the SDK.
 _ONLY_RESPONSES = (
     r"o[13]-pro|o[34](-mini)?-deep-research|computer-use-preview|gpt-5(\.[45])?-pro|gpt-5-codex|gpt-5\.1-codex-max"
     r"|gpt-daybreak|gpt-[56].*-cyber|gpt-(6-)?rosalind|gpt-6\.2-astra-law"
 )
 
-# Codes and types that say more than their HTTP status does, or stand in a stream that has none.
+# Codes and types that say more than the HTTP status does, or that occur in a stream, which has no status of its own.
 _BY_CODE: dict[str, type[errors.CompletionError]] = {
     "insufficient_quota": errors.BillingError,
     "billing_hard_limit_reached": errors.BillingError,
@@ -88,7 +88,7 @@ _BY_CODE: dict[str, type[errors.CompletionError]] = {
     "exceed_context_size_error": errors.ContextLengthError,
 }
 
-# What gateways say where their codes say nothing: LiteLLM.
+# Messages of LiteLLM, a gateway whose codes say nothing.
 _BY_TEXT: tuple[tuple[str, type[errors.CompletionError]], ...] = (
     ("ContextWindowExceededError", errors.ContextLengthError),
     ("Invalid model name passed", errors.ModelNotFoundError),
@@ -98,7 +98,7 @@ _PASSING = ("server_error", "internal_server_error", "api_error")
 
 
 class OpenAIAPI(Provider):
-    """OpenAI with OPENAI_API_KEY, or a server that speaks its API at OPENAI_BASE_URL; its other way is the subclass's."""
+    """OpenAI with OPENAI_API_KEY, or a compatible server at OPENAI_BASE_URL. A subclass adds the ChatGPT login."""
 
     name = "openai"
     title = "OpenAI"
@@ -137,7 +137,7 @@ class OpenAIAPI(Provider):
         return known if self._is_openais() else ()
 
     def ignores(self, model: str) -> set[str]:
-        """Return what a model of OpenAI's own is known not to have, so that it need not be asked."""
+        """Return parameters that one of OpenAI's own models is known to lack, to save a request that it would refuse."""
         if not self._is_openais():
             return set()
         if re.match(_WITHOUT_EFFORT, model):
@@ -150,13 +150,13 @@ class OpenAIAPI(Provider):
 
         base = self._base_url()
         client = AsyncOpenAI(api_key=key, base_url=base, max_retries=0, http_client=core.http.new_client(base))
-        if not self._is_at(OPENAI_HOST):  # what the SDK takes from the environment is for OpenAI, and may hold credentials
+        if not self._is_at(OPENAI_HOST):  # the SDK reads these from the environment, and they may be secrets
             client.organization = client.project = None
             client._custom_headers = {}
         return client
 
     async def complete(self, request: CompletionRequest, on_text: OnText) -> Completion:
-        """Return one streamed response."""
+        """Ask for a streamed response."""
         client: AsyncOpenAI = await self.client()
         from openai import BadRequestError
 
@@ -176,11 +176,11 @@ class OpenAIAPI(Provider):
             except BadRequestError as error:
                 if limit == NEW_LIMIT or NEW_LIMIT not in error.message:
                     raise
-                self._limit = NEW_LIMIT  # a gateway to OpenAI's own reasoning models
+                self._limit = NEW_LIMIT  # it is a gateway to OpenAI's own reasoning models
                 return await complete_chat(client, request, on_text, NEW_LIMIT, strict_format, _failed)
 
     async def list_models(self) -> list[ModelInfo]:
-        """Return what `/models` lists, with the date of a shutdown where one is set. Together lists without an envelope."""
+        """Return the models in `/models`, with their shutdown dates if they have one. Together returns a bare list."""
         client: AsyncOpenAI = await self.client()
         import httpx2
 
@@ -199,7 +199,7 @@ class OpenAIAPI(Provider):
         return settings.base_url(self.env, "OPENAI_BASE_URL", BASE_URL)
 
     def _is_openais(self) -> bool:
-        """Return whether OpenAI's own models answer: at its own hosts, or at Azure's."""
+        """Return whether OpenAI's own models answer, either at OpenAI's hosts or at Azure's."""
         return self._is_at(OPENAI_HOST) or self._is_at(AZURE_HOST)
 
     def _is_at(self, domain: str) -> bool:
@@ -208,7 +208,7 @@ class OpenAIAPI(Provider):
         return f".{urlsplit(self._base_url()).hostname}".endswith(domain)
 
     def _wire_api(self, request: CompletionRequest) -> str:
-        """`responses` or `chat`: OPENAI_WIRE_API, if the request does not decide it."""
+        """Return `responses` or `chat`. OPENAI_WIRE_API decides, unless the request allows only one of them."""
         if self._is_openais() and re.match(_ONLY_RESPONSES, request.model or ""):
             return "responses"
         if request.stop is not None or request.seed is not None:
@@ -221,7 +221,7 @@ class OpenAIAPI(Provider):
         return chosen
 
     def _with_least_limit(self, request: CompletionRequest) -> tuple[CompletionRequest, list[str]]:
-        """Return the request with a limit that the Responses API takes, and a warning if it is another one."""
+        """Raise the limit to the least that the Responses API accepts. Return the request, and a warning if it changed."""
         if not self._is_openais() or request.limit >= LEAST_OUTPUT_TOKENS:
             return request, []
         from msgspec.structs import replace
@@ -242,10 +242,10 @@ def _model_info(model: dict[str, Any]) -> ModelInfo:
 
 
 def _strict_format(schema: dict[str, Any]) -> dict[str, Any]:
-    """Return the schema in the dialect that `strict` takes, or as it is and not strict where that dialect cannot say it.
+    """Translate the schema into the dialect of `strict`. If that cannot express it, return it unchanged and not strict.
 
-    Source: https://platform.openai.com/docs/guides/structured-outputs#supported-schemas. The SDK's own transformer is for
-    pydantic types only, and makes optional properties required without making them nullable.
+    The SDK's own transformer is for pydantic types only, and makes optional properties required without making them nullable.
+    Source: https://platform.openai.com/docs/guides/structured-outputs#supported-schemas.
     """
     from mcp_models.servers.core.json_schema import Dialect, InexpressibleError, translate
 
@@ -275,7 +275,7 @@ def _map_api_errors(base: str) -> Iterator[None]:
         raise errors.UnreachableError(f"nothing answers at {base}, or it hung up.") from error
     except APIStatusError as error:
         raise _refused(error) from error
-    except APIError as error:  # an error event within a stream
+    except APIError as error:  # this is an error event within a stream
         code = error.code if error.code is not None else error.type
         raise _failed(None if code is None else str(code), core.http.quote(error.body or error.message), None) from error
 
@@ -291,7 +291,7 @@ def _error_class(error: APIError, said: str) -> type[errors.CompletionError] | N
 
 
 def _failed(code: str | None, said: str, request_id: str | None) -> errors.CompletionError:
-    """Return the error for a failure within a stream, whose code may be an HTTP status."""
+    """Return the error for a failure within a stream. Its code may be an HTTP status."""
     message = f"the model failed while it answered: {said}"
     cls = _BY_CODE.get(code or "") or next((cls for words, cls in _BY_TEXT if words in said), None)
     if cls is None and code and code.isdecimal() and 400 <= int(code) < 600:

@@ -1,7 +1,7 @@
-"""Speaks Chat Completions as OpenAI does, and as those do that are compatible with it, each in its own way.
+"""Speak Chat Completions with OpenAI, and with compatible servers in spite of their differences.
 
-Source: https://platform.openai.com/docs/api-reference/chat; the types of `openai` 3.54. What compatible servers do differently
-is reported of OpenRouter, DeepSeek, Moonshot, Cerebras, xAI, vLLM and Ollama, and was seen of llama.cpp and LiteLLM.
+Sources: https://platform.openai.com/docs/api-reference/chat; the types of `openai` 3.54. The differences of OpenRouter,
+DeepSeek, Moonshot, Cerebras, xAI, vLLM and Ollama are known from reports, those of llama.cpp and LiteLLM from trying them.
 """
 
 from __future__ import annotations
@@ -32,15 +32,15 @@ async def complete_chat(
     strict_format: dict[str, Any] | None,
     failed: Failed,
 ) -> Completion:
-    """Ask for one streamed chat completion.
+    """Ask for a streamed chat completion.
 
     Args:
         client: The SDK's client.
-        request: What to ask.
-        on_text: Takes each piece of the text.
-        limit: The name of the field for `max_tokens`, which compatible servers still know by its old name.
-        strict_format: The schema for the answer with its name, if there is one.
-        failed: Makes the error for a failure within the stream.
+        request: The request.
+        on_text: Called with each piece of the text.
+        limit: The name of the field for `max_tokens`. Compatible servers still use the old name.
+        strict_format: The answer's schema and its name, if there is one.
+        failed: Returns the error for a failure within the stream.
     """
     payload = chat_payload(request, limit, strict_format)
     async with await client.chat.completions.create(
@@ -58,7 +58,7 @@ async def complete_chat(
 
 
 def chat_payload(request: CompletionRequest, limit: str, strict_format: dict[str, Any] | None) -> dict[str, Any]:
-    """Return a request in the terms of Chat Completions; the arguments are those of `complete_chat`."""
+    """Translate a request for Chat Completions. The arguments are those of `complete_chat`."""
     payload = {
         "model": request.model,
         "messages": chat.messages(request),
@@ -74,11 +74,11 @@ def chat_payload(request: CompletionRequest, limit: str, strict_format: dict[str
 
 
 class ChatAnswer(StreamAccumulator):
-    """Gathers the chunks of a streamed chat completion.
+    """Collect the chunks of a streamed chat completion.
 
     Args:
-        request_id: The provider's identifier.
-        failed: Makes the error for a failure within the stream.
+        request_id: The provider's identifier for the request.
+        failed: Returns the error for a failure within the stream.
     """
 
     stop_reasons: ClassVar[Mapping[str, StopReason]] = {
@@ -94,10 +94,10 @@ class ChatAnswer(StreamAccumulator):
         self._tags = chat.ThinkTags()
 
     def add(self, chunk: ChatCompletionChunk) -> str:
-        """Take a chunk in and return the text it brings.
+        """Add a chunk and return the text in it.
 
         Raises:
-            CompletionError: The chunk is an error without an envelope, or the choice ended with one.
+            CompletionError: The chunk itself is an error, or the answer ended with one.
         """
         self.model = chunk.model or self.model
         self.usage = _usage(chunk.usage) if chunk.usage else self.usage
@@ -113,16 +113,16 @@ class ChatAnswer(StreamAccumulator):
         return text
 
     def rest(self) -> str:
-        """Return the text that was held back, as it might have been the beginning of a tag."""
+        """Return the text that was held back because it might have been the beginning of a tag."""
         thought, text = self._tags.rest()
         self._keep(thought, text)
         return text
 
     def completion(self, auth_mode: str) -> Completion:
-        """Return the whole answer.
+        """Return the complete answer.
 
         Raises:
-            RefusalError: The model declined.
+            RefusalError: The model declined to answer.
         """
         if self.refusals:
             raise errors.RefusalError(f"the model declined: {''.join(self.refusals)}", request_id=self.request_id)
@@ -130,7 +130,7 @@ class ChatAnswer(StreamAccumulator):
 
     def _add_delta(self, delta: Any) -> str:
         self.refusals += [delta.refusal] if delta.refusal else []
-        # Not OpenAI's: the first name is that of llama.cpp and DeepSeek, the second that of vLLM, Ollama and OpenRouter.
+        # OpenAI has neither. The first name is used by llama.cpp and DeepSeek, the second by vLLM, Ollama and OpenRouter.
         thought = getattr(delta, "reasoning_content", None) or getattr(delta, "reasoning", None)
         tagged, text = self._tags.feed(_text(delta.content))
         self._keep((thought if isinstance(thought, str) else "") + tagged, text)
@@ -141,7 +141,7 @@ class ChatAnswer(StreamAccumulator):
         self.texts += [text] if text else []
 
     def _check_flat_error(self, chunk: ChatCompletionChunk) -> None:
-        """Raise the error in a chunk that is nothing else, as Cerebras sends it."""
+        """Raise an error if the chunk is just an error's fields, as Cerebras sends them."""
         fields = chunk.model_extra or {}
         if isinstance(fields.get("message"), str):
             raise self._failed(str(fields.get("code") or fields.get("type") or ""), fields["message"], self.request_id)
@@ -155,7 +155,7 @@ def _text(content: Any) -> str:
 
 
 def _usage(usage: CompletionUsage) -> Usage:
-    """Return the usage; cached tokens are in the details at OpenAI, and at the top under their own names elsewhere."""
+    """Convert the usage. OpenAI has cached tokens in the details, and others at the top under various names."""
     details, extra = usage.prompt_tokens_details, usage.model_extra or {}
     read = getattr(details, "cached_tokens", None) or extra.get("prompt_cache_hit_tokens") or extra.get("cached_tokens")
     written = getattr(details, "cache_write_tokens", None) or getattr(details, "cache_creation_input_tokens", None)

@@ -1,6 +1,6 @@
-"""Serve OpenAI by one of two ways: a ChatGPT login through `codex`, or an API key.
+"""Serve OpenAI in one of two ways: with a ChatGPT login through `codex`, or with an API key.
 
-The login comes first where OPENAI_CHATGPT_LOGIN_MODE asks for it; `docs/openai.md` has the whole of it.
+The login comes first if OPENAI_CHATGPT_LOGIN_MODE is on. See `docs/openai.md` for the details.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ MODE_VARIABLE = "OPENAI_CHATGPT_LOGIN_MODE"
 FALLBACK_VARIABLE = "OPENAI_LOGIN_FALLBACK"
 
 
-# The first of codex 0.169's own list; the API's default model is not among those that a login reaches.
+# The first model in codex 0.169's own list. A login does not give access to the API's default model.
 LOGIN_MODEL = "gpt-6.1-sol"
 
-# What a login itself is refused with: it has expired, was revoked, or its plan is used up.
+# Errors that mean the login was refused: it has expired, was revoked, or its plan is used up.
 _REFUSALS = (errors.AuthenticationError, errors.BillingError, errors.RateLimitError)
 
 
 class OpenAI(OpenAIAPI):
-    """OpenAI on a ChatGPT login, which costs nothing per token, or on OPENAI_API_KEY, which does."""
+    """OpenAI with a ChatGPT login, which costs nothing per token, or with OPENAI_API_KEY, which does."""
 
     setup = f"{OpenAIAPI.setup}; or {MODE_VARIABLE}=true after `codex login`"
 
@@ -44,7 +44,7 @@ class OpenAI(OpenAIAPI):
         """Check that there is a login or a key.
 
         Raises:
-            ConfigurationError: There is neither; the message says how to mend either.
+            ConfigurationError: There is neither. The message says how to get one.
         """
         login, why_not = self._find_login()
         if login is None:
@@ -54,7 +54,7 @@ class OpenAI(OpenAIAPI):
         return not self._wants_login() and super().takes_temperature(model)
 
     def efforts(self, model: str) -> tuple[ReasoningEffort, ...]:
-        return () if self._wants_login() else super().efforts(model)  # codex lists its own
+        return () if self._wants_login() else super().efforts(model)  # codex has its own list
 
     def ignores(self, model: str) -> set[str]:
         return set() if self._wants_login() else super().ignores(model)
@@ -72,7 +72,7 @@ class OpenAI(OpenAIAPI):
                 self._through_codex(login).prepare(login)
 
     async def complete(self, request: CompletionRequest, on_text: OnText) -> Completion:
-        """Return one streamed response, on the login if there is one and it may be used."""
+        """Ask for a streamed response, with the login if there is one and it may be used."""
         login, why_not = self._find_login()
         if login is None:
             return await self._complete_on_key(request, on_text, why_not)
@@ -99,7 +99,7 @@ class OpenAI(OpenAIAPI):
             return completion
 
     async def list_models(self) -> list[ModelInfo]:
-        """Return what codex offers with the login; without one, what `/models` lists."""
+        """Return the models that codex offers with the login, or those in `/models` without a login."""
         login, why_not = self._find_login()
         if login is None:
             self._check_key(why_not)
@@ -115,7 +115,7 @@ class OpenAI(OpenAIAPI):
         return settings.flag(self.env, MODE_VARIABLE)
 
     def _find_login(self) -> tuple[Login | None, str]:
-        """Return the login, or why there is none. It is looked for each time, as a person may log in meanwhile."""
+        """Return the login, or why there is none. Look for it on every call, as you may log in at any time."""
         if not self._wants_login():
             return None, ""
         from mcp_models.servers.codex import login
@@ -126,7 +126,7 @@ class OpenAI(OpenAIAPI):
             return None, error.message
 
     def _through_codex(self, login: Login) -> Codex:
-        """Return the codex of a login, each with a private home: one that is linked elsewhere would save to the wrong place."""
+        """Return the codex for a login. Each login needs its own, as codex saves a renewed login to the one it is linked to."""
         from mcp_models.servers.codex import Codex
 
         with self._connecting:
@@ -148,7 +148,10 @@ class OpenAI(OpenAIAPI):
             raise
 
     def _may_fall_back(self, error: errors.CompletionError, texts: int) -> bool:
-        """Return whether the key may answer for a refused login: only if asked for, as it spends money, and before any text."""
+        """Return whether the key may answer instead of a refused login.
+
+        It costs money, so it has to be allowed explicitly, and it cannot be used once text has been passed on.
+        """
         if texts or not self.env.get("OPENAI_API_KEY", "").strip():
             return False
         if settings.flag(self.env, FALLBACK_VARIABLE):
@@ -158,7 +161,7 @@ class OpenAI(OpenAIAPI):
 
 
 def _for_key(request: CompletionRequest, default: str) -> CompletionRequest:
-    """Return the request with the API's default model, if the caller named none and so the login's was settled on."""
+    """Return the request with the API's default model, if its model is only the login's default."""
     from msgspec.structs import replace
 
     return replace(request, model=default) if request.is_default_model and request.model == LOGIN_MODEL else request

@@ -1,4 +1,4 @@
-"""Speaks OpenAI's Responses API, its primary one: requests, streams and answers.
+"""Speak OpenAI's Responses API, which is its primary one.
 
 Source: https://platform.openai.com/docs/api-reference/responses; the types of `openai` 3.54.
 """
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from mcp_models.servers.core.provider import OnText
 
     Failed = Callable[[str | None, str, str | None], errors.CompletionError]
-    """Makes the error for a code, what was said, and a request's id."""
+    """Returns the error for a code, a message and a request's id."""
 
 _STOP_REASONS: dict[str | None, StopReason] = {"max_output_tokens": "max_tokens", "content_filter": "content_filter"}
 
@@ -28,14 +28,14 @@ _STOP_REASONS: dict[str | None, StopReason] = {"max_output_tokens": "max_tokens"
 async def respond(
     client: AsyncOpenAI, request: CompletionRequest, on_text: OnText, strict_format: dict[str, Any] | None, failed: Failed
 ) -> Completion:
-    """Ask for one streamed response.
+    """Ask for a streamed response.
 
     Args:
         client: The SDK's client.
-        request: What to ask.
-        on_text: Takes each piece of the text.
-        strict_format: The schema for the answer with its name, if there is one.
-        failed: Makes the error for a failure within the stream.
+        request: The request.
+        on_text: Called with each piece of the text.
+        strict_format: The answer's schema and its name, if there is one.
+        failed: Returns the error for a failure within the stream.
     """
     payload = responses_payload(request, strict_format)
     async with await client.responses.create(**payload, stream=True, timeout=None) as stream:
@@ -54,10 +54,10 @@ async def respond(
 
 
 class _Shown:
-    """Passes on the text of a streamed response, without the remarks that a model makes while it works.
+    """Pass on the text of a streamed response, without the remarks that a model makes while it works.
 
     Args:
-        on_text: Takes each piece.
+        on_text: Called with each piece.
     """
 
     def __init__(self, on_text: OnText) -> None:
@@ -66,7 +66,7 @@ class _Shown:
         self._item: str | None = None
 
     def receive(self, event: ResponseStreamEvent) -> None:
-        """Take an event in."""
+        """Handle an event."""
         if event.type == "response.output_item.added" and getattr(event.item, "phase", None) == "commentary":
             self._asides.add(str(event.item.id))
         elif event.type == "response.output_text.delta" and event.item_id not in self._asides:
@@ -77,10 +77,10 @@ class _Shown:
 
 
 def responses_payload(request: CompletionRequest, strict_format: dict[str, Any] | None) -> dict[str, Any]:
-    """Return a request for the Responses API, with `store=False`, as the API otherwise keeps every answer for 30 days."""
+    """Translate a request for the Responses API. `store=False` keeps OpenAI from storing the answer for 30 days."""
     payload = {
         "model": request.model,
-        # OpenAI does without the type, llama.cpp does not.
+        # OpenAI does not need the type, but llama.cpp does.
         "input": [{"type": "message", "role": turn.role, "content": _content(turn)} for turn in request.turns],
         "store": False,
         "max_output_tokens": request.limit,
@@ -94,10 +94,10 @@ def responses_payload(request: CompletionRequest, strict_format: dict[str, Any] 
 
 
 def responses_completion(response: Response, request_id: str | None) -> Completion:
-    """Return a finished response as a `Completion`.
+    """Turn a finished response into a `Completion`.
 
     Raises:
-        RefusalError: The model declined.
+        RefusalError: The model declined to answer.
     """
     messages = [item for item in response.output if item.type == "message"]
     answers = [item for item in messages if item.phase != "commentary"] or messages
@@ -122,12 +122,12 @@ def responses_completion(response: Response, request_id: str | None) -> Completi
 
 
 def _thoughts(item: ResponseReasoningItem) -> list[str]:
-    """Return the summary of the thinking, or its text, which only compatible servers show; some leave the other out."""
+    """Return the summary of the thinking or, if there is none, its text, which only compatible servers show."""
     return [part.text for part in item.summary or ()] or [part.text for part in item.content or ()]
 
 
 def _content(turn: Message) -> str | list[dict[str, Any]]:
-    if isinstance(turn.content, str) or turn.role == "assistant":  # the API types an assistant's parts differently
+    if isinstance(turn.content, str) or turn.role == "assistant":  # the API has other types for an assistant's parts
         return turn.text
     return [
         {"type": "input_image", "image_url": part.url, "detail": "auto"}

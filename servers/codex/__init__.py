@@ -1,8 +1,8 @@
-"""Complete with OpenAI's own program `codex`, on the ChatGPT login of the person who runs the server.
+"""Complete with OpenAI's own program `codex`, using the ChatGPT login of the person who runs the server.
 
-request -> turn.py -> app_server.py (a kept process) or exec.py (one a turn) -> TurnResult -> Completion
+request -> turn.py -> app_server.py (a process for many turns) or exec.py (one per turn) -> TurnResult -> Completion
               login.py  finds the login and keeps two runs from renewing it at once
-              program.py, home.py, child.py  the program, its private home, its process
+              program.py, home.py, process.py  the program, its private home, its process
               failures.py  what its errors mean
 """
 
@@ -36,16 +36,16 @@ ENGINE_VARIABLE = "OPENAI_CODEX_ENGINE"
 ENGINES: dict[str, type[AppServerEngine] | type[ExecEngine]] = {"app-server": AppServerEngine, "exec": ExecEngine}
 DEFAULT_ENGINE = "app-server"
 
-# What codex has no setting for.
+# Parameters that codex has no setting for.
 LACKING = ("temperature", "top_p", "stop", "seed")
 
 
 RENEWAL_SECONDS = 15.0
-"""How long a run that may be renewing the login goes on although nobody waits for it any more."""
+"""How long a run may continue after its caller has gone, in seconds, because it may be renewing the login."""
 
 
 class Codex:
-    """OpenAI's models through codex, on one login.
+    """OpenAI's models through codex, with one login.
 
     Args:
         env: The server's environment.
@@ -63,11 +63,11 @@ class Codex:
         self._stopping: set[asyncio.Future[None]] = set()
 
     def prepare(self, login: Login) -> None:
-        """Make ready for a login what needs no network: the program, its private home, its own view of the login; blocking.
+        """Prepare what needs no network: find the program, set up its private home, and check the login. This blocks.
 
         Raises:
             ConfigurationError: The program is missing, too old or misconfigured, or the login cannot be written.
-            NoLoginError: codex does not take it for a ChatGPT login.
+            NoLoginError: codex does not accept the file as a ChatGPT login.
         """
         with self._preparing:
             check_writable(login)
@@ -88,10 +88,10 @@ class Codex:
                 self._checked = True
 
     async def complete(self, login: Login, request: CompletionRequest, on_text: OnText) -> Completion:
-        """Return one completion.
+        """Ask codex for a completion.
 
         Raises:
-            NoLoginError: codex does not take the login for one of ChatGPT.
+            NoLoginError: codex does not accept the file as a ChatGPT login.
             CompletionError: The completion failed.
         """
         await asyncio.to_thread(self.prepare, login)
@@ -121,7 +121,7 @@ class Codex:
             return await self._the_engine().run(turn, login, on_text, accepted)
 
     def _stop(self, work: asyncio.Future[TurnResult], login: Login) -> None:
-        """Stop a run whose caller has gone: at once, unless it may be renewing the login, which would be lost half-way."""
+        """Stop a run whose caller has gone. Wait if it may be renewing the login, which an interruption would lose."""
         if login.expires_soon():
             stopping = asyncio.ensure_future(_stop_after_renewal(work, login))
             self._stopping.add(stopping)
@@ -133,7 +133,7 @@ class Codex:
         """Return the models that codex offers.
 
         Raises:
-            ConfigurationError: As `prepare`.
+            ConfigurationError: As in `prepare`.
         """
         await asyncio.to_thread(self.prepare, login)
         shown = [model for model in self._models if model.get("visibility") == "list"]
@@ -163,9 +163,9 @@ class Codex:
         return self._engine
 
     def _with_known_effort(self, request: CompletionRequest) -> tuple[CompletionRequest, list[str]]:
-        """Return the request with an effort that codex lists for its model, and a warning if it is another one.
+        """Return the request with an effort that codex lists for the model, and a warning if that changes it.
 
-        codex passes any word on; what its own catalogue does not list for a model, the service would refuse.
+        codex itself passes on any word, but the service refuses efforts that codex's catalogue does not list for the model.
         """
         asked = request.reasoning_effort
         known = next((model for model in self._models if model["slug"] == request.model), {})

@@ -1,6 +1,6 @@
-"""Run turns in `codex app-server`: one process, kept for many turns, over JSON-RPC lines on its stdin and stdout.
+"""Run turns in `codex app-server`, one process for many turns, with JSON-RPC lines on its stdin and stdout.
 
-Its interface is the one that `codex app-server generate-json-schema` writes, of codex 0.169.0. A turn is
+The interface is what `codex app-server generate-json-schema` prints in codex 0.169.0. A turn is
 thread/start -> turn/start -> item/agentMessage/delta … -> turn/completed -> thread/unsubscribe.
 """
 
@@ -26,11 +26,11 @@ if TYPE_CHECKING:
     from mcp_models.servers.core.provider import OnText
 
 MAX_TURNS = 200
-"""Turns after which a process is replaced: it grows by about 1 MB a turn, measured."""
+"""How many turns to run before replacing the process. It grows by about 1 MB per turn, as measured."""
 
 MAX_AGE = 3600.0
 IDLE_SECONDS = 300.0
-"""Seconds without a turn after which its memory, 136 MB and more, is given back."""
+"""How many seconds to keep an idle process. It uses 136 MB and more."""
 
 ANSWER_SECONDS = 30.0
 INTERRUPT_SECONDS = 2.0
@@ -39,11 +39,11 @@ METHOD_NOT_FOUND = -32601
 
 
 class AppServerEngine:
-    """Keeps one `codex app-server` while there is work, and replaces it before it grows old or large.
+    """Keep a `codex app-server` running while there is work, and replace it before it gets old or large.
 
     Args:
         program: The path of codex.
-        home: Its CODEX_HOME.
+        home: The CODEX_HOME to use.
     """
 
     def __init__(self, program: str, home: CodexHome) -> None:
@@ -54,7 +54,7 @@ class AppServerEngine:
         self._idle: asyncio.TimerHandle | None = None
 
     async def run(self, turn: Turn, login: Login, on_text: OnText, on_accepted: Callable[[], None]) -> TurnResult:
-        """As `Engine.run`."""
+        """Run a turn. See `Engine.run`."""
         server = await self._server()
         server.turns += 1
         server.running += 1
@@ -65,14 +65,14 @@ class AppServerEngine:
             self._after(server)
 
     async def aclose(self) -> None:
-        """As `Engine.aclose`."""
+        """End all processes. See `Engine.aclose`."""
         if self._idle:
             self._idle.cancel()
         for server in [*self._retired, *([self._current] if self._current else [])]:
             await server.aclose()
 
     async def _server(self) -> AppServer:
-        """Return the process to use; a new one if there is none, or it should not be used any more."""
+        """Return the process to use. Start a new one if there is none, or if the old one is used up."""
         async with self._starting:
             if self._idle:
                 self._idle.cancel()
@@ -105,12 +105,12 @@ class AppServerEngine:
 
 
 class AppServer:
-    """One process.
+    """One `codex app-server` process.
 
     Attributes:
-        turns: How many it was given.
-        running: How many of them have not ended.
-        stuck: Whether it did not stop a turn when it was told to.
+        turns: How many turns it was given.
+        running: How many of these have not ended.
+        stuck: Whether it failed to stop a turn when told to.
     """
 
     def __init__(self, child: CodexProcess, work: str) -> None:
@@ -128,10 +128,10 @@ class AppServer:
 
     @classmethod
     async def start(cls, program: str, home: CodexHome) -> AppServer:
-        """Start a process and initialize the protocol with it.
+        """Start a process and initialize the protocol.
 
         Raises:
-            CompletionError: It ends or does not answer.
+            CompletionError: The process ended or did not answer.
         """
         child = await CodexProcess.start([program, "app-server"], env=home.environment, cwd=home.work)
         server = cls(child, str(home.work))
@@ -145,12 +145,12 @@ class AppServer:
         return server
 
     def is_used_up(self) -> bool:
-        """Return whether another process should take the next turn."""
+        """Return whether a new process should take the next turn."""
         old = self.turns >= MAX_TURNS or time.monotonic() - self._started > MAX_AGE
         return old or self.stuck or self._gone is not None
 
     async def run(self, turn: Turn, login: Login, on_text: OnText, on_accepted: Callable[[], None]) -> TurnResult:
-        """Carry out a turn in a thread of its own, of which codex keeps nothing."""
+        """Run a turn in a new thread of codex's, which codex does not save."""
         start: dict[str, Any] = {
             "model": turn.model,
             "cwd": self._work,
@@ -158,7 +158,7 @@ class AppServer:
             "sandbox": "read-only",
             "approvalPolicy": "never",
         }
-        if turn.effort is not None:  # turn/start has an `effort`, which the first turn of a thread was seen to ignore
+        if turn.effort is not None:  # not the `effort` of turn/start, as the first turn of a thread ignores it
             start["config"] = {"model_reasoning_effort": turn.effort}
         thread = (await self._request("thread/start", {**start, "baseInstructions": turn.system}))["thread"]["id"]
         running = self._threads[thread] = _Running(thread, login, on_text, on_accepted)
@@ -177,7 +177,7 @@ class AppServer:
 
     @property
     def ended(self) -> bool:
-        """Whether the process is gone and read to its end."""
+        """Whether the process has ended and all its output was read."""
         return self._reading.done()
 
     def kill(self) -> None:
@@ -185,7 +185,7 @@ class AppServer:
         self._child.kill()
 
     def close(self) -> None:
-        """Let the process end by itself, and kill it if it does not."""
+        """Ask the process to end, and kill it if it does not."""
         self._child.close_stdin()
         self._ending = asyncio.get_running_loop().create_task(self._child.end())
 
@@ -194,7 +194,7 @@ class AppServer:
         self._child.close_stdin()
         self._child.kill()
         await self._child.end()
-        await asyncio.wait([self._reading], timeout=1)  # its pipes are closed then, too
+        await asyncio.wait([self._reading], timeout=1)  # after this, its pipes are closed too
 
     async def _request(self, method: str, params: dict[str, Any]) -> dict[str, Any]:
         if self._gone:
@@ -221,9 +221,9 @@ class AppServer:
         async for line in self._child.lines():
             try:
                 self._receive(json.loads(line))
-            except ValueError:  # no JSON, so of no interest
+            except ValueError:  # not JSON, so ignore it
                 continue
-            except Exception:  # of another form than this version knows: its turn may suffer, the reading does not
+            except Exception:  # an unexpected form may harm its turn, but must not stop the reading
                 traceback.print_exc(file=sys.stderr)
         code = await self._child.end()
         said = f"codex app-server ended in the middle (exit code {code}): {self._child.last_words()}"
@@ -239,7 +239,7 @@ class AppServer:
         number, method = message.get("id"), message.get("method")
         if method is None:
             self._answer(number, message)
-        elif number is not None:  # it asks for an approval or the like: nothing is ever granted
+        elif number is not None:  # a request, for an approval for example; we never grant any
             error = {"code": METHOD_NOT_FOUND, "message": "not supported"}
             self._send({"id": number, "error": error})
         else:
@@ -263,7 +263,7 @@ class AppServer:
         waiting.set_exception(cls(f"codex refuses it: {error.get('message')}"))
 
     def _interrupt(self, running: _Running) -> None:
-        """Stop a turn whose caller has gone; a codex that does not confirm it in time takes no other turn."""
+        """Stop a turn whose caller has gone. If codex does not confirm this in time, it gets no further turns."""
         if running.outcome.done():
             self._forget(running)
             return
@@ -277,18 +277,18 @@ class AppServer:
     def _insist(self, running: _Running) -> None:
         if not running.outcome.done():
             self.stuck = True
-            if self.running == 0:  # else its other turns may end first
+            if self.running == 0:  # otherwise let its other turns end first
                 self._child.kill()
 
     def _forget(self, running: _Running) -> None:
         if self._threads.pop(running.thread, None):
             self._send({"id": 0, "method": "thread/unsubscribe", "params": {"threadId": running.thread}})
             if not running.outcome.cancel():
-                running.outcome.exception()  # looked at, so that nothing complains
+                running.outcome.exception()  # mark it as retrieved, or asyncio would complain
 
 
 class _Running:
-    """A turn under way: what its notifications add up to."""
+    """A turn in progress, built up from its notifications."""
 
     def __init__(self, thread: str, login: Login, on_text: OnText, on_accepted: Callable[[], None]) -> None:
         self.thread, self.turn_id = thread, ""
@@ -299,7 +299,7 @@ class _Running:
         self._asides: set[str] = set()
 
     def receive(self, method: str, params: dict[str, Any]) -> None:
-        """Take a notification in; unknown ones are of no interest."""
+        """Handle a notification. Unknown ones are ignored."""
         if method == "turn/started":
             self.turn_id = params["turn"]["id"]
         elif method == "item/started":
@@ -352,7 +352,7 @@ def _turn_start(thread: str, turn: Turn) -> dict[str, Any]:
 
 
 def usage_of(counts: dict[str, Any]) -> Usage:
-    """Return the tokens that codex counts, of which `inputTokens` includes the cached ones and `outputTokens` the thinking."""
+    """Convert codex's token counts. `inputTokens` includes cached tokens, and `outputTokens` includes thinking."""
     return Usage(
         input_tokens=counts.get("inputTokens") or 0,
         output_tokens=counts.get("outputTokens") or 0,

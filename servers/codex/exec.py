@@ -1,4 +1,4 @@
-"""Run turns in `codex exec`: one process a turn, the prompt on its stdin, its events as JSON lines on its stdout."""
+"""Run turns in `codex exec`, one process per turn. The prompt goes to its stdin, and its stdout has events as JSON lines."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from mcp_models.servers.codex.login import Login
     from mcp_models.servers.core.provider import OnText
 
-# A shell that removes the texts in the folder $1 and kills its whole group when this process, which alone holds the other end
-# of the pipe $2, is gone, however it went. codex itself would go on: its stdin has already ended.
+# This shell runs codex. Only this process holds the other end of the pipe $2. If this process goes away, for whatever reason,
+# the shell removes the texts in the folder $1 and kills its whole group. codex itself would continue, as its stdin has ended.
 GUARD = """texts=$1; exec 3<&0 4<"/dev/fd/$2"; shift 2
 { read -r _ <&4; rm -rf -- "$texts"; kill -KILL 0; } >/dev/null 2>&1 3<&- &
 guard=$!
@@ -37,11 +37,11 @@ FLAGS = ["--json", "--skip-git-repo-check", "--ephemeral", "--ignore-rules", "--
 
 
 class ExecEngine:
-    """Starts `codex exec` for every turn.
+    """Start a `codex exec` for every turn.
 
     Args:
         program: The path of codex.
-        home: Its CODEX_HOME.
+        home: The CODEX_HOME to use.
     """
 
     def __init__(self, program: str, home: CodexHome) -> None:
@@ -50,7 +50,7 @@ class ExecEngine:
         self._in_memory = hasattr(os, "memfd_create")
 
     async def run(self, turn: Turn, login: Login, on_text: OnText, on_accepted: Callable[[], None]) -> TurnResult:
-        """As `Engine.run`; the text comes in one piece."""
+        """Run a turn. See `Engine.run`. The text arrives in one piece."""
         if turn.images:
             raise errors.InvalidRequestError(
                 "codex exec takes images from files only, and no prompt is put on disk: set OPENAI_CODEX_ENGINE=app-server."
@@ -58,19 +58,19 @@ class ExecEngine:
         try:
             return await self._run(turn, login, on_text, on_accepted)
         except errors.ProviderError as error:
-            if _our_memory() not in str(error):  # codex names a file that it cannot read, and has asked nothing of the service
+            if _our_memory() not in str(error):  # if codex could not read our file, it has not asked the service yet
                 raise
         self._in_memory = False
         return await self._run(turn, login, on_text, on_accepted)
 
     async def aclose(self) -> None:
-        """As `Engine.aclose`: nothing is kept."""
+        """Do nothing, as no process is kept. See `Engine.aclose`."""
 
     async def _run(self, turn: Turn, login: Login, on_text: OnText, on_accepted: Callable[[], None]) -> TurnResult:
         with contextlib.ExitStack() as open_files:
             child = await self._start(turn, open_files)
             try:
-                bom = BOM if turn.text.startswith(BOM) else ""  # the first one is taken off
+                bom = BOM if turn.text.startswith(BOM) else ""  # codex removes the first one
                 child.write((bom + turn.text).encode("utf-8", "replace"))
                 child.close_stdin()
                 events = _Events(on_text, on_accepted)
@@ -102,9 +102,9 @@ class ExecEngine:
 
     @contextlib.contextmanager
     def _private_file(self, text: str) -> Iterator[str]:
-        """A path that holds a text: in memory where codex can read that, as a prompt has no business on a disk.
+        """Yield the path of a file with this text. It is in memory if codex can read that, to keep prompts off the disk.
 
-        A descriptor that codex inherits would not do: a shim may stand between, and node passes none on.
+        codex could not inherit a descriptor instead: a shim may start it, and node does not pass descriptors on.
         """
         data = text.encode("utf-8", "replace")
         if self._in_memory:
@@ -125,7 +125,7 @@ def _our_memory() -> str:
 
 
 class _Events:
-    """What the lines of `codex exec --json` add up to."""
+    """The result of a turn, built up from the lines of `codex exec --json`."""
 
     def __init__(self, on_text: OnText, on_accepted: Callable[[], None]) -> None:
         self._on_text, self._on_accepted = on_text, on_accepted
@@ -134,7 +134,7 @@ class _Events:
         self._failure = ""
 
     def receive(self, line: bytes) -> None:
-        """Take a line in; anything but an event is passed over."""
+        """Handle a line. Anything that is not an event is ignored."""
         try:
             event = json.loads(line)
         except ValueError:
@@ -153,7 +153,7 @@ class _Events:
             self._failure = self._failure or event["message"]
 
     def outcome(self, code: int | None, child: CodexProcess, login: Login) -> TurnResult:
-        """Return the outcome, once the process has ended.
+        """Return the outcome of the turn. Call it when the process has ended.
 
         Raises:
             CompletionError: The turn failed.

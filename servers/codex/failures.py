@@ -1,6 +1,6 @@
-"""Read codex's failures: its texts, and the codes that `codex app-server` adds to them, as errors of ours.
+"""Turn codex's failures into our errors, using its messages and the codes that `codex app-server` adds to them.
 
-The texts are those of codex 0.169.0, seen against a fake of the service.
+The messages are those of codex 0.169.0, as seen with a fake of the service.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class LoginRefusedError(errors.AuthenticationError):
     advice = ""
 
 
-# By the code of app-server, then by the text; the first that fits.
+# app-server's code decides first, and then the first pattern that matches the text.
 _BY_CODE: dict[str, type[errors.CompletionError]] = {
     "unauthorized": LoginRefusedError,
     "usageLimitExceeded": errors.RateLimitError,
@@ -55,9 +55,9 @@ def from_codex(message: str, login: Login, code: Any = None) -> errors.Completio
     """Return the error for a turn that failed.
 
     Args:
-        message: What codex says of it.
-        login: Whose command to name if it has to be renewed.
-        code: `codexErrorInfo` of app-server; None from `codex exec`.
+        message: codex's message.
+        login: The login. If it was refused, the error names the command that renews it.
+        code: The `codexErrorInfo` of app-server. None for `codex exec`.
     """
     said, request_id = _tidied(message)
     status = _status(code, message)
@@ -67,7 +67,7 @@ def from_codex(message: str, login: Login, code: Any = None) -> errors.Completio
     return cls(
         said,
         status=status,
-        # codex has tried again itself after all of these but a rate limit.
+        # codex itself has retried all of these, except a rate limit.
         already_retried=cls is not errors.RateLimitError or "usage limit" in said,
         retryable=True if cls is errors.ProviderError and (status or 500) >= 500 else None,
         retry_after=retry_after(said),
@@ -76,7 +76,7 @@ def from_codex(message: str, login: Login, code: Any = None) -> errors.Completio
 
 
 def _class(said: str, code: Any, status: int | None, message: str) -> type[errors.CompletionError]:
-    if said.startswith("Quota exceeded"):  # to app-server a usage limit, but one that no waiting helps
+    if said.startswith("Quota exceeded"):  # app-server calls this a usage limit, but waiting does not help
         return errors.BillingError
     if status == 401:
         return LoginRefusedError
@@ -91,7 +91,7 @@ def _class(said: str, code: Any, status: int | None, message: str) -> type[error
 
 
 def _tidied(message: str) -> tuple[str, str | None]:
-    """Return the text without the address and the request's identifier, and out of its JSON if it is some."""
+    """Return the message without its URL and identifiers, taken out of JSON if needed, and the request's id."""
     request_id = re.search(r", request id: ([\w-]+)", message)
     text = re.sub(r", (url|request id|cf-ray): [^\s,]+", "", message)
     try:
@@ -113,11 +113,11 @@ def _status(code: Any, message: str) -> int | None:
 
 
 def retry_after(said: str, now: datetime.datetime | None = None) -> float | None:
-    """Return the seconds until the time that a usage limit names, "5:09 PM" or "Nov 25th, 2026 4:08 PM" on the local clock.
+    """Return the seconds until the local time named in a usage limit, such as "5:09 PM" or "Nov 25th, 2026 4:08 PM".
 
     Args:
-        said: What codex says.
-        now: The present; None means that of the clock.
+        said: codex's message.
+        now: The current time. None means to read the clock.
     """
     found = re.search(r"try again at (?:(\w{3}) (\d+)\w{2}, (\d{4}) )?(\d+:\d\d [AP]M)", said)
     if not found:
@@ -129,7 +129,7 @@ def retry_after(said: str, now: datetime.datetime | None = None) -> float | None
         date = datetime.datetime.strptime(f"{month} {day} {year}", "%b %d %Y").date() if month else now.date()
     except ValueError:
         return None
-    then = datetime.datetime.combine(date, time) + datetime.timedelta(minutes=1)  # its seconds are cut off
+    then = datetime.datetime.combine(date, time) + datetime.timedelta(minutes=1)  # as the message leaves out the seconds
     if month is None and then <= now:
         then += datetime.timedelta(days=1)
     return max(0.0, round((then - now).total_seconds()))

@@ -1,6 +1,6 @@
-"""Make the private CODEX_HOME of a server process: the login linked in, our settings, an empty folder to work in.
+"""Create a private CODEX_HOME for a server process. It holds a link to the login, our settings and an empty work folder.
 
-Nothing of the user's own home reaches codex through it: no AGENTS.md, no config.toml, no plugins, no MCP servers.
+It hides the user's own home from codex: its AGENTS.md, config.toml, plugins and MCP servers.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ CONFIG_VARIABLE = "OPENAI_CODEX_CONFIG"
 PREFIX = "mcp-models-codex-"
 YOUNG_SECONDS = 60.0
 
-# All that codex needs of the environment. A key that it saw would be billed in silence: CODEX_API_KEY beats a login.
+# The variables that codex needs. Keys are not among them: codex prefers CODEX_API_KEY to a login, and would silently bill it.
 PASSED_ON = frozenset(
     [
         "PATH",
@@ -70,7 +70,7 @@ SETTINGS = {
     "skills.bundled.enabled": "false",
     "agents.enabled": "false",
     "tools.experimental_request_user_input.enabled": "false",
-    # Without a network codex would otherwise wait for one for ever.
+    # Otherwise codex would wait for ever if there is no network.
     "features.unbounded_connection_retries": "false",
     "features.shell_tool": "false",
     "features.unified_exec": "false",
@@ -85,7 +85,7 @@ SETTINGS = {
 
 
 class CodexHome:
-    """A private CODEX_HOME, removed by `close`; what a killed server left behind, the next one removes.
+    """A private CODEX_HOME. `close` removes it. If a server is killed, the next one removes what it left behind.
 
     Args:
         env: The server's environment.
@@ -102,18 +102,18 @@ class CodexHome:
 
     @property
     def environment(self) -> dict[str, str]:
-        """The whole environment of a codex process."""
+        """The whole environment for a codex process."""
         passed = {name: value for name, value in self._env.items() if name.upper() in PASSED_ON}
         return {**passed, "HOME": str(self.path), "USERPROFILE": str(self.path), "CODEX_HOME": str(self.path)}
 
     def link(self, login: Login) -> None:
-        """Link a login into this home; codex writes a renewed one through the link."""
+        """Link a login into this home. When codex renews the login, it writes through the link."""
         link = self.path / "auth.json"
         link.unlink(missing_ok=True)
         link.symlink_to(login.path)
 
     def configure(self, models: list[dict[str, Any]]) -> None:
-        """Write the settings, in a file as a gateway's may be secret.
+        """Write the settings to a file and not to the command line, as those of a gateway may be secret.
 
         Raises:
             ConfigurationError: OPENAI_CODEX_CONFIG has a line that cannot be a setting.
@@ -132,7 +132,7 @@ class CodexHome:
 
 
 def settings(text: str) -> dict[str, str]:
-    """Return the settings in OPENAI_CODEX_CONFIG, one `key=value` a line as codex's own `-c` takes them: TOML, or plain text.
+    """Parse OPENAI_CODEX_CONFIG: one `key=value` per line. As with codex's own `-c`, a value is TOML or plain text.
 
     Raises:
         ConfigurationError: A line is not a setting, or is one that would delete the login.
@@ -142,7 +142,7 @@ def settings(text: str) -> dict[str, str]:
         key, equals, value = (part.strip() for part in line.partition("="))
         if not key or key.startswith("#"):
             continue
-        if not equals or not value:  # the line is not shown, as it may hold a secret
+        if not equals or not value:  # do not show the line, as it may contain a secret
             raise errors.ConfigurationError(f"{CONFIG_VARIABLE}, line {number}: expected key=value.")
         if "forced_" in key:  # forced_login_method deletes the login, forced_chatgpt_workspace_id hides it
             raise errors.ConfigurationError(f"{CONFIG_VARIABLE}: codex would give up the login for {key}; remove the line.")
@@ -162,7 +162,7 @@ def _quoted(text: str) -> str:
 
 
 def _sweep() -> None:
-    """Remove the homes of servers that were killed."""
+    """Remove homes that killed servers left behind."""
     for path in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
         with suppress(Timeout, OSError):
             if _may_be_abandoned(path):
@@ -173,7 +173,7 @@ def _sweep() -> None:
 
 
 def _may_be_abandoned(path: Path) -> bool:
-    """Return whether it is a folder of this user's, and not one that is just being made."""
+    """Return whether a path is a folder of this user that is not just being created."""
     found = path.lstat()
     is_ours = not hasattr(os, "getuid") or found.st_uid == os.getuid()
     return is_ours and stat.S_ISDIR(found.st_mode) and time.time() - found.st_mtime > YOUNG_SECONDS

@@ -1,6 +1,6 @@
 """Find a ChatGPT login, check it, and let only one run at a time renew it.
 
-The tokens stay codex's business: they are read here to tell a login from what is none, and go nowhere.
+Only codex uses the tokens. We read them to see whether a file really holds a login, and never pass them on.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ FILE = "auth.json"
 LOCK_FILE = ".mcp-models.lock"
 
 REFRESH_SECONDS = 300 + 30
-"""codex 0.169 renews an access token that has less than 300 s to live; measured."""
+"""codex 0.169 renews an access token that expires in less than 300 s, as measured. We allow for 30 s more."""
 
 ACCEPTED_SECONDS = 60.0
-"""For how long a login that the service accepted is believed to be good: it may be revoked at any time."""
+"""How long to trust a login that the service has accepted, in seconds. It may be revoked at any time."""
 
 LOCK_SECONDS = 60.0
 LOCK_INTERVAL = 0.05
@@ -44,13 +44,13 @@ class NoLoginError(errors.ConfigurationError):
 
 
 class Login(Struct, frozen=True):
-    """A ChatGPT login of codex's.
+    """A ChatGPT login that `codex login` created.
 
     Attributes:
-        path: Its `auth.json`, links followed.
-        account: Its identifier.
-        token: A fingerprint of the access token, which changes when codex renews it.
-        expires: When the access token ends, in seconds since the epoch; 0 if it does not tell.
+        path: The path of its `auth.json`, with symbolic links resolved.
+        account: The account's identifier.
+        token: A fingerprint of the access token. It changes when codex renews the token.
+        expires: When the access token expires, in seconds since the epoch. 0 if this is unknown.
     """
 
     path: str
@@ -60,20 +60,20 @@ class Login(Struct, frozen=True):
 
     @property
     def home(self) -> str:
-        """The folder that `codex login` wrote it to."""
+        """The folder that `codex login` wrote the login to."""
         return os.path.dirname(self.path)
 
     def expires_soon(self) -> bool:
-        """Return whether codex would renew the access token before it uses it."""
+        """Return whether codex would renew the access token before using it."""
         return self.expires - time.time() < REFRESH_SECONDS
 
     def cure(self) -> str:
-        """Return the command that logs in anew."""
+        """Return the command to log in again."""
         return f"`CODEX_HOME={shlex.quote(self.home)} codex login`"
 
 
 def homes(env: Environment) -> list[Path]:
-    """Return where a login may lie: CODEX_HOME alone if it is set, else the two usual places."""
+    """Return the folders that may hold a login: only CODEX_HOME if it is set, otherwise the two usual ones."""
     if chosen := env.get("CODEX_HOME", "").strip():
         return [Path(os.path.expanduser(chosen))]
     user = Path(env.get("HOME") or os.path.expanduser("~"))
@@ -84,8 +84,8 @@ def find(env: Environment) -> Login:
     """Return the first ChatGPT login in `homes`.
 
     Raises:
-        NoLoginError: There is none; the message says where was looked, what was there, and what to do.
-        ConfigurationError: A file is there but cannot be read.
+        NoLoginError: There is none. The message says where we looked, what we found there, and what to do.
+        ConfigurationError: A file exists but cannot be read.
     """
     found = []
     for home in homes(env):
@@ -97,10 +97,10 @@ def find(env: Environment) -> Login:
 
 
 def read(path: Path) -> Login | str:
-    """Return the login in a file, or what the file is instead.
+    """Return the login in a file, or a description of what the file is instead.
 
     Raises:
-        ConfigurationError: It cannot be read.
+        ConfigurationError: The file cannot be read.
     """
     try:
         record = _record(path)
@@ -133,7 +133,7 @@ def read(path: Path) -> Login | str:
 
 
 def _record(path: Path) -> Any:
-    """Return the JSON in a file; read again if it is none, as codex may be about to write it."""
+    """Return the JSON in a file. If it is not valid, read it once more, as codex may be writing it."""
     try:
         return json.loads(path.read_bytes())
     except ValueError:
@@ -142,7 +142,7 @@ def _record(path: Path) -> Any:
 
 
 def _expires(token: str) -> float:
-    """Return the `exp` claim of a JWT (RFC 7519, section 4.1.4), unverified: it only decides whether to wait for the lock."""
+    """Return the `exp` claim of a JWT (RFC 7519, section 4.1.4). It is not verified, as it only decides about the lock."""
     try:
         payload = token.split(".")[1]
         claims: dict[str, Any] = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
@@ -152,10 +152,11 @@ def _expires(token: str) -> float:
 
 
 class RefreshLock:
-    """Lets runs of one login through together, but one at a time while codex may renew its tokens.
+    """Let runs with the same login go in parallel, but only one at a time while codex may renew its tokens.
 
-    A refresh token is good for one use, so two renewals at once end the login. One may happen when the access token is
-    about to expire, and whenever the service has not yet accepted it. The lock holds across all processes of the machine.
+    A refresh token works only once, so two renewals at the same time would end the login. A renewal can happen when the
+    access token is about to expire, or when the service has not accepted it yet. The lock is shared by all processes on
+    this machine.
     """
 
     def __init__(self) -> None:
@@ -164,17 +165,17 @@ class RefreshLock:
 
     @asynccontextmanager
     async def hold(self, login: Login) -> AsyncIterator[Callable[[], None]]:
-        """One run.
+        """Hold the lock during a run, if it is needed.
 
         Args:
-            login: As it was found.
+            login: The login, as `find` returned it.
 
         Yields:
-            What to call when the service has accepted the login, so that others need not wait for the end of the run.
+            A function to call once the service has accepted the login. Other runs then need not wait for the end of this one.
 
         Raises:
             ConfigurationError: The folder of the login cannot be written.
-            CallTimeoutError: Another run is renewing the login for too long.
+            CallTimeoutError: Another run has been renewing the login for too long.
         """
         with await self._enter(login) as held:
 
@@ -185,7 +186,7 @@ class RefreshLock:
             yield accepted
 
     async def _enter(self, login: Login) -> ExitStack:
-        """Wait for its turn where that is needed, `LOCK_SECONDS` at the most; what is held is to be closed."""
+        """Take the lock if it is needed, waiting `LOCK_SECONDS` at most. Close the result to release the lock."""
         if not self._may_renew(login):
             return ExitStack()
         with ExitStack() as held:
@@ -210,7 +211,7 @@ class RefreshLock:
 
 
 async def _locked(login: Login) -> FileLock:
-    """Return the lock that all processes share, held; asked for in turns, as a thread that waits cannot be cancelled."""
+    """Acquire the lock that all processes share. It polls, because a thread that waits could not be cancelled."""
     lock = FileLock(os.path.join(login.home, LOCK_FILE), thread_local=False)
     while True:
         try:
@@ -223,10 +224,10 @@ async def _locked(login: Login) -> FileLock:
 
 
 def check_writable(login: Login) -> None:
-    """Check that codex can save a renewed login: a renewal that cannot be saved ends the login.
+    """Check that codex can save a renewed login. If it cannot save it, the login is lost.
 
     Raises:
-        ConfigurationError: It cannot.
+        ConfigurationError: The login or its folder is read-only.
     """
     for path in (login.home, login.path):
         if not os.access(path, os.W_OK):
@@ -240,7 +241,7 @@ def unwritable(login: Login, why: str | None) -> errors.ConfigurationError:
 
 
 def token_of(login: Login) -> str:
-    """Return the fingerprint of the access token that a login has now; empty if it cannot be told."""
+    """Return the current fingerprint of a login's access token. Empty if it cannot be read."""
     with suppress(errors.ConfigurationError):
         now = read(Path(login.path))
         return now.token if isinstance(now, Login) else ""

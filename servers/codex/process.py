@@ -1,4 +1,4 @@
-"""Run a codex process: its own process group, its pipes, the last of its stderr, and its sure end."""
+"""Run a codex process in its own group, talk to it through pipes, and make sure that it ends."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ COLOURS = r"\x1b\[[0-9;]*m"
 
 
 class CodexProcess:
-    """A running codex.
+    """A running codex process.
 
     Args:
-        process: The process, with pipes for all three streams, in a group of its own.
+        process: The process. It must have pipes for all three streams, and its own process group.
     """
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
@@ -35,7 +35,7 @@ class CodexProcess:
         """Start a process.
 
         Raises:
-            ConfigurationError: It cannot be started.
+            ConfigurationError: The process cannot be started.
         """
         pipe = asyncio.subprocess.PIPE
         options = {"env": env, "cwd": cwd, "pass_fds": fds, "limit": LONGEST_LINE, "start_new_session": True}
@@ -46,44 +46,44 @@ class CodexProcess:
             return cls(await asyncio.shield(starting))
         except OSError as error:
             raise errors.ConfigurationError(f"{command[0]} cannot be run ({error.strerror}).") from error
-        except ValueError as error:  # a NUL in an argument
+        except ValueError as error:  # an argument contains NUL
             raise errors.InvalidRequestError(f"codex cannot be asked that: {error}.") from error
-        except asyncio.CancelledError:  # asyncio would leave a child half started, and wait for pipes that its children hold
+        except asyncio.CancelledError:  # otherwise asyncio leaves a half-started child, and waits for its pipes
             cls(await starting).kill()
             raise
 
     @property
     def pid(self) -> int:
-        """The number of the process and of its group."""
+        """The id of the process and of its group."""
         return self._process.pid
 
     def write(self, data: bytes) -> None:
-        """Queues data for its stdin; a process that is gone is noticed by whoever reads."""
+        """Queue data for stdin. If the process has ended, the code that reads will notice."""
         if self._process.stdin and not self._process.stdin.is_closing():
             self._process.stdin.write(data)
 
     def close_stdin(self) -> None:
-        """End its stdin after what was written, at which app-server ends by itself."""
+        """Close stdin after everything is written. This makes app-server end by itself."""
         if self._process.stdin:
             self._process.stdin.close()
 
     async def lines(self) -> AsyncIterator[bytes]:
-        """The lines of its stdout, until it closes them."""
+        """Yield the lines of stdout until it is closed."""
         stdout = self._process.stdout
         assert stdout is not None
-        with contextlib.suppress(ValueError, ConnectionError):  # a line beyond all measure ends the reading
+        with contextlib.suppress(ValueError, ConnectionError):  # a line that is far too long ends the reading
             while line := await stdout.readline():
                 yield line
 
     def kill(self) -> None:
-        """Kill the whole group, at once."""
+        """Kill the whole process group at once."""
         kill_group(self._process.pid)
 
     async def end(self) -> int | None:
-        """Wait for its end and kill what has not ended in time.
+        """Wait for the process to end, and kill it if that takes too long.
 
         Returns:
-            The exit code; None if not even a kill ended it in time.
+            The exit code. None if even the kill did not end it in time.
         """
         code = await self._wait()
         if code is None:
@@ -93,7 +93,7 @@ class CodexProcess:
         return code
 
     def last_words(self) -> str:
-        """Return the end of its stderr."""
+        """Return the last lines of stderr."""
         said = [line for line in self._last if not line.startswith("WARNING")]
         return " ".join(said)[-600:] or "it said nothing"
 

@@ -1,6 +1,6 @@
 """Find the `codex` program, check its version, and ask it about its models and the login.
 
-Facts are those of codex 0.169.0, measured.
+The facts here were measured with codex 0.169.0.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ if TYPE_CHECKING:
 BIN_VARIABLE = "OPENAI_CODEX_BIN"
 INSTALL = "`npm install -g @openai/codex`"
 OLDEST = (0, 169, 0)
-"""The oldest version that the tests were run with."""
+"""The oldest version that was tested."""
 
 RUN_SECONDS = 15.0
 SHIM_BYTES = 4096
-"""How much of a program is read to see whether it is a shim."""
+"""How many bytes of a program to read to see whether it is a shim."""
 
 NEUTRAL = "Answer the user."
-"""The instructions of a call that brings none; codex's own are of an agent that edits code."""
+"""The instructions to use if the call has none. codex's own ones describe an agent that edits code."""
 
-# What turns each of codex's models from an agent into one that only writes. Without these a model of the generation gpt-6 is
-# given a JavaScript tool whatever features are off.
+# Settings that make each of codex's models only write text, instead of acting as an agent. Without them, models of the gpt-6
+# generation get a JavaScript tool, even if all features are off.
 PURE: dict[str, Any] = {
     "tool_mode": "direct",
     "shell_type": "disabled",
@@ -49,7 +49,7 @@ PURE: dict[str, Any] = {
 
 
 def kill_group(pid: int) -> None:
-    """Kill a process and all that it has started in its group."""
+    """Kill a process and everything that it has started in its group."""
     with suppress(OSError):
         if hasattr(os, "killpg"):
             os.killpg(pid, signal.SIGKILL)
@@ -58,10 +58,10 @@ def kill_group(pid: int) -> None:
 
 
 def find(env: Environment) -> str:
-    """Return the path of the program: of the native one where npm's launcher or a version manager's shim lies before it.
+    """Return the path of the program. If PATH leads to npm's launcher or a version manager's shim, return the native program.
 
     Raises:
-        ConfigurationError: It is not installed, or OPENAI_CODEX_BIN names nothing that can be run.
+        ConfigurationError: codex is not installed, or OPENAI_CODEX_BIN does not name a program.
     """
     chosen = env.get(BIN_VARIABLE, "").strip()
     path = shutil.which(os.path.expanduser(chosen) or "codex", path=env.get("PATH"))
@@ -71,12 +71,12 @@ def find(env: Environment) -> str:
         raise errors.ConfigurationError(
             f"the program `codex`, which the ChatGPT login needs, is not on PATH: run {INSTALL}, or set {BIN_VARIABLE}."
         )
-    path = os.path.abspath(path)  # no link is resolved: a shim may go by the name it is called by
+    path = os.path.abspath(path)  # do not resolve links, as a shim may look at the name it is called by
     return native(managed(path, env) or path)
 
 
 def native(path: str) -> str:
-    """Return the native program beside npm's launcher, which costs a process of 43 MB and 0.1 s a run; else the path itself."""
+    """Return the native program if the path is npm's launcher, which would cost a 43 MB process and 0.1 s per run."""
     launcher = Path(os.path.realpath(path))
     package = launcher.parent.parent
     if launcher.name != "codex.js":
@@ -89,17 +89,17 @@ def native(path: str) -> str:
 
 
 def managed(shim: str, env: Environment) -> str | None:
-    """Return the program that a shim of mise, volta or asdf starts. They find it by the user's home, and codex has another."""
+    """Return the program that a shim of mise, volta or asdf starts. The shim itself would not find it in codex's home."""
     manager = _manager(Path(os.path.realpath(shim)), env)
     if manager is None:
         return None
-    # Asked beside the shim, as the folder that a server is started in may choose other versions.
+    # Run this in the shim's folder, as the folder that the server was started in may select another version.
     found = run(manager, "which", Path(shim).name, env=env, cwd=os.path.dirname(shim)).stdout.strip()
     return found if os.path.isabs(found) and os.access(found, os.X_OK) else None
 
 
 def _manager(shim: Path, env: Environment) -> str | None:
-    """Return the program of the version manager that a shim belongs to, if it is one of those known."""
+    """Return the program of the version manager that a shim belongs to, if we know it."""
     if shim.name == "mise":
         return str(shim)
     if shim.name == "volta-shim":
@@ -107,22 +107,22 @@ def _manager(shim: Path, env: Environment) -> str | None:
     try:
         with shim.open("rb") as file:
             calls_asdf = re.search(rb'^exec "?(\S*\basdf)"? exec ', file.read(SHIM_BYTES), re.MULTILINE)
-    except OSError:  # one may be allowed to run what one may not read
+    except OSError:  # you may be allowed to run a file but not to read it
         return None
     return shutil.which(os.fsdecode(calls_asdf[1]), path=env.get("PATH")) if calls_asdf else None
 
 
 def run(path: str, *arguments: str, env: Environment, cwd: str | None = None) -> subprocess.CompletedProcess[str]:
-    """Run the program to its end.
+    """Run the program and wait for it to end.
 
     Args:
-        path: As `find` returned it.
-        arguments: What to ask of it.
+        path: The program's path, as `find` returned it.
+        arguments: The program's arguments.
         env: The child's whole environment.
-        cwd: Its folder; None for that of this process.
+        cwd: The folder to run it in. None means that of this process.
 
     Raises:
-        ConfigurationError: It cannot be run, or does not end.
+        ConfigurationError: The program cannot be run, or does not end.
     """
     pipe = subprocess.PIPE
     try:
@@ -143,10 +143,10 @@ def run(path: str, *arguments: str, env: Environment, cwd: str | None = None) ->
 
 
 def check_version(path: str, env: Environment) -> None:
-    """Check that the program is codex, and new enough.
+    """Check that the program is codex, and that it is new enough.
 
     Raises:
-        ConfigurationError: It is not.
+        ConfigurationError: It is not codex, or it is too old.
     """
     said = run(path, "--version", env=env).stdout.strip()
     found = re.search(r"(\d+)\.(\d+)\.(\d+)", said)
@@ -158,10 +158,10 @@ def check_version(path: str, env: Environment) -> None:
 
 
 def catalogue(path: str, env: Environment) -> list[dict[str, Any]]:
-    """Return the models that this version of codex knows, each made to only write.
+    """Return the models that this version of codex knows, each changed to only write text.
 
     Raises:
-        ConfigurationError: The program does not tell.
+        ConfigurationError: The program does not list its models.
     """
     listed = run(path, "debug", "models", "--bundled", env=env)
     try:
@@ -172,7 +172,7 @@ def catalogue(path: str, env: Environment) -> list[dict[str, Any]]:
 
 
 def login_status(path: str, env: Environment) -> str:
-    """Return what `codex login status` says; its text alone tells, as its exit code is 0 for an empty login too."""
+    """Return what `codex login status` says. Only its text is reliable, as the exit code is 0 even for an empty login."""
     status = run(path, "login", "status", env=env)
     lines = [line for line in (status.stdout + status.stderr).splitlines() if line.strip() and not line.startswith("WARNING")]
     return lines[0] if lines else f"exit code {status.returncode}"

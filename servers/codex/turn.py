@@ -1,4 +1,4 @@
-"""Define what codex is asked and what comes back, whichever of its two programs is asked."""
+"""Define what we ask codex and what comes back. This is the same for both of its engines."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ class Turn(Struct, frozen=True):
     """One question to codex.
 
     Attributes:
-        model: The model.
-        prompt: What the user says, texts and images in order.
-        system: The instructions; None for codex's neutral ones.
+        model: The model to ask.
+        prompt: The user's message, as texts and images in order.
+        system: The instructions. None means neutral ones.
         effort: How much to think.
         schema: A JSON Schema for the answer.
     """
@@ -38,7 +38,7 @@ class Turn(Struct, frozen=True):
 
     @property
     def images(self) -> int:
-        """How many images there are."""
+        """How many images the prompt has."""
         return sum(isinstance(part, ImagePart) for part in self.prompt)
 
     @property
@@ -48,11 +48,11 @@ class Turn(Struct, frozen=True):
 
 
 class TurnResult(Struct):
-    """What codex answered.
+    """codex's answer.
 
     Attributes:
-        model: Another model than the one asked, if one answered.
-        reasoning: The summary of its thinking, if there is one.
+        model: The model that answered, if it is not the one asked.
+        reasoning: The summaries of the model's thinking, if there are any.
     """
 
     thread_id: str = ""
@@ -65,10 +65,10 @@ class TurnResult(Struct):
     warnings: list[str] = []
 
     def fail(self, message: str, login: Login, code: Any = None) -> None:
-        """Note that the turn failed; an answer that only met its limit is still an answer.
+        """Handle the failure of a turn. A text that was only cut off at its limit still counts as an answer.
 
         Raises:
-            CompletionError: It was none.
+            CompletionError: There is no such text.
         """
         if message.startswith("Incomplete response returned, reason: max_output_tokens") and self.text:
             self.stop_reason, self.native_stop_reason = "max_tokens", "max_output_tokens"
@@ -77,33 +77,33 @@ class TurnResult(Struct):
 
 
 class Engine(Protocol):
-    """A program of codex's that carries out turns."""
+    """One of codex's programs that run turns."""
 
     async def run(self, turn: Turn, login: Login, on_text: OnText, on_accepted: Callable[[], None]) -> TurnResult:
-        """Carry out a turn; cancelling it stops the work.
+        """Run a turn. Cancelling it stops the work.
 
         Args:
             turn: The question.
-            login: Whose it is, for the words of errors.
-            on_text: Takes the text as it comes.
-            on_accepted: Called when the service has begun to answer, and so has accepted the login.
+            login: The login that is used, for error messages.
+            on_text: Called with the text as it arrives.
+            on_accepted: Called when the service begins to answer, which means that it has accepted the login.
 
         Raises:
-            CompletionError: It failed.
+            CompletionError: The turn failed.
         """
 
     async def aclose(self) -> None:
-        """End whatever process is kept."""
+        """End any process that is kept running."""
 
 
 def turn_of(request: CompletionRequest) -> Turn:
-    """Return a request as a question to codex, which takes one message of the user's.
+    """Turn a request into a question to codex, which accepts a single message from the user.
 
-    A conversation is therefore written out: each message between `<user>` and `</user>` or `<assistant>` and `</assistant>`,
-    a line each, after one sentence that asks for the next one. A single message goes as it is.
+    A conversation is therefore written out as text. One sentence asks for the next message. Then each message follows,
+    between the lines `<user>` and `</user>` or `<assistant>` and `</assistant>`. A single message is sent as it is.
 
     Raises:
-        InvalidRequestError: It is empty, or no model can have that name.
+        InvalidRequestError: The request is empty, or its model has an impossible name.
     """
     model = request.model or ""
     if model.startswith("-") or not model.isprintable():
@@ -116,7 +116,7 @@ def turn_of(request: CompletionRequest) -> Turn:
     return Turn(
         model=model,
         prompt=_joined(parts),
-        system=(request.system or "").strip() or None,  # as exec does, which refuses an empty one
+        system=(request.system or "").strip() or None,  # like exec, which refuses empty instructions
         effort=request.reasoning_effort,
         schema=request.response_schema,
     )
@@ -131,7 +131,7 @@ def _parts(turn: Message) -> list[TextPart | ImagePart]:
 
 
 def _joined(parts: list[TextPart | ImagePart]) -> list[TextPart | ImagePart]:
-    """Return the parts with neighbouring texts made one, as codex sends each part apart."""
+    """Join neighbouring texts, as codex would send each part separately."""
     joined: list[TextPart | ImagePart] = []
     for part in parts:
         if joined and isinstance(part, TextPart) and isinstance(last := joined[-1], TextPart):
