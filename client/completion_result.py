@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, TypeAlias, TypedDict
+from typing import Any, Literal, TypeAlias, TypedDict, final
 
 from mcp_models.servers.core.completion import StopReason
 
@@ -36,6 +36,7 @@ class UsageResult(TypedDict):
     reasoning_tokens: int
 
 
+@final
 class CompletionSuccess(TypedDict):
     """An answer. Every key is always present. What the server did not tell is None, empty or 0."""
 
@@ -56,6 +57,7 @@ class CompletionSuccess(TypedDict):
     warnings: list[str]
 
 
+@final
 class CompletionFailure(TypedDict):
     """A provider's failure. Every key is always present. `output` is None, and `partial` is the text that had arrived."""
 
@@ -74,4 +76,4 @@ class CompletionFailure(TypedDict):
 
 
 CompletionResult: TypeAlias = CompletionSuccess | CompletionFailure
-"""What `call()` returns. Check `result["output"] is None` to tell the two apart; type checkers understand it too."""
+"""What `call()` returns. mypy tells the two apart by `result["output"] is None`; Pyright by `"error" in result`."""
