@@ -138,9 +138,22 @@ def test_every_folder_with_modules_is_a_package() -> None:
     assert set(PROJECT["tool"]["setuptools"]["packages"]) == packages
 
 
+def test_no_folder_is_deeper_than_the_scripts_look() -> None:
+    """run_with_env.sh and set_up_env.sh spell out how deep they look for new files."""
+    for script in ("run_with_env.sh", "set_up_env.sh"):
+        assert "{servers,client}{,/*,/*/*,/*/*/*}" in (ROOT / script).read_text()
+    assert max(package.count(".") for package in PROJECT["tool"]["setuptools"]["packages"]) <= 4
+
+
 def test_the_type_checkers_path_to_the_links_has_todays_version() -> None:
     version = importlib.metadata.version("mcp-models")
     assert f"__editable__.mcp_models-{version}-" in PROJECT["tool"]["mypy"]["mypy_path"]
+
+
+def test_the_clone_is_installed_by_links_and_not_by_an_import_hook() -> None:
+    """A hook costs each start 11 ms, and no editor can follow it."""
+    assert not [finder for finder in sys.meta_path if "__editable__" in repr(finder)]
+    assert (ROOT / "build" / f"__editable__.mcp_models-{importlib.metadata.version('mcp-models')}-py3-none-any").is_dir()
 
 
 def test_every_server_has_its_console_script() -> None:

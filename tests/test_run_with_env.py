@@ -6,9 +6,11 @@ import os
 import re
 import shutil
 import stat
+import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -34,8 +36,13 @@ def run(project: Path, *words: str, **options: Any) -> subprocess.CompletedProce
     return subprocess.run(command, capture_output=True, text=True, timeout=300, **options)
 
 
-def value_of(project: Path, dotenv: str, name: str = "KEY") -> str | None:
-    (project / ".env").write_bytes(dotenv.encode())
+def write_dotenv(project: Path, text: str | bytes, mode: int = 0o600) -> None:
+    (project / ".env").write_bytes(text.encode() if isinstance(text, str) else text)
+    (project / ".env").chmod(mode)
+
+
+def value_of(project: Path, dotenv: str | bytes, name: str = "KEY") -> str | None:
+    write_dotenv(project, dotenv)
     done = run(project, "show.py", name)
     assert done.returncode == 0, done.stderr
     found: str | None = eval(done.stdout)
@@ -79,7 +86,7 @@ def test_what_the_host_set_wins(project: Path, monkeypatch: pytest.MonkeyPatch) 
 
 @pytest.mark.parametrize("line", ["no equals sign", "KEY='unclosed", 'KEY="unclosed', "1KEY=x", "KEY-2=x"])
 def test_a_bad_line_is_named_without_its_value(project: Path, line: str) -> None:
-    (project / ".env").write_text(f"A=1\n{line}\n")
+    write_dotenv(project, f"A=1\n{line}\n")
     done = run(project, "show.py", "KEY")
     assert done.returncode != 0
     assert "line 2" in done.stderr
@@ -137,22 +144,41 @@ def test_a_key_may_have_any_name(project: Path, name: str) -> None:
     assert value_of(project, f"{name}=x\nKEY=y") == "y"
 
 
-@pytest.mark.parametrize("name", ["_env_keys", "_env_values", "BASH_REMATCH", "UID", "_"])
+@pytest.mark.parametrize("name", ["_env_keys", "_env_values", "BASH_REMATCH", "UID", "SECONDS", "_"])
 def test_a_name_that_bash_or_the_script_uses_is_refused(project: Path, name: str) -> None:
-    (project / ".env").write_text(f"KEY=x\n{name}=secret\n")
+    write_dotenv(project, f"KEY=x\n{name}=secret\n")
     done = run(project, "show.py", "KEY")
     assert (done.returncode, len(done.stderr.splitlines())) == (1, 1)
     assert f"line 2: bash and this script use the name {name}" in done.stderr
     assert "secret" not in done.stderr
 
 
+@pytest.mark.parametrize("name", ["root", "program", "python", "line", "key", "here", "index"])
+def test_a_variable_of_the_callers_may_have_any_name(project: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv(name, "the caller's")
+    assert value_of(project, f"{name}=x", name) == "the caller's"
+
+
+def test_what_bash_sets_for_itself_does_not_hide_a_line(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("HOSTNAME", raising=False)
+    assert value_of(project, "HOSTNAME=example", "HOSTNAME") == "example"
+
+
+def test_a_value_may_be_no_valid_text(project: Path) -> None:
+    assert value_of(project, b'KEY="\xff\xfe"') == "\udcff\udcfe"
+
+
 @pytest.mark.parametrize(
     ("text", "hint"),
-    [("KEY=" + "x" * 10_000_000, "line 1: it has more than 65536 characters"), ("K=v\n" * 60_000, "more than 1000 lines")],
-    ids=["one long line", "many lines"],
+    [
+        ("KEY=" + "x" * 10_000_000, "more than 65536 bytes"),
+        ("K=v\n" * 60_000, "more than 65536 bytes"),
+        ("\n" * 2000, "1000 lines"),
+    ],
+    ids=["one long line", "many lines", "short lines"],
 )
 def test_a_dotenv_that_is_too_large_is_refused_in_good_time(project: Path, text: str, hint: str) -> None:
-    (project / ".env").write_text(text)
+    write_dotenv(project, text)
     started = time.monotonic()
     done = run(project, "show.py", "KEY")
     assert (done.returncode, len(done.stderr.splitlines())) == (1, 1)
@@ -160,12 +186,28 @@ def test_a_dotenv_that_is_too_large_is_refused_in_good_time(project: Path, text:
     assert time.monotonic() - started < 5
 
 
-def test_a_dotenv_that_others_may_write_to_is_said(project: Path) -> None:
-    (project / ".env").write_text("KEY=x")
-    (project / ".env").chmod(0o666)
+@pytest.mark.parametrize(
+    "text",
+    ["KEY=" + " " * 65_000, 'KEY="' + '\\"' * 32_000 + '"', "KEY=" + " #" * 32_000, "K" * 65_000 + "=", "PATH=x\n" * 1000],
+    ids=["blanks", "escaped quotes", "hashes", "a long name", "a thousand lines"],
+)
+def test_the_largest_dotenv_that_is_taken_costs_little(project: Path, text: str) -> None:
+    write_dotenv(project, text)
+    started = time.monotonic()
+    assert run(project, "show.py", "KEY").returncode == 0
+    assert time.monotonic() - started < 5
+
+
+@pytest.mark.parametrize(
+    ("mode", "what"),
+    [(0o600, None), (0o400, None), (0o640, "read"), (0o604, "read"), (0o620, "write to"), (0o666, "write to")],
+)
+def test_a_dotenv_that_others_can_open_is_said(project: Path, mode: int, what: str | None) -> None:
+    write_dotenv(project, "KEY=x", mode)
     done = run(project, "show.py", "KEY")
     assert done.stdout == "'x'\n"
-    assert "chmod 600" in done.stderr
+    said = f"run_with_env.sh: other users can {what} {project}/.env: run `chmod 600 {project}/.env`\n"
+    assert done.stderr == (said if what else "")
 
 
 def test_nothing_in_the_current_folder_is_run(project: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
@@ -245,7 +287,7 @@ def bare_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A PATH with the system's basic tools and no Python."""
     folder = tmp_path / "bin"
     folder.mkdir()
-    for tool in ("bash", "cat", "cmp", "head", "ls", "readlink", "rm", "sort", "touch"):
+    for tool in ("bash", "cmp", "cp", "ls", "mkdir", "mktemp", "mv", "readlink", "rm", "sort", "touch"):
         (folder / tool).symlink_to(shutil.which(tool) or "")
     monkeypatch.setenv("PATH", str(folder))
     monkeypatch.delenv("PYTHON", raising=False)
@@ -257,8 +299,123 @@ def checkout(project: Path) -> Path:
     """The same, with the files that make it look like a checkout."""
     for name in ("pyproject.toml", "requirements.lock"):
         (project / name).touch()
+    for name in ("servers/core/transport", "client/models"):
+        (project / name).mkdir(parents=True)
+        (project / name / "module.py").touch()
     shutil.copy(ROOT / "set_up_env.sh", project)
     return project
+
+
+FAKE_UV = """
+echo "$PWD: uv $*" >>"$UV_LOG"
+mkdir -p .venv/bin build/__editable__.mcp_models-1/mcp_models
+[ "$1" = venv ] && cp "$5" .venv/bin/python
+exit 0
+"""
+
+
+@pytest.fixture
+def ready(checkout: Path, bare_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A checkout whose environment is made, by a `uv` that only writes down how it was called."""
+    monkeypatch.setenv("UV_LOG", str(checkout / "uv.log"))
+    fake_program(bare_path, "uv", FAKE_UV)
+    fake_program(bare_path, "python3", "exit 0")
+    (checkout / ".venv" / "bin").mkdir(parents=True)
+    fake_program(checkout / ".venv" / "bin", "program", "echo ran")
+    assert said_by_a_start(checkout) == ["setting up", "linking", "ready"]
+    assert said_by_a_start(checkout) == []
+    return checkout
+
+
+def said_by_a_start(checkout: Path, **options: Any) -> list[str]:
+    """Return the beginnings of the lines on stderr."""
+    done = run(checkout, "program", **options)
+    assert (done.returncode, done.stdout) == (0, "ran\n"), done.stderr
+    return re.findall(r"^run_with_env.sh: (setting up|linking|ready|.*)", done.stderr, re.MULTILINE)
+
+
+def test_a_start_runs_no_other_program(
+    ready: Path, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    write_dotenv(ready, "KEY=x")
+    assert said_by_a_start(ready) == []  # looks at .env, which is new
+    bash = shutil.which("bash")
+    monkeypatch.setenv("PATH", str(tmp_path_factory.mktemp("empty")))
+    done = subprocess.run([str(bash), str(ready / "run_with_env.sh"), "program"], capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == ("ran\n", "")
+
+
+def replace_with_an_older(path: Path) -> None:
+    path.write_text("# as unpacked from an archive\n")
+    os.utime(path, (1, 1))
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda root: (root / "pyproject.toml").write_text("[changed]"), ["setting up", "linking", "ready"]),
+        (lambda root: (root / "requirements.lock").write_text("changed"), ["setting up", "linking", "ready"]),
+        (lambda root: replace_with_an_older(root / "requirements.lock"), ["setting up", "linking", "ready"]),
+        (lambda root: (root / "servers/core/transport/new.py").touch(), ["linking"]),
+        (lambda root: (root / "client/new.json").touch(), ["linking"]),
+        (lambda root: (root / "client/models/module.py").unlink(), ["linking"]),
+        (lambda root: shutil.rmtree(root / "servers/core"), ["linking"]),
+        (lambda root: shutil.rmtree(root / "build"), ["linking"]),
+        (lambda root: os.utime(root / "pyproject.toml", (1, 1)), []),
+        (lambda root: os.utime(root / "client/models"), []),
+        (lambda root: (root / "servers/core/__pycache__").mkdir(), []),
+        (lambda root: (root / "servers/core/transport/module.py").write_text("x = 1"), []),
+    ],
+)
+def test_what_has_changed_is_noticed(ready: Path, change: Callable[[Path], object], said: list[str]) -> None:
+    change(ready)
+    assert said_by_a_start(ready) == said
+    assert said_by_a_start(ready) == []
+
+
+def test_a_file_that_comes_while_the_links_are_made_is_noticed(ready: Path, bare_path: Path) -> None:
+    fake_program(bare_path, "uv", 'echo >"$PWD/client/meanwhile_$$.py"')
+    (ready / "client" / "new.py").touch()
+    assert said_by_a_start(ready) == ["linking"]
+    fake_program(bare_path, "uv", "exit 0")
+    assert said_by_a_start(ready) == ["linking"]
+    assert said_by_a_start(ready) == []
+
+
+def test_a_set_up_that_failed_is_tried_again(ready: Path, bare_path: Path) -> None:
+    fake_program(bare_path, "uv", "exit 1")
+    (ready / "client" / "new.py").touch()
+    done = run(ready, "program")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "could not link" in done.stderr
+    fake_program(bare_path, "uv", "exit 0")
+    assert said_by_a_start(ready) == ["linking"]
+
+
+def test_the_set_up_runs_in_the_project_and_the_program_where_it_was_started(
+    ready: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """uv reads a `uv.toml` of the folder that it is run in."""
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    fake_program(ready / ".venv" / "bin", "program", "pwd -P >&2; echo ran")
+    (ready / "pyproject.toml").write_text("[changed]")
+    assert run(ready, "program", cwd=elsewhere).stderr.splitlines()[-1] == str(elsewhere)
+    calls = (ready / "uv.log").read_text().splitlines()
+    assert len(calls) == 5
+    assert all(call.startswith(f"{ready}: uv ") for call in calls)
+
+
+@pytest.mark.slow
+def test_a_start_costs_little_more_than_bash_itself(ready: Path) -> None:
+    write_dotenv(ready, "KEY=x")
+    commands = (["bash", "-c", "exec .venv/bin/program"], ["bash", "run_with_env.sh", "program"])
+    seconds: tuple[list[float], list[float]] = ([], [])
+    for _ in range(50):
+        for command, times in zip(commands, seconds, strict=True):
+            started = time.perf_counter()
+            subprocess.run(command, cwd=ready, capture_output=True, check=True)
+            times.append(time.perf_counter() - started)
+    assert statistics.median(seconds[1]) < 3 * statistics.median(seconds[0])
 
 
 def test_no_python_is_said(checkout: Path, bare_path: Path) -> None:
