@@ -28,7 +28,7 @@ def build(output: Path) -> str:
     interpreter = python(SITE / "requirements.lock")
     with tempfile.TemporaryDirectory() as folder:
         stage(Path(folder))
-        command = [interpreter, "-m", "mkdocs", "build", "--strict", "--site-dir", output.resolve()]
+        command = [str(interpreter), "-m", "mkdocs", "build", "--strict", "--site-dir", str(output.resolve())]
         environment = network_environment(NO_MKDOCS_2_WARNING="1")
         done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=120)
     if done.returncode:
