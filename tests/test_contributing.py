@@ -29,9 +29,9 @@ def steps() -> list[str | tuple[str, str, str]]:
 def add(folder: Path, name: str, line: str, text: str) -> None:
     """Put a text below the only line of a file that reads so."""
     lines = (folder / name).read_text(encoding="utf-8").splitlines(keepends=True)
-    (position,) = [number for number, found in enumerate(lines) if found.rstrip("\n") == line] or [None]
-    assert position is not None, f"{name} has no line {line!r}"
-    lines.insert(position + 1, text)
+    positions = [number for number, found in enumerate(lines) if found.rstrip("\n") == line]
+    assert len(positions) == 1, f"{name} has {len(positions)} lines {line!r}"
+    lines.insert(positions[0] + 1, text)
     (folder / name).write_text("".join(lines), encoding="utf-8")
 
 

@@ -24,7 +24,7 @@ class FakeAcme(FakeProvider):
         return {"ACME_API_KEY": "acme-made-up-for-tests", "ACME_BASE_URL": self.url}
 
     def check(self, request: Request) -> Reply | None:
-        if request.headers.get("Authorization") != "Bearer acme-made-up-for-tests":
+        if request.headers.get("authorization") != "Bearer acme-made-up-for-tests":
             return self.error(401, "your key is wrong")
         return None
 
@@ -64,6 +64,7 @@ class FakeAcme(FakeProvider):
             images=[image for turn in body["turns"] for image in turn["images"]],
             max_tokens=body.get("limit"),
             temperature=body.get("temperature"),
+            top_p=body.get("top_p"),
             stop=body.get("stop"),
         )
 

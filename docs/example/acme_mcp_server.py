@@ -31,12 +31,12 @@ class Acme(Provider):
     """Acme's API, with ACME_API_KEY."""
 
     name = "acme"
-    title = "Acme"
+    title = "Acme AI"
     summary = "Its models are an example."
     setup = "set ACME_API_KEY"
     key_variables = ("ACME_API_KEY",)
     default_model = "rocket-1"
-    parameters = frozenset({"temperature", "stop"})
+    parameters = frozenset({"temperature", "top_p", "stop"})
     package = "httpx2"
     extra = "http"
 
@@ -95,6 +95,7 @@ def payload(request: CompletionRequest) -> dict[str, Any]:
         "system": request.system,
         "limit": request.limit,
         "temperature": request.temperature,
+        "top_p": request.top_p,
         "stop": request.stop,
     }
     return {name: value for name, value in body.items() if value is not None}
