@@ -65,14 +65,14 @@ class Model:
                 (in seconds) and `message`. If it raises an exception, the call ends with that.
             options: Further arguments of the tool `complete`. See `CallOptions`.
 
-            Returns:
-                A JSON-serialisable dict. An answer is a `CompletionSuccess`, with `output` (the text), `model`, `tokens_used`,
-                `provider` and more. A provider's failure is a `CompletionFailure`. Its `output` is None, and `error` (a
-                sentence), `error_type`, `retryable` and `retry_after` (seconds or None) tell you what went wrong.
+        Returns:
+            A JSON-serialisable dict. An answer is a `CompletionSuccess`, with `output` (the text), `model`, `tokens_used`,
+            `provider` and more. A provider's failure is a `CompletionFailure`. Its `output` is None, and `error` (a
+            sentence), `error_type`, `retryable` and `retry_after` (seconds or None) tell you what went wrong.
 
-            Raises:
-                SessionError: Something went wrong between this process and the server. It is a `RuntimeError`.
-                TypeError: There is no such option, or its value cannot be expressed in JSON.
+        Raises:
+            SessionError: Something went wrong between this process and the server. It is a `RuntimeError`.
+            TypeError: There is no such option, or its value cannot be expressed in JSON.
         """
         question = self._question(prompt, max_tokens, temperature, system, options)
         pending = self._begin(question.arguments, question.seconds, on_progress, None)

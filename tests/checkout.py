@@ -22,3 +22,8 @@ def network_environment(**extra: str) -> dict[str, str]:
     """Return the environment for programs that install packages, which the tests' guard would stop."""
     environment = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "VIRTUAL_ENV", "CI")}
     return {**environment, **extra}
+
+
+def unmeasured_environment() -> dict[str, str]:
+    """Return the environment for a program whose imports are looked at: coverage would add its own."""
+    return {name: value for name, value in os.environ.items() if name not in ("COVERAGE_PROCESS_CONFIG", "PYTHON_COVERAGE")}

@@ -31,6 +31,8 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
             monkeypatch.delenv(name)
     monkeypatch.setenv("PYTHONPATH", str(_LOOPBACK_ONLY))
     monkeypatch.setenv("MCP_MODELS_MAX_RETRIES", "0")
+    if "COVERAGE_PROCESS_CONFIG" in os.environ:
+        monkeypatch.setenv("PYTHON_COVERAGE", os.environ["COVERAGE_PROCESS_CONFIG"])
 
 
 @pytest.fixture

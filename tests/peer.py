@@ -65,6 +65,10 @@ class Peer:
         return self
 
     def __exit__(self, *exc_info: object) -> None:
+        if "PYTHON_COVERAGE" in os.environ and self.process.poll() is None:  # what is killed tells nothing
+            with contextlib.suppress(ProcessLookupError, subprocess.TimeoutExpired):
+                self.signal(signal.SIGTERM)
+                self.process.wait(2)
         self.process.kill()
         self.process.wait(SECONDS)
         for thread in self._threads:

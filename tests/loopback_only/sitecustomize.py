@@ -1,5 +1,9 @@
-"""Refuses every connection that leaves this machine; on the path of each Python process the tests start."""
+"""Refuse every connection that leaves this machine, and measure coverage if that is wanted.
 
+This is on the path of each Python process that the tests start.
+"""
+
+import os
 import sys
 
 
@@ -11,3 +15,10 @@ def _refuse(event: str, args: tuple[object, ...]) -> None:
 
 
 sys.addaudithook(_refuse)
+
+# The bridge's servers get variables that begin with PYTHON, and none of coverage's own.
+if "PYTHON_COVERAGE" in os.environ:
+    import coverage
+
+    os.environ["COVERAGE_PROCESS_CONFIG"] = os.environ["PYTHON_COVERAGE"]
+    coverage.process_startup()

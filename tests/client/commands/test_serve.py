@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from mcp_models.client.commands.serve import is_reference
+from tests.checkout import unmeasured_environment
 from tests.client.commands.run import run
 from tests.fakes.openai import TEXT, FakeOpenAI
 from tests.peer import Peer, call
@@ -132,7 +133,9 @@ def test_what_a_host_has_left_unexpanded(value: str, is_one: bool) -> None:
 def test_it_imports_nothing_that_the_server_does_not() -> None:
     code = "import sys; sys.argv = ['mcp-models', 'serve', 'echo']; from mcp_models.client.commands import main\n"
     code += "import os; os._exit = lambda code: print(*sys.modules, file=sys.stderr)\nmain()"
-    done = subprocess.run([sys.executable, "-c", code], input="", capture_output=True, text=True, timeout=60)
+    done = subprocess.run(
+        [sys.executable, "-c", code], input="", env=unmeasured_environment(), capture_output=True, text=True, timeout=60
+    )
     loaded = {name.split(".")[0] for name in done.stderr.split()}
     assert "mcp_models" in loaded
     assert not loaded & {"click", "platformdirs", "keyring", "asyncio", "inspect", "msgspec", "shutil", "tempfile"}

@@ -98,3 +98,56 @@ def test_a_login_does_not_hold_its_tokens(fake: FakeChatGPT, tmp_path: Path) -> 
     shown = repr(the_login(fake, tmp_path))
     assert fake.access_token not in shown
     assert fake.refresh_token not in shown
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("{", "is not JSON"),
+        ("[]", "holds no tokens"),
+        ("{}", "holds no tokens"),
+        ('{"OPENAI_API_KEY": "sk-made-up-0123456789", "tokens": {}}', "holds an API key"),
+        ('{"auth_mode": "apikey", "tokens": {"access_token": "a"}}', "holds no tokens"),
+        ('{"tokens": {"access_token": "a", "refresh_token": " ", "id_token": "c"}}', "holds no tokens"),
+    ],
+)
+def test_a_file_that_is_no_login_is_described(text: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(logins, "WRITING_SECONDS", 0)
+    (tmp_path / logins.FILE).write_text(text)
+    assert logins.read(tmp_path / logins.FILE) == said
+
+
+def test_where_no_login_was_found_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / ".codex").mkdir()
+    (tmp_path / ".codex" / logins.FILE).write_text("[]")
+    with pytest.raises(logins.NoLoginError) as raised:
+        logins.find({"HOME": str(tmp_path)})
+    assert f"{tmp_path}/.config/openai/codex-home/{logins.FILE} does not exist" in raised.value.message
+    assert f"{tmp_path}/.codex/{logins.FILE} holds no tokens" in raised.value.message
+    (tmp_path / "folder" / logins.FILE).mkdir(parents=True)
+    with pytest.raises(logins.NoLoginError, match="cannot be read"):
+        logins.find({"CODEX_HOME": str(tmp_path / "folder")})
+
+
+def test_the_login_in_the_users_home_is_found(fake: FakeChatGPT, tmp_path: Path) -> None:
+    (tmp_path / ".codex").mkdir()
+    fake.log_in(tmp_path / ".codex")
+    assert logins.find({"HOME": str(tmp_path)}).home == str(tmp_path / ".codex")
+
+
+def test_a_file_that_may_not_be_read_is_an_error_with_its_cure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(path: Path) -> bytes:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "read_bytes", refuse)  # as the user who runs the tests may be root
+    with pytest.raises(errors.ConfigurationError, match=r"chmod u\+rw"):
+        logins.read(tmp_path / logins.FILE)
+
+
+@pytest.mark.parametrize("token", ["", "a.b", "a.b64.c", "a.e30.c", "a.W10.c"])
+def test_a_token_that_does_not_tell_its_end_may_be_renewed_at_any_time(token: str, tmp_path: Path) -> None:
+    tokens = f'{{"access_token": "x{token}", "refresh_token": "r", "id_token": "i"}}'
+    (tmp_path / logins.FILE).write_text(f'{{"tokens": {tokens}}}')
+    login = logins.read(tmp_path / logins.FILE)
+    assert isinstance(login, Login)
+    assert login.expires_soon()

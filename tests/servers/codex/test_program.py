@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from mcp_models.servers.codex import program
+from mcp_models.servers.core import errors
 
 
 def test_the_native_program_behind_npms_launcher(codex_program: Path) -> None:
@@ -74,3 +75,48 @@ def test_the_catalogue_is_made_pure(codex_program: Path, tmp_path: Path) -> None
     assert len(models) > 5
     assert {model["shell_type"] for model in models} == {"disabled"}
     assert {model["tool_mode"] for model in models} == {"direct"}
+
+
+def test_a_program_that_is_not_there_is_an_error_with_its_cure(tmp_path: Path) -> None:
+    with pytest.raises(errors.ConfigurationError, match="is not on PATH"):
+        program.find({"PATH": str(tmp_path)})
+    with pytest.raises(errors.ConfigurationError, match="OPENAI_CODEX_BIN names /nowhere"):
+        program.find({"PATH": str(tmp_path), "OPENAI_CODEX_BIN": "/nowhere"})
+    (tmp_path / "broken").write_text("no program")
+    (tmp_path / "broken").chmod(0o755)
+    with pytest.raises(errors.ConfigurationError, match="cannot be run"):
+        program.run(str(tmp_path / "broken"), env={})
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [("echo hello", "is no codex"), ("echo codex-cli 0.1.0", "codex 0.1.0 is too old"), ("echo codex 99.0.0", "")],
+)
+def test_its_version_is_checked(text: str, said: str, tmp_path: Path) -> None:
+    write_program(tmp_path / "codex", f"#!/bin/sh\n{text}\n")
+    if not said:
+        program.check_version(str(tmp_path / "codex"), {})
+        return
+    with pytest.raises(errors.ConfigurationError, match=said):
+        program.check_version(str(tmp_path / "codex"), {})
+
+
+@pytest.mark.parametrize("text", ["echo", "echo '[]'", "echo '{}'", "echo '{\"models\": 5}'"])
+def test_a_program_without_a_list_of_models_is_an_error(text: str, tmp_path: Path) -> None:
+    write_program(tmp_path / "codex", f"#!/bin/sh\n{text}\n")
+    with pytest.raises(errors.ConfigurationError, match="does not list its models"):
+        program.catalogue(str(tmp_path / "codex"), {})
+
+
+def test_the_login_status_is_its_first_line_that_is_no_warning(tmp_path: Path) -> None:
+    write_program(tmp_path / "codex", "#!/bin/sh\necho WARNING: x\necho 'Logged in using ChatGPT' >&2\n")
+    assert program.login_status(str(tmp_path / "codex"), {}) == "Logged in using ChatGPT"
+    write_program(tmp_path / "codex", "#!/bin/sh\nexit 3\n")
+    assert program.login_status(str(tmp_path / "codex"), {}) == "exit code 3"
+
+
+def test_a_program_that_does_not_end_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(program, "RUN_SECONDS", 0.1)
+    write_program(tmp_path / "codex", "#!/bin/sh\nexec sleep 60\n")
+    with pytest.raises(errors.ConfigurationError, match=r"did not end within 0\.1 s"):
+        program.run(str(tmp_path / "codex"), env={"PATH": "/usr/bin:/bin"})

@@ -10,6 +10,7 @@ import sys
 import pytest
 
 from mcp_models.client import EchoMCPModel, OpenAIModel
+from tests.checkout import unmeasured_environment
 from tests.fakes.openai import TEXT, FakeOpenAI
 from tests.peer import Peer, call
 
@@ -79,4 +80,7 @@ def test_nothing_is_imported_for_it_before_the_handshake() -> None:
         "import sys, mcp_models.servers.echo_mcp_server, mcp_models.client.stderr_tail;"
         "print([name for name in ('logging', 'mcp_models.servers.core.log') if name in sys.modules])"
     )
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=unmeasured_environment(), capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "[]"

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from tests.checkout import unmeasured_environment
 from tests.peer import LEGACY, MODERN, MODERN_META, Peer, call, request, wait_until
 
 CANCEL_1 = {"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": 1}}
@@ -361,7 +362,7 @@ stdio.StdioServer.run = spy
 from mcp_models.servers.openai_mcp_server import main
 main()
 """
-    with Peer(sys.executable, "-c", probe) as server:
+    with Peer(sys.executable, "-c", probe, env=unmeasured_environment()) as server:
         server.initialize()
         server.close_stdin()
         assert server.exit_code() == 0
