@@ -20,10 +20,31 @@ def anchors(document: Path) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
+def targets(text: str) -> list[str]:
+    """Return where a page's links and images lead: inline, with a title or without, by reference, and in HTML."""
+    patterns = (r"\]\(<?([^)\s>]+)", r"^ {0,3}\[[^\]]+\]:\s+<?([^\s>]+)", r"""\b(?:src|href)=["']([^"']+)""")
+    return [target for pattern in patterns for target in re.findall(pattern, text, re.MULTILINE)]
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        "[x](gone.md)",
+        '![x](gone.svg "title")',
+        "[x](<gone.md>)",
+        "[x][y]\n\n[y]: gone.md",
+        '<img src="gone.svg">',
+        "[x](gone.md#y)",
+    ],
+)
+def test_a_link_is_found_however_it_is_written(link: str) -> None:
+    assert [target.partition(".")[0] for target in targets(link)] == ["gone"]
+
+
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_its_links_lead_somewhere(document: Path) -> None:
     text = re.sub(r"```.*?```", "", document.read_text(encoding="utf-8"), flags=re.DOTALL)
-    for target in re.findall(r"\]\(([^)\s]+)\)", text):
+    for target in targets(text):
         if "://" in target or target.startswith("mailto:"):
             continue
         path, _, anchor = target.partition("#")

@@ -22,5 +22,16 @@ def test_every_variable_that_the_code_reads_is_in_the_table() -> None:
     assert read - variables.documented() == set()
 
 
+def test_no_word_of_somebody_elses_is_read_as_a_variable() -> None:
+    assert variables.read_by_name() & variables.WORDS == set()
+
+
+def test_a_default_that_is_a_number_or_an_address_stands_in_the_code() -> None:
+    defaults = {variable.default for table in variables.TABLES.values() for variable in table}
+    held = {default for default in defaults if default.isdigit() or default.startswith("http")}
+    assert len(held) > 5
+    assert held - variables.constants() == set()
+
+
 def test_every_variable_of_the_table_is_read() -> None:
     assert variables.documented() - variables.read_by_the_code() == set()

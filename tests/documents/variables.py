@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import re
 from typing import NamedTuple
 
@@ -148,16 +149,57 @@ def documented() -> set[str]:
 
 
 def read_by_the_code() -> set[str]:
-    """Return every string of the code that has the form of a variable's name with an underscore, and what the scripts read."""
-    found = set()
-    for top in ("servers", "client"):
-        for path in (ROOT / top).rglob("*.py"):
-            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-                if isinstance(node, ast.Constant) and isinstance(node.value, str):
-                    found |= set(re.findall(r"^(?:[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+|APPDATA|LOCALAPPDATA)$", node.value))
+    """Return what the code and the scripts read, and every other string that looks like the name of a variable."""
+    found = read_by_name() | {"APPDATA", "LOCALAPPDATA"} & constants()
+    found |= {text for text in constants() if re.fullmatch(r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+", text)}
     for script in ROOT.glob("*.sh"):
-        found |= set(re.findall(r"\$\{([A-Z][A-Z_]+):-", script.read_text(encoding="utf-8"))) - {"BASH_VERSION", "PYTHONPATH"}
+        found |= _read_by_a_script(script.read_text(encoding="utf-8"))
     return found
+
+
+def read_by_name() -> set[str]:
+    """Return the names in `env.get("X")`, `environ["X"]`, `getenv("X")` and `settings.key(env, "X", …)`."""
+    arguments = [_variable(node) for node in _nodes()]
+    return {node.value for node in arguments if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+
+
+def constants() -> set[str]:
+    """Return every string and number of the code, as text."""
+    return {
+        str(node.value) for node in _nodes() if isinstance(node, ast.Constant) and isinstance(node.value, str | int | float)
+    }
+
+
+@functools.cache
+def _nodes() -> list[ast.AST]:
+    files = [path for top in ("servers", "client") for path in (ROOT / top).rglob("*.py")]
+    return [node for path in files for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))]
+
+
+def _variable(node: ast.AST) -> ast.expr | None:
+    """Return what stands for the variable's name in an expression that reads an environment."""
+    match node:
+        case ast.Subscript(value=mapping, slice=name) if _is_environment(mapping):
+            return name
+        case ast.Call(func=ast.Attribute(value=mapping, attr="get" | "pop"), args=[name, *_]) if _is_environment(mapping):
+            return name
+        case ast.Call(func=ast.Attribute(attr="getenv") | ast.Name(id="getenv"), args=[name, *_]):
+            return name
+        case ast.Call(func=ast.Attribute(value=ast.Name(id="settings")), args=[_, name, *_]):
+            return name
+    return None
+
+
+def _is_environment(node: ast.expr) -> bool:
+    return ast.unparse(node).rpartition(".")[2] in ("env", "environ", "environment")
+
+
+def _read_by_a_script(text: str) -> set[str]:
+    """Return the variables that a script has a default for, or uses and does not set. Bash's and Python's own are left out."""
+    defaulted = set(re.findall(r"\$\{([A-Z][A-Z0-9_]*):?[-?]", text))
+    used = set(re.findall(r"(?<!\\)\$\{?([A-Z][A-Z0-9_]*)", text))
+    set_here = set(re.findall(r"(?:^|\s)([A-Z][A-Z0-9_]*)=", text, re.MULTILINE))
+    return {name for name in defaulted | used - set_here if not name.startswith("BASH_")} - {"PWD", "PYTHONPATH"}
 
 
 def _cell(default: str) -> str:
