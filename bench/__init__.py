@@ -1,1 +1,1 @@
-"""What the bridge costs, against what a user would take instead: `bash run_with_env.sh -m bench`."""
+"""Measure what the bridge costs, compared with what you would use instead. Run `bash run_with_env.sh -m bench`."""

@@ -1,4 +1,4 @@
-"""Measure everything and write it down: `bash run_with_env.sh -m bench`; `--quick` is for a look."""
+"""Measure everything and write it down. Run `bash run_with_env.sh -m bench`, or add `--quick` for a first look."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ US, FLOOR, SDK = peers.OURS.name, peers.FLOOR.name, peers.SDK.name
 @click.option("--quick", is_flag=True, help="Few runs, and nothing is written.")
 @click.option("--only", default="", help="Only the tables whose title holds this; nothing is written.")
 def main(quick: bool, only: str) -> None:
-    """What the bridge costs, against what a user would take instead."""
+    """Measure what the bridge costs, compared with what you would use instead."""
     scale = 0.1 if quick else 1.0
     tables: list[Table] = []
     targets: list[Target] = []
@@ -48,12 +48,12 @@ def main(quick: bool, only: str) -> None:
 
 
 def at_most(what: str, got: float, limit: float, unit: str = "×") -> Target:
-    """Return a target that is met from below."""
+    """Return a target with an upper limit."""
     return Target(what, f"≤ {limit:g} {unit}", got, got <= limit)
 
 
 def at_least(what: str, got: float, limit: float, unit: str = "×") -> Target:
-    """Return a target that is met from above."""
+    """Return a target with a lower limit."""
     return Target(what, f"≥ {limit:g} {unit}", got, got >= limit)
 
 
@@ -168,7 +168,7 @@ def overhead(_: list[Peer], scale: float) -> tuple[Table, list[Target]]:
     """The client."""
     calls = int(2000 * scale)
     runs: dict[str, list[dict[str, float]]] = {"bare": [], "ours": [], "theirs": []}
-    for _turn in range(few(6, scale)):  # in turns, as a machine has its moods
+    for _turn in range(few(6, scale)):  # take turns, as the machine's speed varies over time
         runs["bare"].append({"bare": bridge.bare(calls)})
         runs["ours"].append(bridge.ours(calls))
         runs["theirs"].append(bridge.theirs(calls))
@@ -277,19 +277,19 @@ def firsts(_: list[Peer], scale: float) -> tuple[Table, list[Target]]:
 
 
 def few(rounds: int, scale: float) -> int:
-    """So many rounds, but for a quick look one."""
+    """Scale a number of rounds down for a quick look, but not below one."""
     return rounds if scale == 1 else 1
 
 
 def in_turns(servers: list[Peer], rounds: int, measure: Callable[[Peer], float]) -> dict[str, float]:
-    """Medians of what is measured of each, one after the other in every round, as a machine has its moods."""
+    """Return the median for each server. They take turns in every round, as the machine's speed varies over time."""
     return medians([{peer.name: measure(peer) for peer in servers} for _ in range(rounds)])
 
 
 def in_turns_if_installed(
     names: tuple[str, ...], rounds: int, measure: Callable[[str], Any]
 ) -> tuple[dict[str, list[Any]], list[list[str]]]:
-    """Return what is measured of each way in every round, and the rows of those that cannot be had."""
+    """Return the measurements of each way, taking turns in every round, and a row for each way that is not installed."""
     runs: dict[str, list[Any]] = {name: [] for name in names}
     for _turn in range(rounds):
         for name in names:
@@ -300,26 +300,26 @@ def in_turns_if_installed(
 
 
 def medians(runs: list[dict[str, float]]) -> dict[str, float]:
-    """Return the median of each thing that was measured in every run."""
+    """Return the median over all runs for each thing measured."""
     return {name: statistics.median(run[name] for run in runs) for name in runs[0]}
 
 
 def upper_quartiles(runs: list[dict[str, float]]) -> dict[str, float]:
-    """Return the upper quartile of each thing, not the median, for calls that take microseconds.
+    """Return the upper quartile over all runs for each thing measured. Use this for calls that take microseconds.
 
-    The system puts the two processes now on one core, now on two, and on one they answer each other six times as fast: a
-    median would be of the one here and of the other there. The upper quartile is of two cores.
+    The system puts the two processes sometimes on one core and sometimes on two, and on one they answer each other six times
+    as fast. A median would be from either case, by chance. The upper quartile is from two cores.
     """
     return {name: quantile([run[name] for run in runs], 0.75) for name in runs[0]}
 
 
 def percentiles(runs: list[list[float]]) -> list[float]:
-    """Milliseconds at p50 and p99: medians of those of several runs in seconds."""
+    """Return p50 and p99 in milliseconds, as the medians over several runs in seconds."""
     return [statistics.median(quantile(run, q) for run in runs) * 1000 for q in (0.5, 0.99)]
 
 
 def quantile(values: list[float], q: float) -> float:
-    """Return the value below which so many of the values lie."""
+    """Return the q-quantile of the values: the value below which this share of them lies."""
     return sorted(values)[min(len(values) - 1, int(len(values) * q))]
 
 

@@ -1,4 +1,4 @@
-"""Measure the bridge itself: a call of `MCPModel` against the official client behind a blocking portal."""
+"""Measure the bridge itself: a call of `MCPModel`, compared with the official client behind a blocking portal."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from bench.stdio import PROMPT, request, started
 
 
 def from_threads(ask: Callable[[], Any], threads: int, calls: int) -> float:
-    """Microseconds a call takes: the elapsed time by the number of calls."""
+    """Return microseconds per call: the elapsed time divided by the number of calls."""
 
     def work(count: int) -> None:
         for _ in range(count):
@@ -27,7 +27,7 @@ def from_threads(ask: Callable[[], Any], threads: int, calls: int) -> float:
 
 
 async def from_tasks(ask: Callable[[], Awaitable[Any]], tasks: int, calls: int) -> float:
-    """As `from_threads`, from coroutines."""
+    """Do the same as `from_threads`, with coroutines."""
 
     async def work(count: int) -> None:
         for _ in range(count):
@@ -40,7 +40,7 @@ async def from_tasks(ask: Callable[[], Awaitable[Any]], tasks: int, calls: int) 
 
 
 def ours(calls: int) -> dict[str, float]:
-    """Microseconds a call of `MCPModel`, in each face."""
+    """Return microseconds per call of `MCPModel`, for `call` and `acall`."""
     from mcp_models.client import EchoMCPModel
 
     with EchoMCPModel() as model:
@@ -53,7 +53,7 @@ def ours(calls: int) -> dict[str, float]:
 
 
 def theirs(calls: int) -> dict[str, float]:
-    """Return the same with the official SDK's client, its synchronous face behind anyio's blocking portal."""
+    """Return the same for the official SDK's client. Its synchronous calls go through anyio's blocking portal."""
     from anyio.from_thread import start_blocking_portal
     from mcp import Client, StdioServerParameters
 
@@ -78,7 +78,7 @@ def theirs(calls: int) -> dict[str, float]:
 
 
 def bare(calls: int) -> float:
-    """Microseconds a call of the same server takes over bare pipes: what no client can be below, one call after the other."""
+    """Return microseconds per call over bare pipes, one call after the other. No client can be faster than this."""
     with started(OURS) as server:
         for number in range(5):
             server.ask(request(number + 1, PROMPT))

@@ -1,7 +1,7 @@
-"""Measure completions: what the way through a server adds to asking the provider's SDK yourself.
+"""Measure completions: what going through a server adds to using the provider's SDK yourself.
 
-`python bench/completions.py WAY URL WHAT NUMBER …` runs in the environment of a peer, prints JSON and imports nothing of this
-project's but what it measures. WAY is how to ask; WHAT is `latency`, `throughput`, `first` or `first_text`.
+`python bench/completions.py WAY URL WHAT NUMBER …` runs in the environment of a peer and prints JSON. It imports nothing of
+this project except what it measures. WAY is how to ask, and WHAT is `latency`, `throughput`, `first` or `first_text`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ STREAMED = {"stream": True, "stream_options": {"include_usage": True}}
 
 
 def asker(way: str, url: str):
-    """A function that asks once and returns the text, and one that gives the seconds to the first text."""
+    """Return a function that asks once and returns the text, and one that yields the pieces of a stream, or None."""
     if way in ("sdk", "sdk, whole"):
         from openai import OpenAI
 
@@ -52,7 +52,7 @@ def asker(way: str, url: str):
 
         llm = AnyLLM.create(
             "openai", api_key=KEY, api_base=f"{url}/v1"
-        )  # its function `completion` makes a client for each call
+        )  # not its function `completion`, which makes a client for each call
         return lambda: llm.completion(**REQUEST).choices[0].message.content, None
     if way == "llm":
         from llm.default_plugins.openai_models import Chat
@@ -63,7 +63,7 @@ def asker(way: str, url: str):
 
 
 def latency(way: str, url: str, calls: int) -> list[float]:
-    """Return seconds of each of so many calls, one after the other."""
+    """Return the seconds that each call takes, one after the other."""
     ask, _ = asker(way, url)
     for _ in range(20):
         assert ask() == PROMPT
@@ -71,7 +71,7 @@ def latency(way: str, url: str, calls: int) -> list[float]:
 
 
 def first_text(way: str, url: str, calls: int) -> list[float]:
-    """Return seconds to the first text of each of so many streams."""
+    """Return the seconds to the first text of each stream, one after the other."""
     _, pieces = asker(way, url)
     for _ in range(20):
         assert "Hello" in next(iter(list(pieces())))
@@ -87,13 +87,13 @@ def first_text(way: str, url: str, calls: int) -> list[float]:
 
 
 def first(way: str, url: str) -> None:
-    """Ask once and print the answer: the time to that is measured."""
+    """Ask once and print the answer. The caller measures the time until it appears."""
     ask, _ = asker(way, url)
     print(ask(), flush=True)
 
 
 def throughput(way: str, url: str, in_flight: int, calls: int) -> float:
-    """Completions a second with so many in flight."""
+    """Return completions per second, with this many in flight."""
     return asyncio.run(_throughput(way, url, in_flight, calls))
 
 

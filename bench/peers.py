@@ -1,4 +1,4 @@
-"""List the peers: what you would use instead, each in an environment of its own, pinned."""
+"""List the peers, which are what you would use instead. Each is pinned and has its own environment."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ TYPESCRIPT = f"TypeScript SDK {_NODE_PACKAGES['@modelcontextprotocol/server']}"
 
 @dataclass
 class Peer:
-    """A command and its environment, or why there is none.
+    """A program to compare with.
 
     Attributes:
-        name: As the tables show it, with its version.
-        command: What to start.
-        env: Variables for it.
-        missing: Why it could not be installed.
+        name: The name for the tables, with the version.
+        command: The command that starts it.
+        env: Variables for its environment.
+        missing: Why it could not be installed. Empty if it was.
     """
 
     name: str
@@ -41,15 +41,15 @@ SDK = Peer("MCP SDK, high-level", [sys.executable, str(HERE / "servers" / "sdk_h
 
 
 def cache() -> Path:
-    """Return where the environments are."""
+    """Return the folder that holds the environments."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "mcp-models-bench"
 
 
 def python(name: str) -> str:
-    """Return the Python of the environment that `bench/peers/NAME.txt` describes, made on first use.
+    """Return the Python of the environment that `bench/peers/NAME.txt` describes. It is created on first use.
 
     Raises:
-        RuntimeError: It cannot be installed.
+        RuntimeError: The packages cannot be installed.
     """
     requirements = HERE / "peers" / f"{name}.txt"
     folder = cache() / f"{name}-{hashlib.sha256(requirements.read_bytes()).hexdigest()[:12]}"
@@ -63,10 +63,10 @@ def python(name: str) -> str:
 
 
 def typescript() -> str:
-    """Return the path of the TypeScript server, beside its SDK, which is installed on first use.
+    """Return the path of the TypeScript server. Its SDK is installed beside it on first use.
 
     Raises:
-        RuntimeError: It cannot be installed.
+        RuntimeError: The SDK cannot be installed.
     """
     lock = HERE / "peers" / "package-lock.json"
     folder = cache() / f"typescript-{hashlib.sha256(lock.read_bytes()).hexdigest()[:12]}"
@@ -81,7 +81,7 @@ def typescript() -> str:
 
 
 def pinned(name: str) -> str:
-    """Return a peer's name and version, as its requirements say, and those of the OpenAI SDK that it brings."""
+    """Return a peer's name and version from its requirements, and those of the OpenAI SDK that it uses."""
     lines = (HERE / "peers" / f"{name}.txt").read_text(encoding="utf-8").splitlines()
     versions = dict(line.split(" ")[0].split("==") for line in lines if "==" in line)
     package = name.replace("_", "-") if name.replace("_", "-") in versions else f"{name.replace('_', '-')}-sdk"
@@ -90,7 +90,7 @@ def pinned(name: str) -> str:
 
 
 def servers() -> list[Peer]:
-    """Return the echo servers: the floor, this project's, and the peers'."""
+    """Return the echo servers: the floor, this project's own, and those of the peers."""
     found = [FLOOR, OURS, SDK_LOW, SDK]
     try:
         found.append(Peer(pinned("fastmcp"), [python("fastmcp"), str(HERE / "servers" / "fastmcp_echo.py")]))

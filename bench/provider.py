@@ -1,7 +1,7 @@
-"""Serve the benchmarks as their provider: a bare loopback server that answers every chat completion alike.
+"""Serve as the provider for the benchmarks. This bare loopback server gives the same answer to every chat completion.
 
-`python bench/provider.py SECONDS PAUSE` prints its port, waits so long before each answer, and so long after the first piece of
-a stream. It is no strict fake, but costs little.
+`python bench/provider.py SECONDS PAUSE` prints its port. It waits SECONDS before each answer, and PAUSE after the first piece
+of a stream. It does not check requests as the tests' fakes do, so that it costs little.
 """
 
 from __future__ import annotations
@@ -29,18 +29,18 @@ WHOLE = json.dumps({**_HEAD, "object": "chat.completion", "choices": [_MESSAGE],
 
 
 class Provider(asyncio.Protocol):
-    """One connection."""
+    """One connection to a client."""
 
     def __init__(self, seconds: float, pause: float) -> None:
         self._seconds, self._pause, self._received = seconds, pause, bytearray()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Take the connection."""
+        """Keep the transport, to answer through it."""
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
 
     def data_received(self, data: bytes) -> None:
-        """Answer each request that is whole."""
+        """Answer each request that has arrived completely."""
         self._received += data
         while (end := self._received.find(b"\r\n\r\n")) >= 0:
             head = bytes(self._received[:end]).lower()

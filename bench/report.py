@@ -1,4 +1,4 @@
-"""Write the benchmarks down: `bench/results.json`, the tables, the plots, and the tables within `docs/performance.md`."""
+"""Write down the results of the benchmarks: `bench/results.json`, the plots, and the tables in `docs/performance.md`."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ BEGIN, END = "<!-- tables: made by bench -->", "<!-- end of the tables -->"
 
 @dataclass
 class Table:
-    """A table: the first cell of a row is its name, the others are numbers or words; so many columns are plotted."""
+    """A table. The first cell of a row is its name, and the others are numbers or words. The first `plotted` are plotted."""
 
     title: str
     columns: list[str]
@@ -33,18 +33,18 @@ class Table:
     plotted: int = 1
 
     def column(self, number: int) -> dict[str, float]:
-        """Return a column's numbers by the rows' names."""
+        """Return a column's numbers, by the names of the rows."""
         rows = [row for row in self.rows if len(row) > number and not row[0].startswith("×")]
         return {row[0]: row[number] for row in rows if isinstance(row[number], (int, float))}
 
     @property
     def image(self) -> str:
-        """The name of its plot; empty if there are too few bars for one."""
+        """The file name of the table's plot. Empty if there are too few bars for one."""
         name = "".join(letter if letter.isalnum() else "-" for letter in self.title.lower()).strip("-")
         return f"{name}.svg" if len(self.column(1)) >= LEAST_BARS else ""
 
     def markdown(self) -> str:
-        """Return the table for a page."""
+        """Return the table as Markdown."""
         cells = [[_rounded(cell) for cell in row] for row in self.rows]
         plot = f"\n![{self.title}](img/{self.image})\n" if self.image else ""
         return f"### {self.title}\n\n{tabulate(cells, self.columns, tablefmt='github', disable_numparse=True)}\n{plot}"
@@ -52,7 +52,7 @@ class Table:
 
 @dataclass
 class Target:
-    """What was asked for and what came out."""
+    """A target, and what was measured."""
 
     what: str
     asked: str
@@ -61,7 +61,7 @@ class Target:
 
 
 def machine() -> dict[str, str]:
-    """Return what the numbers were measured on."""
+    """Return a description of the machine that the numbers were measured on."""
     model = next((line.split(":")[1].strip() for line in _lines("/proc/cpuinfo") if line.startswith("model name")), "?")
     node = subprocess.run(["node", "--version"], capture_output=True, text=True, check=False).stdout.strip()
     packages = {name: importlib.metadata.version(name) for name in ("mcp-models", "mcp", "openai", "httpx2")}
@@ -78,7 +78,7 @@ def machine() -> dict[str, str]:
 
 
 def write(tables: list[Table], targets: list[Target]) -> None:
-    """Write all of it."""
+    """Write the results, the plots and the page."""
     about = machine()
     record = {"about": about, "tables": [asdict(table) for table in tables], "targets": [asdict(target) for target in targets]}
     RESULTS.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
@@ -92,7 +92,7 @@ def write(tables: list[Table], targets: list[Target]) -> None:
 
 
 def markdown(about: dict[str, str], tables: list[Table], targets: list[Target]) -> str:
-    """Return the tables for a page."""
+    """Return the tables and the targets as Markdown."""
     facts = ", ".join(f"{name} {value}" for name, value in about.items() if name not in ("date", "commit", "machine"))
     rows = [[target.what, target.asked, f"{target.got:.3g}", "yes" if target.met else "**no**"] for target in targets]
     met = tabulate(rows, ["target", "asked", "got", "met"], tablefmt="github", disable_numparse=True)
@@ -101,7 +101,7 @@ def markdown(about: dict[str, str], tables: list[Table], targets: list[Target]) 
 
 
 def plot(tables: list[Table]) -> None:
-    """Draw the first columns of each table."""
+    """Draw the first columns of each table as bars."""
     import matplotlib
 
     matplotlib.use("svg")

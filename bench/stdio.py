@@ -1,4 +1,4 @@
-"""Measure a server by its lines alone: cold start, round trips, memory, CPU, large payloads."""
+"""Measure a server from outside, by its lines: cold start, round trips, memory, CPU and large payloads."""
 
 from __future__ import annotations
 
@@ -28,19 +28,19 @@ LIST_TOOLS = {"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {}}
 PROMPT = "Hello there."
 
 HANG_SECONDS = 300
-"""A server that takes longer for all that is asked of it hangs."""
+"""When to kill a server, in seconds. One that takes longer than this for everything must be hanging."""
 
 WARM_SECONDS = 1.0
-"""How long a server is asked before it is measured: a just-in-time compiler needs thousands of calls."""
+"""How long to call a server before measuring it, in seconds. A just-in-time compiler needs thousands of calls."""
 
 Cores = tuple[int, int] | None
-"""Where this process and the server run; None leaves it to the system."""
+"""The cores that this process and the server run on. None leaves that to the system."""
 
 PLACES: dict[str, Cores] = {"as the system places them": None, "on two cores": (0, 1), "on one core": (0, 0)}
 
 
 def line(message: object) -> bytes:
-    """Return a message as it goes over the wire."""
+    """Return a message as bytes for the wire."""
     return json.dumps(message).encode() + b"\n"
 
 
@@ -51,7 +51,7 @@ def request(number: int, prompt: str = PROMPT) -> bytes:
 
 
 def environment() -> dict[str, str]:
-    """That of a user: with compiled bytecode."""
+    """Return the environment as a user has it, with compiled bytecode."""
     return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
 
 
@@ -59,13 +59,13 @@ class Server:
     """A server process that has answered `initialize`.
 
     Args:
-        peer: What to start.
-        core: The core it runs on; None leaves it to the system.
-        variables: For its environment.
+        peer: The program to start.
+        core: The core it runs on. None leaves that to the system.
+        variables: Further variables for its environment.
 
     Attributes:
         began: When it was started.
-        seconds: From then to that answer.
+        seconds: How long it took from the start to that answer.
     """
 
     def __init__(self, peer: Peer, core: int | None = None, **variables: str) -> None:
@@ -97,7 +97,7 @@ class Server:
         return checked(self.stdout.readline())
 
     def warm(self) -> None:
-        """Ask it for a while."""
+        """Call the server for a while."""
         until = time.perf_counter() + WARM_SECONDS
         number = 1
         while time.perf_counter() < until or number < 5:
@@ -105,12 +105,12 @@ class Server:
             self.ask(request(number))
 
     def memory(self) -> float:
-        """Return its resident memory in MiB."""
+        """Return the server's resident memory in MiB."""
         status = Path(f"/proc/{self.process.pid}/status").read_text()
         return int(status.split("VmRSS:")[1].split()[0]) / 1024
 
     def end(self) -> float:
-        """End it and return the seconds of CPU that it took."""
+        """End the server, and return the seconds of CPU that it used."""
         self.stdin.close()
         self.stdout.close()
         _, _, used = os.wait4(self.process.pid, 0)
@@ -120,7 +120,7 @@ class Server:
 
 
 def checked(answer: bytes) -> bytes:
-    """Return an answer, if it is one: an error is no result of a measurement."""
+    """Return an answer after checking that it is not an error, as measuring errors would be pointless."""
     assert b'"result"' in answer, answer[:500]
     assert b'"isError":true' not in answer, answer[:500]
     assert b'"isError": true' not in answer, answer[:500]
@@ -129,7 +129,7 @@ def checked(answer: bytes) -> bytes:
 
 @contextmanager
 def started(peer: Peer, core: int | None = None, **variables: str) -> Iterator[Server]:
-    """A server for the length of a block."""
+    """Run a server during a block."""
     server = Server(peer, core, **variables)
     try:
         yield server
@@ -139,7 +139,7 @@ def started(peer: Peer, core: int | None = None, **variables: str) -> Iterator[S
 
 @contextmanager
 def placed(peer: Peer, cores: Cores, **variables: str) -> Iterator[Server]:
-    """As `started`, both processes where they are to run."""
+    """Run a server as `started` does, with both processes on the given cores."""
     if cores is None:
         with started(peer, None, **variables) as server:
             yield server
@@ -154,9 +154,9 @@ def placed(peer: Peer, cores: Cores, **variables: str) -> Iterator[Server]:
 
 
 def handshakes(peers: list[Peer], runs: int) -> dict[str, list[float]]:
-    """Milliseconds from the spawn to `initialize` answered, to `tools/list` answered, and to `initialize` without bytecode.
+    """Return medians in milliseconds from the spawn to the answers of `initialize` and `tools/list`.
 
-    Medians, the peers in turn.
+    The third number is for `initialize` without compiled bytecode. The peers take turns.
     """
     warm: dict[str, list[float]] = {peer.name: [] for peer in peers}
     listed: dict[str, list[float]] = {peer.name: [] for peer in peers}
@@ -165,7 +165,7 @@ def handshakes(peers: list[Peer], runs: int) -> dict[str, list[float]]:
         for peer in peers:
             with started(peer) as server:
                 server.ask(line(LIST_TOOLS))
-                if number:  # the first run compiles
+                if number:  # the first run compiles the bytecode
                     warm[peer.name].append(server.seconds)
                     listed[peer.name].append(time.perf_counter() - server.began)
             if number % 3 == 1:
@@ -175,7 +175,7 @@ def handshakes(peers: list[Peer], runs: int) -> dict[str, list[float]]:
 
 
 def round_trip(peer: Peer, calls: int, cores: Cores = None, **variables: str) -> float:
-    """Microseconds of one call after the other: the median."""
+    """Return the median in microseconds of calls that are made one after the other."""
     with placed(peer, cores, **variables) as server:
         server.warm()
         times = []
@@ -188,7 +188,7 @@ def round_trip(peer: Peer, calls: int, cores: Cores = None, **variables: str) ->
 
 
 def steps(calls: int) -> dict[str, float]:
-    """Microseconds of each step of one call after the other, on two cores: medians, and of the whole."""
+    """Return medians in microseconds for each step of a call, and for the whole call. Both processes have a core each."""
     with tempfile.TemporaryDirectory() as folder:
         found = Path(folder) / "steps.json"
         peer = Peer("stamped", [sys.executable, "-P", str(Path(__file__).parent / "servers" / "stamped.py")])
@@ -197,7 +197,7 @@ def steps(calls: int) -> dict[str, float]:
 
 
 def throughput(peer: Peer, in_flight: int, seconds: float) -> float:
-    """Return the calls a second with so many in flight, measured for about so many seconds."""
+    """Return calls per second with this many in flight, measured for about this many seconds."""
     with started(peer) as server:
         server.warm()
         rate = flow(server, in_flight, 1000)
@@ -205,7 +205,7 @@ def throughput(peer: Peer, in_flight: int, seconds: float) -> float:
 
 
 def flow(server: Server, in_flight: int, calls: int) -> float:
-    """Make so many calls, so many at once, each of which must be answered, and return how many a second."""
+    """Make calls, several at once, check that each one is answered, and return the calls per second."""
     slots = threading.Semaphore(in_flight)
 
     def write() -> None:
@@ -229,7 +229,7 @@ def flow(server: Server, in_flight: int, calls: int) -> float:
 
 
 def memory(peer: Peer) -> dict[str, float]:
-    """MiB after the handshake, after `tools/list`, and after a first call."""
+    """Return the memory in MiB after the handshake, after `tools/list`, and after a first call."""
     with started(peer) as server:
         idle = server.memory()
         server.ask(line(LIST_TOOLS))
@@ -239,14 +239,14 @@ def memory(peer: Peer) -> dict[str, float]:
 
 
 def eight(commands: list[Peer]) -> tuple[float, float]:
-    """MiB of all of them together, and the seconds of CPU to start and end them."""
+    """Return the memory of all servers together in MiB, and the seconds of CPU to start and end them."""
     servers = [Server(peer) for peer in commands]
     memory = sum(server.memory() for server in servers)
     return memory, sum(server.end() for server in servers)
 
 
 def payload(peer: Peer, megabytes: int) -> float:
-    """Return seconds for a prompt of so many megabytes to come back."""
+    """Return the seconds until a prompt of this many megabytes has come back."""
     with started(peer) as server:
         server.ask(request(1))
         data = request(2, "x" * (megabytes * 1_000_000))
@@ -260,7 +260,7 @@ def payload(peer: Peer, megabytes: int) -> float:
 
 
 def growth(peer: Peer, first: int, last: int) -> tuple[float, float]:
-    """MiB after the first calls and after the last."""
+    """Return the memory in MiB after the first calls, and after the last."""
     with started(peer) as server:
         flow(server, 64, first)
         before = server.memory()

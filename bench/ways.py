@@ -1,4 +1,4 @@
-"""Ask for a completion in each way: a process of its own, in the environment of its packages, against a provider."""
+"""Ask for a completion in each way. Each way runs in its own process, in an environment with its packages."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ NAMES = {
 
 @contextmanager
 def provider(seconds: float, pause: float = 0) -> Iterator[str]:
-    """The address of a provider that takes so many seconds, and pauses after the first piece of a stream."""
+    """Run a provider and yield its address. It waits before each answer, and pauses after the first piece of a stream."""
     command = [sys.executable, str(HERE / "provider.py"), str(seconds), str(pause)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout
@@ -45,7 +45,7 @@ def provider(seconds: float, pause: float = 0) -> Iterator[str]:
 
 
 def completions(way: str, url: str, what: str, *numbers: int) -> Any:
-    """Return what `completions.py` measures in the environment of a way; None if that cannot be had."""
+    """Return what `completions.py` measures in the environment of a way. None if that cannot be installed."""
     try:
         command = [interpreter(way), str(HERE / "completions.py"), way, url, what, *map(str, numbers)]
     except RuntimeError as error:
@@ -56,19 +56,19 @@ def completions(way: str, url: str, what: str, *numbers: int) -> Any:
 
 
 def needed(found: Any) -> Any:
-    """Return what there is no table without."""
+    """Return a result that the table cannot do without, or give up."""
     if found is None:
         raise click.ClickException("the project's own packages are not installed")
     return found
 
 
 def interpreter(way: str) -> str:
-    """Return the Python that has a way's packages."""
+    """Return the Python of the environment with a way's packages."""
     return sys.executable if way.startswith(("sdk", "mcp-models")) else peers.python(way.replace("-", "_"))
 
 
 def first(way: str, url: str) -> tuple[float, float] | None:
-    """Return the seconds from the start of a script to its first answer, and its seconds of CPU, children included."""
+    """Return the seconds from the start of a script to its first answer, and its seconds of CPU, including children."""
     try:
         command = [interpreter(way), str(HERE / "completions.py"), way, url, "first"]
     except RuntimeError:
@@ -86,7 +86,7 @@ def first(way: str, url: str) -> tuple[float, float] | None:
 
 
 def first_cpu() -> dict[str, float]:
-    """Return seconds of CPU of each server without an SDK, from its start over one completion to its end."""
+    """Return the seconds of CPU of each server without an SDK, for its start, one completion and its end."""
     found = {}
     for fake_class in FAKES:
         name = fake_class.provider

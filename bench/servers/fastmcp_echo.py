@@ -1,4 +1,4 @@
-"""The same echo tool on FastMCP."""
+"""Serve the same echo tool with FastMCP."""
 
 from fastmcp import FastMCP
 

@@ -1,4 +1,4 @@
-"""The floor: a loop that reads a line, parses it and answers, with no protocol to speak of."""
+"""Serve as the floor: a loop that reads a line, parses it and answers, with hardly any protocol."""
 
 import json
 import sys

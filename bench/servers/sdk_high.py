@@ -1,4 +1,4 @@
-"""The same echo tool on the official SDK's high-level server."""
+"""Serve the same echo tool with the official SDK's high-level server."""
 
 from mcp.server import MCPServer
 

@@ -1,4 +1,4 @@
-"""The same echo tool on the official SDK's low-level server."""
+"""Serve the same echo tool with the official SDK's low-level server."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""The echo server with a stopwatch: at its end it writes the median microseconds of each step to the file BENCH_STEPS."""
+"""Run the echo server with a stopwatch. When it ends, it writes the median time of each step in µs to the file BENCH_STEPS."""
 
 import json
 import os
@@ -22,7 +22,7 @@ plain = {
 
 
 def timed(name):
-    """The function of a step, with a stamp before and after it."""
+    """Return the function of a step, with its start and end recorded."""
 
     def step(*arguments):
         begun = time.perf_counter()
@@ -34,7 +34,7 @@ def timed(name):
 
 
 async def call_tool(*arguments):
-    """The one step that is a coroutine."""
+    """Record the one step that is a coroutine."""
     begun = time.perf_counter()
     result = await plain["call_tool"](*arguments)
     stamps.append(("call_tool", begun, time.perf_counter()))
@@ -42,7 +42,7 @@ async def call_tool(*arguments):
 
 
 def end(code):
-    """Write what was measured, and end the process."""
+    """Write the measurements, and end the process."""
     calls = [stamps[n : n + len(STEPS)] for n in range(len(stamps)) if stamps[n][0] == "read"]
     whole = [call for call in calls if tuple(name for name, _, _ in call) == STEPS]
     steps = {name: statistics.median(call[n][2] - call[n][1] for call in whole) * 1e6 for n, name in enumerate(STEPS)}
