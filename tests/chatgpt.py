@@ -1,6 +1,6 @@
-"""Show a ChatGPT login at work: a completion and every failure, through the real `codex` and a fake of ChatGPT.
+"""Show what happens with a ChatGPT login: a completion and every failure, through the real `codex` and a fake of ChatGPT.
 
-`bash run_with_env.sh -m tests.chatgpt` prints them. The program is the real one, the service behind it is none of OpenAI's.
+`bash run_with_env.sh -m tests.chatgpt` prints them. The program is real, but the service behind it is not OpenAI's.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ RESETS_IN = 3 * 86400 + 3600
 
 @dataclass
 class Row:
-    """A way in which a completion fails.
+    """A way in which a completion can fail.
 
     Attributes:
         does: What the service does.
-        reply: Its answer, each time it is asked.
-        gives: The error's type, or `end_turn` and the like.
-        waits: The `retry_after` to expect, to the minute.
+        reply: The service's answer to every request.
+        gives: The error's type, or a stop reason such as `end_turn`.
+        waits: The expected `retry_after`, to the minute.
     """
 
     does: str
@@ -95,20 +95,21 @@ ROWS = [
 
 
 def settings(fake: FakeChatGPT, home: Path) -> dict[str, str]:
-    """Return the environment of a server that uses the login in `home`."""
+    """Return the environment for a server that uses the login in `home`."""
     program = {"OPENAI_CODEX_BIN": str(codex()), "CODEX_HOME": str(home)}
     return {**os.environ, **fake.environment(), **program, "MCP_MODELS_MAX_RETRIES": "0"}
 
 
 def results(engine: str, folder: Path) -> tuple[dict[str, Any], float, list[tuple[Row, str, str]]]:
-    """Return what the server makes of a completion and of each row; all rows at once, as codex tries some of them for long.
+    """Run a completion and all rows. The rows run at the same time, as codex retries some of them for a long time.
 
     Args:
         engine: `app-server` or `exec`.
         folder: Where to put the fake's login.
 
     Returns:
-        The record of a completion with its text, its seconds with a warm codex, and each row with its result and its message.
+        The completion's record with its text, how many seconds it took with a warm codex, and the result and the message
+        of each row.
     """
     with FakeChatGPT(folder) as fake:
         fake.log_in(folder / "home")
@@ -134,7 +135,7 @@ def _told(result: dict[str, Any]) -> tuple[str, str]:
 
 
 def expected(row: Row, got: str) -> bool:
-    """Return whether a row gave what it should."""
+    """Return whether a row gave the expected result."""
     kind, _, wait = got.partition(", ")
     if row.waits is None:
         return kind == row.gives and not wait

@@ -1,4 +1,4 @@
-"""Copy this checkout for the tests that build, install or set up, so that the real one is never touched."""
+"""Copy this checkout for tests that build, install or set up things, so that the real one is never touched."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ _NOT_COPIED = shutil.ignore_patterns(".git", ".venv*", ".env", "__pycache__", "b
 
 
 def copy_checkout(folder: Path) -> Path:
-    """Return a copy of what is in the repository."""
+    """Copy the files in the repository to a folder and return it."""
     return Path(shutil.copytree(ROOT, folder / "mcp-models", ignore=_NOT_COPIED))
 
 
 def network_environment(**extra: str) -> dict[str, str]:
-    """Return the environment for programs that install packages, which the tests' guard would stop."""
+    """Return an environment without the tests' network guard, for programs that install packages."""
     environment = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "VIRTUAL_ENV", "CI")}
     return {**environment, **extra}
 

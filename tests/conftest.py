@@ -1,4 +1,4 @@
-"""Keep the tests to themselves: no keys, no network but loopback, no settings of the developer's."""
+"""Isolate the tests: they see no keys and no settings of the developer's, and no network except loopback."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ runpy.run_path(str(_LOOPBACK_ONLY / "sitecustomize.py"))
 
 @pytest.fixture(autouse=True)
 def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Takes every key and setting out of the environment, and holds child processes to loopback."""
+    """Remove every key and setting from the environment, and restrict child processes to loopback."""
     for name in list(os.environ):
         if _OURS.search(name):
             monkeypatch.delenv(name)
@@ -37,7 +37,7 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def openai(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeOpenAI]:
-    """A fake OpenAI; the environment's key and base URL lead to it."""
+    """A fake OpenAI. The key and the base URL in the environment lead to it."""
     with FakeOpenAI() as fake:
         for name, value in fake.environment().items():
             monkeypatch.setenv(name, value)
@@ -46,7 +46,7 @@ def openai(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeOpenAI]:
 
 @pytest.fixture
 def ollama(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeOllama]:
-    """A fake Ollama; OLLAMA_HOST leads to it."""
+    """A fake Ollama. OLLAMA_HOST leads to it."""
     with FakeOllama() as fake:
         monkeypatch.setenv("OLLAMA_HOST", fake.url)
         yield fake

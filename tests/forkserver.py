@@ -1,8 +1,8 @@
-"""Start servers by forking a process that has imported the providers' SDKs already.
+"""Start servers by forking a process that has already imported the providers' SDKs.
 
-An SDK costs 0.4 to 0.9 s of processor time to import, and most tests want a server of their own. A forked server is a process
-of its own too, with the environment, the folder and the streams that it is given. Only its start is not tested: for that,
-`tests/test_cold_start.py`, `tests/test_packaging.py` and others run the real commands.
+Importing an SDK takes 0.4 to 0.9 s of processor time, and most tests need their own server. A forked server is a real process,
+with the environment, the folder and the streams that it is given. Only its start is different. That is tested with the real
+commands, in `tests/test_cold_start.py`, `tests/test_packaging.py` and others.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _MAX_REQUEST = 1 << 20
 
 
 class ForkedProcess:
-    """What `subprocess.Popen` is, for a server that the fork server started."""
+    """Stand in for `subprocess.Popen`, for a server that the fork server has started."""
 
     def __init__(self, pid: int, stdin: IO[bytes], stdout: IO[bytes], stderr: IO[bytes]) -> None:
         self.pid, self.stdin, self.stdout, self.stderr = pid, stdin, stdout, stderr
@@ -39,25 +39,25 @@ class ForkedProcess:
         self.ended = threading.Event()
 
     def poll(self) -> int | None:
-        """Return the exit code, negative for a signal; None while it runs."""
+        """Return the exit code, negative for a signal. None while the process runs."""
         return self.returncode
 
     def wait(self, timeout: float | None = None) -> int:
-        """Wait for the exit code."""
+        """Wait for the process to end, and return its exit code."""
         if not self.ended.wait(timeout):
             raise subprocess.TimeoutExpired("a forked server", timeout or 0)
         assert self.returncode is not None
         return self.returncode
 
     def kill(self) -> None:
-        """Kill it, if it has not ended."""
+        """Kill the process, if it has not ended."""
         if self.returncode is None:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self.pid, signal.SIGKILL)
 
 
 class ForkServer:
-    """The process that forks, one for each process of the tests."""
+    """The process that forks the servers. Each test process has its own."""
 
     def __init__(self) -> None:
         self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -97,7 +97,7 @@ class ForkServer:
                 if "started" in message:
                     self._pids.append(message["started"])
                     self._has_pid.notify_all()
-                    # The exit may be told before the one who started it has taken the pid.
+                    # The report of the exit may arrive before `start` has taken the pid.
                     self._has_pid.wait_for(lambda: not self._pids, START_SECONDS)
                 else:
                     process = self._started.pop(message["ended"])
@@ -107,12 +107,12 @@ class ForkServer:
 
 @functools.cache
 def fork_server() -> ForkServer:
-    """Return the fork server of this process, started on first use; it ends with this process."""
+    """Return the fork server of this process. It is started on first use, and ends with this process."""
     return ForkServer()
 
 
 def main() -> None:
-    """Fork a server for each request on the descriptor that is named in the first argument, and tell how each ended."""
+    """Fork a server for each request on the descriptor in the first argument, and report how each one ended."""
     control = socket.socket(fileno=int(sys.argv[1]))
     for name in IMPORTED:
         importlib.import_module(name)
@@ -144,7 +144,7 @@ def main() -> None:
 
 
 def _become(request: dict[str, Any], descriptors: list[int]) -> NoReturn:
-    """Run a server in this process, which was just forked."""
+    """Run a server in this process, which has just been forked."""
     try:
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)

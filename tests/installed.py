@@ -1,4 +1,4 @@
-"""Install what the tests run and the project does not need, once, at the versions and hashes of a lock file."""
+"""Install programs that only the tests need, once, with the versions and hashes in a lock file."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ INSTALL_SECONDS = 300
 
 
 def npm_packages(name: str, folder: Path) -> Path:
-    """A folder with the `node_modules` of the package-lock.json in another, installed on first use into the user's cache."""
+    """Return a folder with the `node_modules` of a package-lock.json. It is installed in the user's cache on first use."""
 
     def install(target: Path) -> None:
         target.mkdir()
@@ -31,7 +31,7 @@ def npm_packages(name: str, folder: Path) -> Path:
 
 
 def python(lock_file: Path) -> Path:
-    """Return the Python of an environment that has what a lock file lists, made on first use in the user's cache."""
+    """Return the Python of an environment with a lock file's packages. It is created in the user's cache on first use."""
 
     def install(target: Path) -> None:
         _run(sys.executable, "-m", "uv", "venv", "--quiet", "--python", sys.executable, str(target))
@@ -42,7 +42,7 @@ def python(lock_file: Path) -> Path:
 
 
 def _installed(name: str, lock_file: Path, install: Callable[[Path], None]) -> Path:
-    """Return a folder that appears only when it is whole."""
+    """Return a folder for an installation. It appears only once the installation is complete."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "mcp-models-tests"
     cache.mkdir(parents=True, exist_ok=True)
     folder = cache / f"{name}-{hashlib.sha256(lock_file.read_bytes()).hexdigest()[:12]}"

@@ -1,7 +1,7 @@
-"""Print the table of results: the same calls through every server, with a fake behind each that needs one.
+"""Print a table of results: the same calls through every server, with a fake for each one that needs a provider.
 
-`bash run_with_env.sh -m tests.matrix` prints it. It shows what the servers make of the documented answers of their
-providers; nothing here talks to a provider.
+`bash run_with_env.sh -m tests.matrix` prints it. It shows how the servers handle the documented answers of their providers.
+Nothing here talks to a provider.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ IMAGE = {"type": "image", "url": "data:image/png;base64,iVBORw0KGgo="}
 TURNS = [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}, {"role": "user", "content": "c"}]
 SCHEMA = {"type": "object", "properties": {"a": {"type": "integer"}}, "required": ["a"], "additionalProperties": False}
 
-# What providers' own dialects lack: an optional property, bounds, definitions, and no `additionalProperties`.
+# This has what some providers' dialects lack: an optional property, bounds, definitions, and no `additionalProperties`.
 PORTABLE = {
     "type": "object",
     "properties": {
@@ -35,7 +35,7 @@ PORTABLE = {
 
 Prepare = Callable[[FakeProvider], Any]
 
-# Each call: its name, its arguments, and what to bring the fake into before.
+# Each call has a name, arguments, and a function that prepares the fake for it.
 CALLS: list[tuple[str, dict[str, Any], Prepare | None]] = [
     ("plain", {"prompt": "Hello?"}, None),
     ("turns + system", {"messages": TURNS, "system": "Be brief."}, None),
@@ -66,7 +66,7 @@ CALLS: list[tuple[str, dict[str, Any], Prepare | None]] = [
 
 
 def main() -> None:
-    """Print the table, a column a provider."""
+    """Print the table, with one column per provider."""
     fakes = {fake.provider: fake for fake in reversed(FAKES)}
     columns = {name: results(name, fakes.get(name)) for name in server_modules()}
     print("| call | " + " | ".join(columns) + " |")
@@ -78,7 +78,7 @@ def main() -> None:
 
 
 def results(provider: str, fake_class: type[FakeProvider] | None) -> list[str]:
-    """Return what each call through a provider's server gave."""
+    """Return the results of all calls through a provider's server."""
     with fake_class() if fake_class else nullcontext() as fake:
         settings = {**fake.environment(), "MODEL_DEFAULT": fake.model} if fake else {}
         with Peer(provider, env={**os.environ, **settings, "MCP_MODELS_MAX_RETRIES": "0"}) as server:

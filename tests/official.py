@@ -1,7 +1,7 @@
-"""Hold a request's body against its provider's official types, where an unknown field or a wrong type is an error.
+"""Check a request's body against its provider's official types. An unknown field or a wrong type is an error.
 
-The types are those of the SDKs, closed and strict, and google-genai's models. What only an OpenAPI document says stands in a
-table of its own, each with the document's commit.
+The types come from the SDKs, made closed and strict, and from google-genai's models. Where only an OpenAPI document has them,
+there is a table here, with the document's commit.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ CLOSED = ConfigDict(extra="forbid", strict=True, arbitrary_types_allowed=True)
 
 
 def check(provider: str, request: Request) -> None:
-    """Raise `pydantic.ValidationError` or `AssertionError` if a request is not one that the official types allow."""
+    """Raise `pydantic.ValidationError` or `AssertionError` if the official types do not allow a request."""
     _CHECKS[provider](request)
 
 
 def _exhaust(value: Any) -> None:
-    """Read every iterable in a validated value, as pydantic checks the items of one only when they are read."""
+    """Read every iterable in a validated value, because pydantic checks the items only when they are read."""
     if isinstance(value, Mapping):
         for item in value.values():
             _exhaust(item)
@@ -35,7 +35,7 @@ def _exhaust(value: Any) -> None:
 
 @functools.cache
 def _closed(package: str, module: str, name: str) -> TypeAdapter[Any]:
-    """Return a TypedDict of an SDK as a validator, it and all others that it is made of closed to unknown fields."""
+    """Return a validator for a TypedDict of an SDK. It and all TypedDicts inside it refuse unknown fields."""
     import importlib
     import sys
 
@@ -57,7 +57,7 @@ def _openai(request: Request) -> None:
 
 def _anthropic(request: Request) -> None:
     body = dict(request.body)
-    if request.headers.get("anthropic-version") == "2023-06-01":  # the version that still takes sampling parameters
+    if request.headers.get("anthropic-version") == "2023-06-01":  # this version still accepts sampling parameters
         for name in ("temperature", "top_p"):
             assert isinstance(body.pop(name, 0.0), (int, float))
     kind = _closed("anthropic", "anthropic.types.message_create_params", "MessageCreateParamsStreaming")
@@ -71,7 +71,7 @@ def _mistral(request: Request) -> None:
     # platform-docs-public, openapi.yaml at 222f4ba9114f84ce9f2d718b9a12fbac1e527f4b.
     assert 0 <= request.body.get("temperature", 0) <= 1.5
     assert request.body.get("random_seed", 0) >= 0
-    if request.body["model"] != "mistral-large-4":  # which documents more levels than the enumeration has
+    if request.body["model"] != "mistral-large-4":  # this model documents more levels than the enumeration has
         assert request.body.get("reasoning_effort", "none") in ("high", "none")
 
 
@@ -87,7 +87,7 @@ def _gemini(request: Request) -> None:
     _closed_model(types.GenerationConfig).model_validate(request.body.get("generationConfig", {}))
 
 
-# ollama, docs/openapi.yaml at fb30760996871fa9460115c753afd2c60d4ab0f7; `truncate` and `shift` stand in api/types.go only.
+# ollama, docs/openapi.yaml at fb30760996871fa9460115c753afd2c60d4ab0f7. `truncate` and `shift` are in api/types.go only.
 _OLLAMA: dict[str, Callable[[Any], bool]] = {
     "model": lambda value: isinstance(value, str),
     "messages": lambda value: all(set(turn) <= {"role", "content", "images", "thinking", "tool_calls"} for turn in value),
@@ -110,7 +110,7 @@ def _ollama(request: Request) -> None:
 
 @functools.cache
 def _closed_model(model: type[BaseModel]) -> type[BaseModel]:
-    """Return a model that forbids unknown fields, as google-genai's already do; those within keep their own rule."""
+    """Return a model that forbids unknown fields, as google-genai's own do. Models inside it keep their own rule."""
     return type(model.__name__, (model,), {"model_config": {**model.model_config, "extra": "forbid"}})
 
 

@@ -1,4 +1,4 @@
-"""Talk to a server process in raw lines, and hold each line that comes back against the official wire types."""
+"""Talk to a server process in raw lines, and check each line that comes back against the official wire types."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ MODERN_META = {
 
 
 def request(request_id: Any, method: str, params: dict[str, Any] | None = None, *, modern: bool = False) -> dict[str, Any]:
-    """Return a JSON-RPC request; with the modern era's `_meta` if asked for."""
+    """Return a JSON-RPC request, with the `_meta` of the modern era if `modern` is true."""
     params = dict(params or {})
     if modern:
         params["_meta"] = {**MODERN_META, **params.get("_meta", {})}
@@ -44,12 +44,12 @@ def call(request_id: Any, arguments: dict[str, Any], *, modern: bool = False, **
 
 
 class Peer:
-    """A server process and the raw lines to and from it.
+    """A server process, and the raw lines to and from it.
 
     Args:
-        command: What to start: a provider's name and its server's arguments, or a program and its own.
-        options: Those of `subprocess.Popen`. A server that is named, with no other option than `env`, is forked from a process
-            that has its SDK imported already.
+        command: What to start: a provider's name or a program, followed by arguments.
+        options: The options of `subprocess.Popen`. If you give a provider's name, and no option except `env`, the server is
+            forked from a process that has already imported its SDK.
     """
 
     def __init__(self, *command: str, **options: Any) -> None:
@@ -79,7 +79,7 @@ class Peer:
                 pipe.close()
 
     def send(self, *messages: dict[str, Any] | bytes) -> None:
-        """Write messages, or raw lines, in one go."""
+        """Write messages or raw lines, all at once."""
         assert self.process.stdin
         lines = []
         for message in messages:
@@ -92,7 +92,7 @@ class Peer:
         self.process.stdin.flush()
 
     def read(self, seconds: float = SECONDS) -> dict[str, Any]:
-        """Return the next line, checked against the official types."""
+        """Return the next line, after checking it against the official types."""
         try:
             line = self._lines.get(timeout=seconds)
         except queue.Empty:
@@ -108,17 +108,17 @@ class Peer:
         return self.read(seconds)
 
     def initialize(self, version: str = LEGACY) -> dict[str, Any]:
-        """Shakes hands in the legacy way."""
+        """Do the handshake of the legacy era."""
         client = {"name": "tests", "version": "1"}
         return self.ask(request(0, "initialize", {"protocolVersion": version, "capabilities": {}, "clientInfo": client}))
 
     def close_stdin(self) -> None:
-        """End the input."""
+        """Close the server's stdin."""
         assert self.process.stdin
         self.process.stdin.close()
 
     def rest(self, seconds: float = SECONDS) -> list[dict[str, Any]]:
-        """Return all lines until the server closes its stdout."""
+        """Return all further lines, until the server closes its stdout."""
         messages = []
         while (line := self._lines.get(timeout=seconds)) is not None:
             messages.append(json.loads(line))
@@ -126,7 +126,7 @@ class Peer:
         return messages
 
     def exit_code(self, seconds: float = SECONDS) -> int:
-        """Return the exit code; the server has so many seconds to exit."""
+        """Wait for the server to exit, and return its exit code."""
         return self.process.wait(seconds)
 
     def signal(self, number: signal.Signals) -> None:
@@ -168,7 +168,7 @@ def _started(command: tuple[str, ...], options: dict[str, Any]) -> subprocess.Po
 
 
 def wait_until(condition: Any, seconds: float = SECONDS) -> None:
-    """Waits, by asking again, for what no event tells; fails after so many seconds."""
+    """Poll until a condition is true, where no event can be waited for. Fail after this many seconds."""
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "waited in vain"

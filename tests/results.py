@@ -1,4 +1,4 @@
-"""Tell an answer from a failure, for tests that expect the one or the other."""
+"""Check that a result is an answer or a failure, for tests that expect the one or the other."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from mcp_models.client import CompletionFailure, CompletionResult, CompletionSuc
 
 
 def success(result: CompletionResult) -> CompletionSuccess:
-    """Return a result that is an answer; fail with the error of any other."""
+    """Return the result if it is an answer. If not, fail and show its error."""
     assert result["output"] is not None, result["error"]
     return result
 
 
 def failure(result: CompletionResult) -> CompletionFailure:
-    """Return a result that is a failure; fail with the text of any other."""
+    """Return the result if it is a failure. If not, fail and show its text."""
     assert result["output"] is None, result["output"]
     return result

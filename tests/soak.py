@@ -1,7 +1,7 @@
 """Soak the bridge: make many calls from many threads, while their server is killed again and again.
 
-`bash run_with_env.sh -m tests.soak` runs 20,000 calls over 8 threads; other numbers may follow, and the seconds between kills.
-Each call must return its own answer or raise the documented exception, and at the end nothing may be left.
+`bash run_with_env.sh -m tests.soak` makes 20,000 calls from 8 threads. You can give other numbers, and the seconds between
+kills. Each call must return its own answer or raise the documented exception, and nothing may be left at the end.
 """
 
 from __future__ import annotations
@@ -21,19 +21,19 @@ from tests.client.left_over import counts
 
 DEFAULTS = (20_000.0, 8.0, 3.0)
 MODEL = "echo-slow-0.02"
-"""Takes 20 ms, so that there is something in flight when the server is killed."""
+"""A model that takes 20 ms, so that calls are in flight when the server is killed."""
 
 
 def soak(calls: int, threads: int, every: float) -> tuple[Counter[str], int]:
-    """Return the soak.
+    """Make the calls, and count their outcomes.
 
     Args:
-        calls: How many.
-        threads: From how many threads.
-        every: The mean seconds between two kills of the server.
+        calls: How many calls to make.
+        threads: How many threads to make them from.
+        every: The average time between two kills of the server, in seconds.
 
     Returns:
-        How often each outcome came, and how often the server was killed.
+        How often each outcome occurred, and how often the server was killed.
     """
     done = threading.Event()
     kills = 0
@@ -42,8 +42,8 @@ def soak(calls: int, threads: int, every: float) -> tuple[Counter[str], int]:
         def kill() -> None:
             nonlocal kills
             while not done.wait(random.uniform(0.5 * every, 1.5 * every)):
-                with suppress(ProcessLookupError):  # it has just gone
-                    if (pid := model.server.pid) is not None:  # else it is being started
+                with suppress(ProcessLookupError):  # it has just ended
+                    if (pid := model.server.pid) is not None:  # otherwise it is just being started
                         os.kill(pid, signal.SIGKILL)
                         kills += 1
 
@@ -65,7 +65,7 @@ def soak(calls: int, threads: int, every: float) -> tuple[Counter[str], int]:
 
 
 def main() -> None:
-    """Print the outcomes and what was left."""
+    """Print the outcomes, and what was left."""
     calls, threads, every = [*map(float, sys.argv[1:4]), *DEFAULTS[len(sys.argv) - 1 :]]
     before, started = counts(), time.monotonic()
     outcomes, kills = soak(int(calls), int(threads), every)

@@ -1,4 +1,4 @@
-"""Every server's tools, shown to real acceptors: nothing in them that a host or the API of its model refuses."""
+"""Every server's tools are accepted by real SDKs, model servers and clients, as hosts and their models use them."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from mcp_models.servers import load_provider, server_modules
 from mcp_models.servers.core.tools import tools
 from tests.acceptors import ACCEPTED, PROGRAMS, Acceptor, Server, Servers, Verdicts, acceptors, servers
 
-MAX_BYTES = 2400  # a host sends them all with each request to its model
+MAX_BYTES = 2400  # a host sends all tools with each request to its model
 REFUSED_SOMEWHERE = {"exclusiveMaximum", "exclusiveMinimum", "format", "pattern"}
 ALL = [pytest.param(one, id=one.name, marks=[pytest.mark.slow] if one.slow else []) for one in acceptors()]
 
-pytestmark = pytest.mark.timeout(600)  # the first run installs
+pytestmark = pytest.mark.timeout(600)  # the first run installs the acceptors
 
 
 def offering(schema: dict[str, Any], **result: Any) -> Server:
-    """Return a server of one tool with such a schema, which is called if there is a result."""
+    """Return a server with one tool that has this schema. The tool is called if a result is given."""
     listed = [{"name": "complete", "description": "Asks.", "inputSchema": schema}]
     command = [sys.executable, str(PROGRAMS / "offers.py"), json.dumps(listed), json.dumps(result)]
     return Server(command, listed, {"prompt": "hi"} if result else None)
@@ -57,7 +57,7 @@ REFUSES = {
 
 @functools.cache
 def shown() -> Servers:
-    """Return the servers of this project and the odd ones."""
+    """Return the servers of this project, and those with unusual tools."""
     return {**servers(), **ODD}
 
 
@@ -80,7 +80,7 @@ def test_an_acceptor_refuses_what_it_is_known_to_refuse(acceptor: Acceptor) -> N
 
 
 def keywords(schema: Any) -> Iterator[str]:
-    """The keywords in a schema; names of properties are none."""
+    """Yield the keywords in a schema, but not the names of properties."""
     if isinstance(schema, list):
         for item in schema:
             yield from keywords(item)

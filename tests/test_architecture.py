@@ -1,4 +1,4 @@
-"""The house: imports point one way, SDKs stay in their file, and a provider is complete."""
+"""The architecture: imports point one way, each SDK is used in one file only, and every provider is complete."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ SDKS = {"openai": "openai", "anthropic": "anthropic", "mistralai": "mistral"}
 
 
 def imports(path: Path) -> set[str]:
-    """Return the modules that a file imports, wherever in it."""
+    """Return the modules that a file imports anywhere, also inside functions."""
     found = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
@@ -82,7 +82,7 @@ def test_every_provider_that_speaks_over_a_network_is_under_the_contract() -> No
 
 
 def test_importing_the_client_costs_little() -> None:
-    """What the bridge imports beyond the standard library: nothing."""
+    """The bridge imports nothing beyond the standard library."""
     code = "import sys; before = set(sys.modules); import mcp_models.client; print(*set(sys.modules) - before)"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     heavy = {"asyncio", "msgspec", "httpx2", "openai", "click", "mcp", "pydantic"}

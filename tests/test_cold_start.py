@@ -1,4 +1,4 @@
-"""Cold start and memory against the same echo tool on the official SDK, measured side by side in this run."""
+"""Cold start and memory, compared with the same echo tool with the official SDK. Both are measured in this run."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ server.run()
 
 
 def handshake(command: list[str]) -> tuple[float, int]:
-    """Return seconds from the spawn to the answered `initialize`, and then the resident memory in KiB."""
+    """Return the seconds from the start to the answer of `initialize`, and the resident memory at that point in KiB."""
     started = time.perf_counter()
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
         assert process.stdin
@@ -46,7 +46,7 @@ def test_the_handshake_is_fifteen_times_faster_and_memory_a_third_of_the_sdk_ser
     ours = [sys.executable, "-m", "mcp_models.servers.echo_mcp_server"]
     theirs = [sys.executable, "-c", SDK_SERVER]
     for command in (ours, theirs):
-        handshake(command)  # so that both find compiled bytecode
+        handshake(command)  # compile the bytecode for both first
     runs = [(handshake(ours), handshake(theirs)) for _ in range(5)]
     seconds = [statistics.median(run[side][0] for run in runs) for side in (0, 1)]
     memory = [statistics.median(run[side][1] for run in runs) for side in (0, 1)]

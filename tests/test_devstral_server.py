@@ -1,4 +1,4 @@
-"""devstral_server.sh: starts llama.cpp's server with what it was given, and says what is missing."""
+"""devstral_server.sh: it starts llama.cpp's server with your settings, and says what is missing."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def model(tmp_path: Path) -> str:
 
 @pytest.fixture
 def program(tmp_path: Path) -> str:
-    """Stands in for llama-server: it prints its arguments."""
+    """A stand-in for llama-server that prints its arguments."""
     path = tmp_path / "llama-server"
     path.write_text('#!/bin/sh\nprintf "%s\\n" "$@"\n')
     path.chmod(path.stat().st_mode | stat.S_IXUSR)

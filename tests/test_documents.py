@@ -1,4 +1,4 @@
-"""The documents: links lead somewhere, and every piece of Python passes strict type checks as a reader would run it."""
+"""The documents: every link leads somewhere, and every Python example passes strict type checks as you would run it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 
 
 def anchors(document: Path) -> set[str]:
-    """Return the anchors of a document's headings, as GitHub makes them."""
+    """Return the anchors of a document's headings, as GitHub creates them."""
     headings = re.findall(r"^#+ (.*)$", document.read_text(encoding="utf-8"), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
@@ -55,7 +55,7 @@ def test_its_links_lead_somewhere(document: Path) -> None:
 
 
 def snippets() -> dict[str, str]:
-    """Return the Python blocks of all documents, each as a file of its own."""
+    """Return the Python blocks of all documents, each as a separate file."""
     found = {}
     for document in DOCUMENTS:
         for number, block in enumerate(re.findall(r"```python\n(.*?)```", document.read_text(encoding="utf-8"), re.DOTALL)):

@@ -1,4 +1,4 @@
-"""The table of results: the same calls through every server, no cell empty."""
+"""The table of results: the same calls through every server, without an empty cell."""
 
 from __future__ import annotations
 

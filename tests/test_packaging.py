@@ -1,4 +1,4 @@
-"""The distribution: what is in the wheel, and that each server starts in each of the documented ways."""
+"""The distribution: what the wheel contains, and that each server starts in each of the documented ways."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ for piece in model.stream("x"):
 
 
 def type_check(program: str, folder: Path, code: str, **environment: str) -> str:
-    """Return what a type checker says of a user's file, with no configuration but the interpreter whose packages it sees."""
+    """Return what a type checker says about a user's file. It is configured with nothing but the interpreter to use."""
     (folder / "user.py").write_text(code)
     arguments = {
         "mypy": ["--strict", "--cache-dir", str(folder / "cache"), "--python-executable", sys.executable],
@@ -104,7 +104,7 @@ def type_check(program: str, folder: Path, code: str, **environment: str) -> str
 @pytest.mark.slow
 @pytest.mark.parametrize("program", ["mypy", "basedpyright"])
 def test_a_users_code_passes_a_strict_type_check_in_a_clone(program: str, tmp_path: Path) -> None:
-    """As its editable install lies there: nothing is built."""
+    """The clone is only installed as editable, and nothing is built."""
     said = type_check(program, tmp_path, USER)
     assert said.startswith("exit code 0"), said
 
@@ -124,7 +124,7 @@ def test_a_users_mistakes_are_found(program: str, errors: int, tmp_path: Path) -
 
 @pytest.mark.slow
 def test_a_users_code_passes_with_the_wheel(wheel: Path, tmp_path: Path) -> None:
-    """With `py.typed`, and no part of the package seen as `Any`."""
+    """The wheel has `py.typed`, and no part of the package counts as `Any`."""
     zipfile.ZipFile(wheel).extractall(tmp_path / "installed")
     reveal = USER + "\nreveal_type(EchoMCPModel().call('x')['output'])\n"
     said = type_check("mypy", tmp_path, reveal, MYPYPATH=str(tmp_path / "installed"))
@@ -246,7 +246,7 @@ def test_it_starts_with_uvx(name: str, uvx_checkout: Path) -> None:
         answer = server.ask(call(1, {"prompt": "x", "timeout": 5}), seconds=60)["result"]
         if name == "echo":
             assert answer["content"][0]["text"] == "x"
-        else:  # no key, or no SDK: a sentence, not a crash
+        else:  # without a key or an SDK you get a sentence, not a crash
             assert answer["_meta"]["mcp-models/error"]["type"] == "configuration"
         server.close_stdin()
         assert server.exit_code() == 0

@@ -1,6 +1,6 @@
-"""No lost optimisation goes unnoticed: ratios within this run, with margins that no slow machine uses up.
+"""Ratios measured in this run, so that no lost optimisation goes unnoticed.
 
-The targets themselves are in `docs/performance.md`; here each has half as much again, or more, to spare.
+The targets are in `docs/performance.md`. The limits here are at least half as much again, so that a slow machine passes too.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ WAYS = ("sdk", "mcp-models")
 
 @pytest.fixture(autouse=True)
 def as_a_user(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without the guard of the tests, which each Python process would import."""
+    """Remove the tests' network guard, which every Python process would import."""
     monkeypatch.delenv("PYTHONPATH")
 
 

@@ -1,4 +1,4 @@
-"""The README: every command in it is run, and what it shows is what comes."""
+"""The README: every command in it is run, and must print what the README shows."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
 
 
 def commands() -> list[tuple[str, str]]:
-    """Return each command of the console blocks with the output shown below it."""
+    """Return each command in the console blocks, with the output shown below it."""
     found = []
     for kind, text in BLOCKS:
         if kind == "console":
@@ -46,7 +46,7 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.timeout(600)
 def test_a_command(command: str, shown: str, checkout: Path) -> None:
     environment = network_environment(PATH=f"{BIN}{os.pathsep}{os.environ['PATH']}", UV_PYTHON=sys.executable)
-    if "pytest" in command:  # the tests themselves are running already: see that they would
+    if "pytest" in command:  # the tests are running already, so only check that they could start
         environment["PYTEST_ADDOPTS"] = "--collect-only -q"
     if command.startswith("bash"):
         environment["PYTHON"] = sys.executable

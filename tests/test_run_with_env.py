@@ -1,4 +1,4 @@
-"""run_with_env.sh: `.env` as data, the environment made once, and one clear line for whatever is wrong."""
+"""run_with_env.sh: `.env` is treated as data, the environment is made once, and each error is one clear line."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ PRINT_ENV = "import os, sys; print(repr(os.environ.get(sys.argv[1])))"
 
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder with the script alone; PYTHON spares it an environment of its own."""
+    """A folder with only the script. PYTHON is set, so that it does not make an environment."""
     shutil.copy(ROOT / "run_with_env.sh", tmp_path)
     (tmp_path / "show.py").write_text(PRINT_ENV)
     monkeypatch.setenv("PYTHON", sys.executable)
@@ -211,7 +211,7 @@ def test_a_dotenv_that_others_can_open_is_said(project: Path, mode: int, what: s
 
 
 def test_nothing_in_the_current_folder_is_run(project: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
-    """A host may start this in a folder that is not to be trusted, with keys in the environment."""
+    """A host may start this in a folder that you do not trust, with keys in the environment."""
     hostile = tmp_path_factory.mktemp("hostile")
     for name in ("sys", "os", "fcntl", "venv", "logging", "platform", "encodings", "mcp_models"):
         (hostile / name).mkdir()
@@ -229,7 +229,7 @@ def test_no_python_of_the_set_up_sees_the_current_folder() -> None:
 
 def test_another_shell_is_told_to_be_bash(project: Path) -> None:
     done = subprocess.run(["sh", str(project / "run_with_env.sh"), "show.py"], capture_output=True, text=True)
-    if done.returncode:  # where sh is bash there is nothing to tell
+    if done.returncode:  # if sh is bash, there is nothing to report
         assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
         assert "this needs bash" in done.stderr
 
@@ -296,7 +296,7 @@ def bare_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def checkout(project: Path) -> Path:
-    """The same, with the files that make it look like a checkout."""
+    """The same folder, with the files that make it look like a checkout."""
     for name in ("pyproject.toml", "requirements.lock"):
         (project / name).touch()
     for name in ("servers/core/transport", "client/models"):

@@ -1,7 +1,7 @@
-"""Show each server's tools to real SDKs and model servers, and record what each makes of them.
+"""Show each server's tools to real SDKs and model servers, and record whether they accept them.
 
-`bash run_with_env.sh -m tests.acceptors` prints the table. A JSON Schema may be valid and the tool still be refused: by a
-type that forbids what it does not know, by a grammar that cannot express it, by a client that wants another shape.
+`bash run_with_env.sh -m tests.acceptors` prints the table. A tool may be refused even if its JSON Schema is valid: by a type
+that forbids unknown fields, by a grammar that cannot express the schema, or by a client that expects another shape.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ PROGRAMS = Path(__file__).parent / "programs"
 
 @dataclass(frozen=True)
 class Server:
-    """A server and what it says of itself.
+    """A server and its tools.
 
     Attributes:
-        command: What starts it.
-        tools: What it lists.
-        arguments: Of a call of `complete` that has to answer with the prompt; None makes no call.
+        command: The command that starts it.
+        tools: The tools that it lists.
+        arguments: The arguments for a call of `complete`, which must answer with the prompt. None means not to call it.
     """
 
     command: list[str]
@@ -52,13 +52,13 @@ Verdicts = dict[str, str]
 
 @dataclass(frozen=True)
 class Acceptor:
-    """What may refuse a tool.
+    """A program that may accept or refuse a tool.
 
     Attributes:
-        name: Without its version.
-        version: Of the package that is run.
-        judge: Says of each server, by name, that it is accepted or why not.
-        slow: Whether an environment of its own is installed for it on first use.
+        name: The name, without the version.
+        version: The version of the package that is run.
+        judge: Returns for each server, by name, that it is accepted, or why not.
+        slow: Whether it needs its own environment, which is installed on first use.
     """
 
     name: str
@@ -68,12 +68,12 @@ class Acceptor:
 
 
 def acceptors() -> list[Acceptor]:
-    """Return all of them; llama.cpp where the project has it."""
+    """Return all acceptors. llama.cpp is included if it is installed."""
     genai, older_xllamacpp = pinned("google-genai"), pinned("xllamacpp")
     node = json.loads((ENVIRONMENTS / "package.json").read_text(encoding="utf-8"))["dependencies"]
     found = [
         Acceptor("google-genai parameters", genai, google_genai("parameters")),
-        # Takes any JSON: a column for people, no evidence that Gemini does.
+        # This accepts any JSON. The column is for information only, as it does not show that Gemini accepts the schema.
         Acceptor("google-genai parameters_json_schema", genai, google_genai("parameters_json_schema")),
         Acceptor("openai-agents", pinned("openai-agents"), in_environment("openai_agents")),
         Acceptor("Python SDK 1", pinned("mcp", "mcp_1"), in_environment("mcp_1")),
@@ -96,7 +96,7 @@ def pinned(package: str, environment: str = "") -> str:
 
 
 def servers() -> Servers:
-    """Return every server of this project; the echo is called, too."""
+    """Return every server of this project. Only the echo server is also called."""
     return {name: _server(name) for name in server_modules()}
 
 
@@ -109,22 +109,22 @@ def _server(name: str) -> Server:
 
 
 def google_genai(parameter: str) -> Callable[[Servers], Verdicts]:
-    """Gemini's function declarations, the schema given as one of their two parameters."""
+    """Return a judge that makes function declarations for Gemini, with the schema in one of their two parameters."""
     return lambda servers: run([_environment("google_genai"), PROGRAMS / "google_genai.py", parameter], servers)
 
 
 def in_environment(name: str) -> Callable[[Servers], Verdicts]:
-    """Return the program of a name in the environment of the same."""
+    """Return a judge that runs the program with this name in the environment with the same name."""
     return lambda servers: run([_environment(name), PROGRAMS / f"{name}.py"], servers)
 
 
 def mcp_2(servers: Servers) -> Verdicts:
-    """Return the Python SDK that the other tests have."""
+    """Judge with the Python SDK that the other tests use."""
     return run([sys.executable, PROGRAMS / "mcp_2.py"], servers)
 
 
 def typescript(major: str) -> Callable[[Servers], Verdicts]:
-    """Return the TypeScript SDK of a major."""
+    """Return a judge that runs a major version of the TypeScript SDK."""
 
     def judge(servers: Servers) -> Verdicts:
         return run(["node", PROGRAMS / "typescript.mjs", major], servers, npm_packages("acceptors", ENVIRONMENTS))
@@ -133,12 +133,12 @@ def typescript(major: str) -> Callable[[Servers], Verdicts]:
 
 
 def older_llama(servers: Servers) -> Verdicts:
-    """Return the newest llama.cpp that refuses a request for a pattern it cannot follow; programs ship older ones for long."""
+    """Judge with the last llama.cpp that refuses patterns it cannot follow, as many programs still include old versions."""
     return _llama(_environment("xllamacpp"), servers)
 
 
 def newest_llama(servers: Servers) -> Verdicts:
-    """Return the llama.cpp that the other tests have; it warns of a pattern and goes on without."""
+    """Judge with the llama.cpp that the other tests use. It warns about such a pattern and ignores it."""
     return _llama(sys.executable, servers)
 
 
@@ -153,7 +153,7 @@ def _environment(name: str) -> Path:
 
 
 def run(command: list[str | Path], servers: Servers, folder: Path | None = None) -> Verdicts:
-    """Show servers to a program, which is held to loopback as far as it is Python's."""
+    """Show servers to a program. If it is a Python program, it can only connect to loopback."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "tests" / "loopback_only")}
     shown = json.dumps({name: asdict(server) for name, server in servers.items()})
     done = subprocess.run(command, input=shown, cwd=folder, env=environment, capture_output=True, text=True, timeout=SECONDS)
@@ -164,5 +164,5 @@ def run(command: list[str | Path], servers: Servers, folder: Path | None = None)
 
 
 def _in_one_line(verdict: str) -> str:
-    """Return a verdict without line breaks, and without the link that pydantic adds."""
+    """Return a verdict on one line, without the link that pydantic adds."""
     return " ".join(re.sub(r"For further information visit \S+", "", verdict).split())

@@ -1,4 +1,4 @@
-"""Prints the table server × acceptor, and under it each reason for a refusal."""
+"""Print a table of servers and acceptors, followed by the reason for each refusal."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from tests.acceptors import ACCEPTED, acceptors, servers
 
 
 def main() -> None:
-    """Print the table, and fail if anything is refused."""
+    """Print the table, and exit with an error if anything is refused."""
     shown = servers()
     columns = {f"{acceptor.name} ({acceptor.version})": acceptor.judge(shown) for acceptor in acceptors()}
     reasons: list[str] = []
@@ -24,7 +24,7 @@ def main() -> None:
 
 
 def cell(verdict: str, reasons: list[str]) -> str:
-    """Return a verdict in a word, its reason put to the others."""
+    """Return a verdict in one word, and add its reason to `reasons`."""
     if verdict == ACCEPTED:
         return ACCEPTED
     if verdict not in reasons:

@@ -1,4 +1,4 @@
-"""Hold the tests to a home of their own: no stored key and no host's file of the developer's."""
+"""Give the tests a home folder of their own, without the developer's stored keys and hosts' files."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty home, which this process and its children take for the user's."""
+    """An empty folder that is the user's home for this process and its children."""
     folder = tmp_path / "home"
     folder.mkdir()
     monkeypatch.setenv("HOME", str(folder))

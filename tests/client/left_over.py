@@ -1,4 +1,4 @@
-"""Count what a process must not leave behind."""
+"""Count the things that a process must not leave behind."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from typing import NamedTuple
 
 
 class Counts(NamedTuple):
-    """What a process has; threads of executors that Python keeps for later do not count."""
+    """What a process has. Idle threads that Python keeps in executors do not count."""
 
     children: int
     threads: int
     descriptors: int
 
     def within(self, before: Counts) -> bool:
-        """Return whether there is no more of anything than before; what an earlier test left may have gone meanwhile."""
+        """Return whether nothing has been added since `before`. Things that an earlier test left may have gone meanwhile."""
         return all(now <= was for now, was in zip(self, before, strict=True))
 
 
@@ -34,5 +34,5 @@ def counts() -> Counts:
 def _children(task: Path) -> list[str]:
     try:
         return (task / "children").read_text().split()
-    except OSError:  # a thread that has ended meanwhile
+    except OSError:  # the thread has ended meanwhile
         return []

@@ -1,4 +1,4 @@
-"""What a server gets of the environment: its provider's own variables, the network's, the language; no other keys."""
+"""What a server gets of the environment: variables of its provider, the network and the language, but no other keys."""
 
 from __future__ import annotations
 

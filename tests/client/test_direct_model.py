@@ -1,4 +1,4 @@
-"""The models in process: the seeds' constructors, and the same dict as through MCP."""
+"""The models inside this process: they have the seeds' constructors, and return the same dict as through MCP."""
 
 from __future__ import annotations
 
@@ -160,7 +160,7 @@ def test_many_threads_at_once_and_nothing_left() -> None:
         for thread in threads:
             thread.join(20)
         assert results == ["Hello from the fake."] * 20
-    wait_until(lambda: threading.active_count() <= before + 8)  # asyncio keeps its idle worker threads
+    wait_until(lambda: threading.active_count() <= before + 8)  # asyncio keeps idle worker threads
 
 
 def test_closing_aborts_the_calls_of_other_threads() -> None:

@@ -1,4 +1,4 @@
-"""The faces of a model: call and acall, stream and astream, from threads, coroutines, forks and worker processes."""
+"""All ways to call a model: call, acall, stream and astream, from threads, coroutines, forks and worker processes."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def nothing_left() -> Iterator[Counts]:
 
 
 def slow(fake: FakeOpenAI, pause: float = 0.05) -> None:
-    """An answer that never ends, and says so again and again."""
+    """Make the fake send an answer that never ends, piece by piece."""
     from tests.fakes.openai import stream
 
     fake.script(stream(fake.ticks(), pause=pause))
@@ -42,7 +42,7 @@ def slow(fake: FakeOpenAI, pause: float = 0.05) -> None:
 
 @pytest.fixture(params=BOTH_WAYS)
 def model(request: pytest.FixtureRequest, openai: FakeOpenAI) -> Iterator[Model]:
-    """The same provider behind MCP and in this process."""
+    """A model for the same provider, once through MCP and once inside this process."""
     with request.param("gpt-x") as model:
         yield model
 
@@ -81,7 +81,7 @@ async def test_an_acall_that_is_cancelled_while_its_server_starts_leaves_no_work
     slow(openai)
     async with OpenAIMCPModel("gpt-x") as warm:
         call = asyncio.create_task(warm.acall("Hello?"))
-        await asyncio.sleep(0)  # it has handed the start to a thread by now
+        await asyncio.sleep(0)  # by now the start has been handed to a thread
         call.cancel()
         with pytest.raises(asyncio.CancelledError):
             await call
@@ -181,7 +181,7 @@ def test_in_the_workers_of_multiprocessing(method: str, tmp_path: Path) -> None:
 
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 def test_a_fork_while_other_threads_start_and_call() -> None:
-    """The child never waits for a lock that a thread of the parent held."""
+    """The child does not wait for a lock that a thread of the parent held."""
     with EchoMCPModel() as model, ThreadPoolExecutor(4) as pool:
         stop = threading.Event()
 
@@ -244,7 +244,7 @@ print(model.server.pid)
     started = time.monotonic()
     done = run(code)
     assert done.returncode == 0
-    assert "the session was closed" in done.stderr  # what the thread was told
+    assert "the session was closed" in done.stderr  # this is the error that the thread got
     assert time.monotonic() - started < 5
     assert not Path(f"/proc/{done.stdout.strip()}").exists()
 

@@ -1,4 +1,4 @@
-"""A server that means harm: the bridge stays bounded in time and in memory, and passes no secret on."""
+"""A malicious server: the bridge limits its time and memory, and does not pass on secrets."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ Behind = Callable[..., MCPModel]
 
 @pytest.fixture
 def behind(tmp_path: Path) -> Iterator[Behind]:
-    """Make a model behind a server of a few lines."""
+    """A function that makes a model with a server of a few lines."""
     models = []
 
     def make(body: str, **options: Any) -> MCPModel:

@@ -1,4 +1,4 @@
-"""MCPModel: the signature and the result of `call`, for our servers and for others'."""
+"""MCPModel: the arguments and the result of `call`, with our own servers and with others."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def test_every_option_reaches_the_provider(openai: FakeOpenAI) -> None:
 
 
 def test_what_is_said_to_a_hosts_model_is_not_part_of_the_output() -> None:
-    """A second block comes with an answer that was cut off; a caller in Python reads `stop_reason`."""
+    """An answer that was cut off has a second block for that model. In Python, you read `stop_reason` instead."""
     with EchoMCPModel("echo-max_tokens") as model:
         result = success(model.call("one two three four"))
         assert (result["output"], result["stop_reason"]) == ("one two", "max_tokens")

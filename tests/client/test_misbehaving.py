@@ -1,4 +1,4 @@
-"""Every way a server can misbehave: what comes back, exactly, and within which time, in both faces of a model."""
+"""Every way in which a server can misbehave: exactly what you get, and how soon, from both `call` and `acall`."""
 
 from __future__ import annotations
 
@@ -30,18 +30,18 @@ from tests.client.left_over import Counts, counts
 
 FOLDER = ROOT / "tests" / "misbehaving"
 START = 1.0
-"""The seconds that the servers here have for the handshake, and for a call: their faults are not to take longer to test."""
+"""How many seconds these servers have for the handshake and for a call. It is short, to keep the tests fast."""
 
 
 @dataclass
 class Row:
-    """A fault.
+    """A fault, and what it must lead to.
 
     Attributes:
-        gives: The whole text of the answer, or the exception.
-        says: What the exception's message holds.
-        within: The seconds that the call and the end of the server may take together.
-        code: The exception's exit code.
+        gives: The whole text of the answer, or the exception's class.
+        says: What the exception's message must contain.
+        within: How many seconds the call and the end of the server may take together.
+        code: The exit code in the exception.
     """
 
     gives: str | type[Exception]
@@ -86,14 +86,14 @@ ROWS = {
     "drops_one_answer_of_many": Row("hi"),
 }
 LONG = {"sends_a_line_of_50_mb", "ignores_sigterm", "ignores_a_closed_stdin"}
-"""What takes seconds or the whole machine."""
+"""Faults whose test takes seconds, or uses the whole machine."""
 
 LARGE = {"does_not_read": "x" * 5_000_000}
 
 
 @pytest.fixture(autouse=True)
 def nothing_left() -> Iterator[Counts]:
-    """Every process, thread and descriptor is gone after a test."""
+    """Check that every process, thread and descriptor is gone after each test."""
     before = counts()
     yield before
     deadline = time.monotonic() + 5
@@ -104,7 +104,7 @@ def nothing_left() -> Iterator[Counts]:
 
 @pytest.fixture(autouse=True)
 def no_grace(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The bridge waits no longer than a call's own time: none of these servers knows of it."""
+    """Make the bridge wait no longer than a call's own timeout, which these servers do not know."""
     monkeypatch.setattr(model, "GRACE_SECONDS", 0)
 
 
@@ -113,7 +113,7 @@ def behind(command: Any, **options: Any) -> MCPModel:
 
 
 def ask(server: MCPModel, face: str, prompt: str = "Hello?") -> Any:
-    """Make one call in a face of the model, from its start to its end."""
+    """Make one call with `call` or `acall`, from starting the model to closing it."""
     if face == "call":
         with_it = server.call(prompt)
         server.close()
@@ -138,7 +138,7 @@ def check(row: Row, server: MCPModel, face: str, prompt: str) -> None:
     started = time.monotonic()
     if isinstance(row.gives, str):
         result = ask(server, face, prompt)
-        # Not with ==, whose explanation of 50 MB takes minutes.
+        # Do not use == here: if it fails, explaining the difference of 50 MB takes minutes.
         assert len(result["output"]) == len(row.gives)
         assert (result["output"][:99], result["provider"], result["model"]) == (row.gives[:99], "other", "m")
     else:

@@ -1,4 +1,4 @@
-"""A server process: what it writes, what is written to it, and its end."""
+"""A server process: its output, its input and its end."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Start = Callable[..., "Watched"]
 
 
 class Watched(ServerProcess):
-    """A process, and what came of it: its lines and its end."""
+    """A process that records its lines and its end."""
 
     def __init__(self, script: str) -> None:
         self.lines: list[bytes | LineTooLongError] = []

@@ -1,4 +1,4 @@
-"""The session: the handshake in either era, requests matched by id, and every way a server can fail."""
+"""A server's handle and its session: the handshake in both eras, matching requests by id, and all kinds of failure."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ TEXT = {"content": [{"type": "text", "text": "hi"}]}
 
 @pytest.fixture
 def script(tmp_path: Path) -> Iterator[Callable[[str], ServerHandle]]:
-    """Makes a session with a server of a few lines."""
+    """A function that makes a handle on a server of a few lines."""
     sessions = []
 
     def make(body: str, **options: Any) -> ServerHandle:
@@ -301,7 +301,7 @@ except KeyboardInterrupt:
 
 
 def _in_call(pid: int) -> bool:
-    """Return whether the main thread sleeps in a lock, as it does while it waits for an answer."""
+    """Return whether the main thread is waiting for a lock, as it does while it waits for an answer."""
     return "futex" in Path(f"/proc/{pid}/wchan").read_text() or Path(f"/proc/{pid}/status").read_text().find("S (sleeping)") > 0
 
 

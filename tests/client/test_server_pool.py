@@ -1,4 +1,4 @@
-"""Models of the same command and environment share one server process, which goes with its last user."""
+"""Models with the same command and environment share a server process, which ends with its last user."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def test_a_model_that_nobody_closes_gives_its_seat_up() -> None:
 
 
 def test_models_that_are_garbage_in_a_cycle_block_nobody() -> None:
-    """A collection may come at any moment, also while this very thread takes a lease."""
+    """A garbage collection may happen at any moment, even while this thread is taking a lease."""
     code = """
 import gc
 from mcp_models.client import EchoMCPModel

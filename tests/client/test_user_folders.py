@@ -1,4 +1,4 @@
-"""The user's folders are those that platformdirs finds."""
+"""The user's folders are the same as those of platformdirs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Install the real `codex` program for the tests, once, from npm, at the version and hashes of the lock file here."""
+"""Install the real `codex` program from npm for the tests, once, with the version and hashes in the lock file here."""
 
 from __future__ import annotations
 
@@ -8,5 +8,5 @@ from tests.installed import npm_packages
 
 
 def codex() -> Path:
-    """npm's launcher of codex, installed on first use into the user's cache."""
+    """Return npm's launcher of codex. It is installed in the user's cache on first use."""
     return npm_packages("codex", Path(__file__).parent) / "node_modules" / ".bin" / "codex"

@@ -1,1 +1,1 @@
-"""Make the parts of the documents that follow from the code: `python -m tests.documents` writes them anew."""
+"""Generate the parts of the documents that depend on the code. `python -m tests.documents` updates them."""

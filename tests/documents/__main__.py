@@ -1,4 +1,4 @@
-"""Write the parts of the documents that follow from the code: `python -m tests.documents`."""
+"""Update the parts of the documents that depend on the code: `python -m tests.documents`."""
 
 from __future__ import annotations
 

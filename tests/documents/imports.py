@@ -1,4 +1,4 @@
-"""Draw which room of the code imports which, as a Mermaid flowchart."""
+"""Draw which parts of the code import which, as a Mermaid flowchart."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def files() -> list[Path]:
 
 
 def edges() -> dict[tuple[str, str], bool]:
-    """Return who imports whom among the rooms, and whether some file does so as soon as it is imported itself."""
+    """Return which part imports which, and whether this happens as soon as a file of the first part is imported."""
     modules = {_dotted(path): path for path in files()}
     found: dict[tuple[str, str], bool] = {}
     for path in files():
@@ -39,7 +39,7 @@ def edges() -> dict[tuple[str, str], bool]:
 
 
 def picture() -> str:
-    """Return the flowchart: a box a room, an arrow from the room that imports to the one that is imported."""
+    """Return the flowchart: one box per part, and an arrow from each part to those that it imports."""
     boxes = [f'    {_id(room)}["<b>{room}/</b><br>{what}"]' for room, what in ROOMS.items()]
     arrows = [
         f"    {_id(source)} {'-->' if early else '-.->'} {_id(target)}" for (source, target), early in sorted(edges().items())
@@ -48,7 +48,7 @@ def picture() -> str:
 
 
 def _imported(node: ast.AST, modules: set[str]) -> set[str]:
-    """Return the project's modules that a statement imports: `from package import module` counts as the module."""
+    """Return the project's modules that a statement imports. `from package import module` counts as the module."""
     names: list[str] = []
     if isinstance(node, ast.Import):
         names = [alias.name for alias in node.names]

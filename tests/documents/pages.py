@@ -1,4 +1,4 @@
-"""Put what is made from the code between its marks in a page: `<!-- imports -->` and `<!-- /imports -->`."""
+"""Insert the generated parts into the pages, between marks such as `<!-- imports -->` and `<!-- /imports -->`."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ PAGES: dict[str, tuple[str, Callable[[], str]]] = {
 
 
 def page(name: str) -> Path:
-    """Return the page with a part."""
+    """Return the path of the page that a part belongs to."""
     return ROOT / PAGES[name][0]
 
 
 def written(name: str) -> str:
-    """Return the page with its part as it follows from the code of now."""
+    """Return the page's text, with its part generated from the present code."""
     start, end = f"<!-- {name} -->\n", f"<!-- /{name} -->"
     before, _, rest = page(name).read_text(encoding="utf-8").partition(start)
     _, found, after = rest.partition(end)

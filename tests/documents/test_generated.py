@@ -1,4 +1,4 @@
-"""What the documents say of the code, and the code: `python -m tests.documents` makes them agree."""
+"""The documents agree with the code. If they do not, run `python -m tests.documents`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Hold what every environment variable does, make the table of them, and find those that the code reads."""
+"""Describe every environment variable, make a table of them, and find those that the code reads."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The fakes of all providers that speak over a network."""
+"""Provide fakes of all providers that are reached over a network."""
 
 from tests.fakes.anthropic import FakeAnthropic
 from tests.fakes.anthropic_ollama import FakeAnthropicOllama

@@ -1,6 +1,6 @@
-"""Fake Anthropic's Messages API, strictly.
+"""Fake Anthropic's Messages API, with strict checks.
 
-Shapes after https://platform.claude.com/docs/en/api/messages; the refusals of sampling parameters are quoted in issues.
+The shapes follow https://platform.claude.com/docs/en/api/messages. The refusals of sampling parameters are quoted from issues.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _FIELDS = {
 
 
 class FakeAnthropic(FakeProvider):
-    """Refuses what Anthropic refuses: no max_tokens, sampling under 2026-10-21, or on a model newer than 4.6."""
+    """Refuse what Anthropic refuses: a missing max_tokens, and sampling under 2026-10-21 or with a model newer than 4.6."""
 
     provider = "anthropic"
     model = "claude-sonnet-4-6"
@@ -111,7 +111,7 @@ class FakeAnthropic(FakeProvider):
         return self._stream([_start(self.model), _thinking("hmm"), *_end("max_tokens")])
 
     def thinking_then(self, text: str) -> Reply:
-        """Return an answer after some thought."""
+        """Return an answer that begins with some thinking."""
         return self._stream([_start(self.model), _thinking("hmm"), _delta(text), *_end("end_turn")])
 
     def failing_midway(self) -> Reply:

@@ -7,7 +7,7 @@ from tests.fakes.endpoint import Reply, Request, json_reply
 
 
 class FakeAnthropicOllama(FakeAnthropic):
-    """Ignores the token and the API's version, and knows the model `tiny`."""
+    """Ignore the token and the API's version, and know the model `tiny`."""
 
     provider = "anthropic_ollama"
     model = "tiny"
@@ -33,7 +33,7 @@ class FakeAnthropicOllama(FakeAnthropic):
         return []
 
     def too_long(self) -> Reply:
-        """Ollama cuts the prompt and answers: 20 tokens of it were read."""
+        """Return an answer for which only 20 tokens of the prompt were read, as Ollama cuts the prompt and answers."""
         return self.text(None, "Hello")
 
     def models(self, request: Request) -> Reply:

@@ -1,6 +1,6 @@
-"""Fake what the `codex` program talks to with a ChatGPT login, strictly: accounts, renewal of tokens, completions.
+"""Fake the service that `codex` uses with a ChatGPT login, with strict checks: accounts, renewal of tokens, completions.
 
-Its form is what codex 0.169.0 was seen to need. All tokens are made up; no signature is checked, neither by codex nor here.
+It offers what codex 0.169.0 was seen to need. All tokens are made up. Neither codex nor this fake checks their signatures.
 """
 
 from __future__ import annotations
@@ -38,14 +38,14 @@ class FakeChatGPT(Endpoint):
     """ChatGPT's backend for codex, with one account.
 
     Attributes:
-        strays: Requests to addresses that a pure completion has no use for.
-        refreshes: The refresh token of each renewal that was asked for, good or bad.
-        refuses_refresh: Whether the login has ended: no renewal succeeds.
-        refuses_tokens: Whether access tokens are refused although they are good.
-        origin: Where completions are asked for.
-        accounts_status: The status of the answer to the routing of workspaces.
+        strays: Requests to addresses that a completion does not need.
+        refreshes: The refresh token of each attempt to renew, valid or not.
+        refuses_refresh: Whether the login has ended, so that no renewal succeeds.
+        refuses_tokens: Whether to refuse access tokens even if they are valid.
+        origin: The address for completions.
+        accounts_status: The status to answer requests about workspaces with.
         refresh_seconds: How long a renewal takes.
-        of_model: What each model answers, again and again, if it is not a greeting.
+        of_model: What each model always answers, if not a greeting.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -89,7 +89,7 @@ class FakeChatGPT(Endpoint):
         }
 
     def issue(self, seconds: float = 3600) -> dict[str, str]:
-        """New tokens, the access token good for a while; the ones before are void."""
+        """Return new tokens. The access token is valid for this many seconds, and earlier tokens become invalid."""
         now, number = int(time.time()), next(self._numbers)
         self._expires = now + seconds
         account = {
@@ -106,7 +106,7 @@ class FakeChatGPT(Endpoint):
         return {"id_token": id_token, "access_token": self.access_token, "refresh_token": self.refresh_token}
 
     def revoke(self) -> None:
-        """Voids the access token before its time; its refresh token stays good."""
+        """Invalidate the access token early. Its refresh token stays valid."""
         refresh_token = self.refresh_token
         self.issue()
         self.refresh_token = refresh_token
@@ -116,7 +116,7 @@ class FakeChatGPT(Endpoint):
 
         Args:
             home: The folder of `auth.json`.
-            seconds: How long its access token is good; below 0, it has expired.
+            seconds: How long its access token is valid. A negative number means that it has expired.
         """
         home.mkdir(parents=True, exist_ok=True)
         tokens = {**self.issue(seconds), "account_id": ACCOUNT}
@@ -138,7 +138,7 @@ class FakeChatGPT(Endpoint):
 
     @property
     def turns(self) -> list[Request]:
-        """The completions asked for."""
+        """The requests for completions."""
         return [request for request in self.requests if request.path.endswith("/codex/responses") and request.method == "POST"]
 
     def check(self, request: Request) -> Reply | None:
@@ -161,12 +161,12 @@ class FakeChatGPT(Endpoint):
         return None
 
     def answer(self, request: Request) -> Reply:
-        """Return what its model answers; no other request than one for a completion comes here."""
+        """Return the model's answer to a request for a completion."""
         behaviour = self.of_model.get(request.body["model"])
         return behaviour() if behaviour else stream()
 
     def _reply(self, request: Request) -> Reply:
-        """Scripts are for completions alone, and only for those that would be answered."""
+        """Return the reply. Scripted replies are used only for completions that would be answered."""
         if refusal := self.check(request):
             return refusal
         if request.path.endswith("/responses"):
@@ -199,7 +199,7 @@ class FakeChatGPT(Endpoint):
 
 
 def _breach(request: Request) -> Reply | None:
-    """Return the refusal of a request for a completion that codex would not send for a pure one."""
+    """Return a refusal if codex would not send this request for a pure completion."""
     body = request.body
     rules = {
         "its account": request.headers.get("chatgpt-account-id") == ACCOUNT,
@@ -214,7 +214,7 @@ def _breach(request: Request) -> Reply | None:
 
 
 def messages(request: Request) -> list[tuple[str, Any]]:
-    """Return the messages of a completion's request: the role of each, and its text or its parts if some are no text."""
+    """Return the messages in a completion's request: each one's role, and its text, or its parts if they are not all text."""
     found = []
     for item in request.body["input"]:
         parts = item.get("content", [])
@@ -230,7 +230,7 @@ def _jwt(claims: dict[str, Any]) -> str:
 
 
 def events(*records: dict[str, Any]) -> list[bytes]:
-    """Server-sent events, named after their `type`."""
+    """Return server-sent events, each named after its `type`."""
     return [f"event: {record['type']}\ndata: {json.dumps(record)}\n\n".encode() for record in records]
 
 
@@ -254,33 +254,33 @@ def item_added() -> list[bytes]:
 
 
 def finished(*items: dict[str, Any], last: str = "completed", **fields: Any) -> list[bytes]:
-    """Return the end of a stream: its items whole, and the response."""
+    """Return the end of a stream: its complete items, and the response."""
     done = [{"type": "response.output_item.done", "output_index": i, "item": item} for i, item in enumerate(items)]
     response = {"id": "resp_1", "object": "response", "created_at": 1, "status": last, "output": list(items), "usage": USAGE}
     return events(*done, {"type": f"response.{last}", "response": {**response, **fields}})
 
 
 def message(text: str) -> dict[str, Any]:
-    """Return a whole message."""
+    """Return a complete message."""
     content = [{"type": "output_text", "text": text, "annotations": []}]
     return {"id": "msg_1", "type": "message", "role": "assistant", "status": "completed", "content": content}
 
 
 def text_chunks(*pieces: str) -> list[bytes]:
-    """Return a whole answer in pieces."""
+    """Return a complete answer in pieces."""
     return [*created(), *item_added(), *map(delta, pieces), *finished(message("".join(pieces)))]
 
 
 def stream(*pieces: str) -> Reply:
-    """Return a whole streamed answer."""
+    """Return a complete streamed answer."""
     return of(text_chunks(*(pieces or ("Hello", " from", " ChatGPT."))))
 
 
 def of(chunks: list[bytes] | Iterator[bytes], **options: Any) -> Reply:
-    """Return a streamed answer of these events."""
+    """Return a streamed answer with these events."""
     return Reply(chunks=chunks, content_type="text/event-stream", headers={"x-request-id": "req_fake"}, **options)
 
 
 def ticks() -> Iterator[bytes]:
-    """An answer without end."""
+    """Yield an answer that never ends."""
     return itertools.chain(created(), item_added(), itertools.repeat(delta("tick ")))

@@ -1,6 +1,6 @@
-"""Fake llama.cpp's chat completions, for the situations that a real server cannot be brought into.
+"""Fake llama.cpp's chat completions, for situations that a real server cannot be brought into.
 
-Its answers are those seen of `llama-server` 0.7.0; `tests/servers/test_devstral_local_mcp_server.py` asks a real one.
+The answers were seen from `llama-server` 0.7.0. `tests/servers/test_devstral_local_mcp_server.py` uses a real server.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _FINISH = {"end_turn": "stop", "max_tokens": "length"}
 
 
 class FakeDevstralLocal(FakeProvider):
-    """Answers for any model's name, as llama.cpp does."""
+    """Answer for any model's name, as llama.cpp does."""
 
     provider = "devstral_local"
     model = "tiny"
@@ -70,7 +70,7 @@ class FakeDevstralLocal(FakeProvider):
         return self._stream([_chunk({"reasoning_content": "hmm"}), _chunk({}, "length"), b"data: [DONE]\n\n"])
 
     def thinking_then(self, text: str) -> Reply:
-        """Return an answer after some thought."""
+        """Return an answer that begins with some thinking."""
         thought, answer = _chunk({"reasoning_content": "hmm"}), _chunk({"content": text})
         return self._stream([thought, answer, _chunk({}, "stop"), b"data: [DONE]\n\n"])
 
@@ -86,7 +86,7 @@ class FakeDevstralLocal(FakeProvider):
 
 
 def chat_seen(body: dict[str, Any], limit: str) -> Seen:
-    """Return a chat completion's request in the contract's terms."""
+    """Return what the contract needs to know about a chat completion's request."""
     turns: list[tuple[str, str]] = []
     images: list[str] = []
     for message in body["messages"]:

@@ -1,6 +1,7 @@
-"""Serve a fake provider over HTTP on loopback: check requests, and answer as a test says.
+"""Serve a fake provider over HTTP on loopback, which checks requests and answers as a test says.
 
-A fake is no provider: it shows that our requests have the documented form, and what we make of the documented answers.
+A fake cannot stand for the real provider. It shows that our requests have the documented form, and that we understand the
+documented answers.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from typing import Any, Self
 
 @dataclass
 class Request:
-    """What a client sent."""
+    """A request from a client."""
 
     method: str
     path: str
@@ -28,13 +29,13 @@ class Request:
 
 @dataclass
 class Reply:
-    """What to answer.
+    """A reply to a request.
 
     Attributes:
         status: The HTTP status.
-        body: The whole body; or, if there are `chunks`, nothing.
-        chunks: Pieces of a streamed body.
-        pause: Seconds before each chunk.
+        body: The whole body. Unused if there are `chunks`.
+        chunks: The pieces of a streamed body.
+        pause: How many seconds to wait before each chunk.
         cut: Whether to hang up instead of ending the stream.
         headers: Further headers.
     """
@@ -49,7 +50,7 @@ class Reply:
 
 
 def json_reply(body: Any, status: int = 200, **headers: str) -> Reply:
-    """Return a JSON body."""
+    """Return a reply with a JSON body."""
     return Reply(status, json.dumps(body).encode(), headers={name.replace("_", "-"): value for name, value in headers.items()})
 
 
@@ -57,9 +58,9 @@ class Endpoint:
     """A provider's endpoint on loopback.
 
     Attributes:
-        url: Its address.
+        url: The endpoint's address.
         requests: All requests so far.
-        disconnected: Set when a client hangs up while it is being answered.
+        disconnected: An event that is set when a client hangs up during an answer.
     """
 
     def __init__(self) -> None:
@@ -85,9 +86,9 @@ class Endpoint:
         self.url = f"http://127.0.0.1:{self.listen()}"
 
     def listen(self, tls: ssl.SSLContext | None = None) -> int:
-        """Answer at one more port, from the entry of the context on, and return the port."""
+        """Listen on one more port, from when the context is entered, and return the port."""
         server = _Server(("127.0.0.1", 0), self._handler)
-        if tls is not None:  # the handshake is left to the connection's own thread
+        if tls is not None:  # the connection's own thread does the handshake
             server.socket = tls.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
         self._servers.append(server)
         return int(server.server_address[1])
@@ -109,19 +110,19 @@ class Endpoint:
         self.disconnected.clear()
 
     def script(self, *replies: Reply) -> None:
-        """What to answer to the next requests, instead of what the provider would."""
+        """Set the replies to the next requests, instead of the provider's usual ones."""
         self._scripted += replies
 
     def environment(self) -> dict[str, str]:
-        """Return the variables that lead a server here."""
+        """Return environment variables that lead a server here."""
         raise NotImplementedError
 
     def check(self, request: Request) -> Reply | None:
-        """Return the provider's refusal of a request that breaks its rules."""
+        """Return the provider's refusal if the request breaks its rules."""
         return None
 
     def answer(self, request: Request) -> Reply:
-        """Return the provider's answer to a good request."""
+        """Return the provider's answer to a valid request."""
         raise NotImplementedError
 
     def decode(self, raw: bytes, headers: dict[str, str]) -> bytes:
@@ -168,9 +169,9 @@ class Endpoint:
 
     @staticmethod
     def _hung_up(connection: socket.socket, seconds: float) -> bool:
-        """Wait and say whether the client hung up meanwhile."""
+        """Wait, and return whether the client has hung up in the meantime."""
         readable, _, _ = select.select([connection], [], [], seconds)
-        if isinstance(connection, ssl.SSLSocket):  # nothing can be peeked at, but a client has nothing else to say meanwhile
+        if isinstance(connection, ssl.SSLSocket):  # you cannot peek with TLS, but the client sends nothing else now
             return bool(readable)
         return bool(readable) and connection.recv(1, socket.MSG_PEEK) == b""
 
@@ -180,4 +181,4 @@ class _Server(ThreadingHTTPServer):
     request_queue_size = 512
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that hangs up is no error of a fake's."""
+        """Ignore errors, as a client that hangs up is not an error of the fake."""

@@ -1,4 +1,4 @@
-"""Write the tests' model: a tiny llama of random weights, which says real words and makes no sense."""
+"""Write a model for the tests: a tiny llama with random weights, which says real words but makes no sense."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from gguf import GGUFWriter, LlamaFileType, TokenType
 
 HEADS = 4
 _SEED = 20261122
-_RANDOM_VALUES = 1 << 20  # a larger tensor repeats them, so that gigabytes are soon made
-_SPACE = "\u2581"  # how the tokenizer writes a space
+_RANDOM_VALUES = 1 << 20  # a larger tensor repeats them, so that gigabytes are made quickly
+_SPACE = "\u2581"  # stands for a space in the tokenizer
 _WORDS = """
     the of and a to in is you that it he was for on are as with his they at be this have from or one had by word but not
     what all were we when your can said there use an each which she do how their if will up other about out many then them
@@ -30,12 +30,14 @@ Weights = npt.NDArray[np.float32]
 
 
 def write_model(path: Path, *, name: str = "tiny", embedding: int = 64, blocks: int = 2, context: int = 2048) -> Path:
-    """Write a model; the same numbers give the same file.
+    """Write a model. The same arguments always give the same file.
 
     Args:
-        embedding: Its width, a multiple of 8. 4096 make 0.6 GB of each block.
-        blocks: Its layers.
-        context: How many tokens it is said to be trained for.
+        path: The file to write.
+        name: The model's name.
+        embedding: The width, a multiple of 8. With 4096, each block takes 0.6 GB.
+        blocks: The number of layers.
+        context: The number of tokens that the model claims to be trained for.
     """
     writer = GGUFWriter(path, "llama")
     _add_header(writer, name, embedding, blocks, context)
@@ -85,7 +87,7 @@ def _add_tokenizer(writer: GGUFWriter, vocabulary: list[tuple[str, float, TokenT
 
 
 def _vocabulary() -> list[tuple[str, float, TokenType]]:
-    """Return each token, how readily it is taken, and its type; words win over letters, letters over bytes."""
+    """Return each token with its score and its type. Words are preferred to letters, and letters to bytes."""
     special = [("<unk>", 0.0, TokenType.UNKNOWN), ("<s>", 0.0, TokenType.CONTROL), ("</s>", 0.0, TokenType.CONTROL)]
     octets = [(f"<0x{octet:02X}>", 0.0, TokenType.BYTE) for octet in range(256)]
     turns = [(token, 0.0, TokenType.CONTROL) for token in ("<|im_start|>", "<|im_end|>")]
@@ -116,13 +118,13 @@ def _weights(
         return np.ones(shape, np.float32)
     values = generator.standard_normal(min(math.prod(shape), _RANDOM_VALUES), np.float32)
     weights: Weights = np.resize(values * np.float32(0.1), shape)
-    if tensor == "output.weight":  # the answer is words: no control token ends it, no byte breaks it
+    if tensor == "output.weight":  # makes the answer consist of words, without control tokens or bytes
         weights *= np.array([[_loudness(token, kind)] for token, _, kind in vocabulary], np.float32)
     return weights
 
 
 def _loudness(token: str, kind: TokenType) -> float:
-    """Return how far a token's logits stray from 0."""
+    """Return the spread of a token's logits around 0."""
     if kind != TokenType.NORMAL:
         return 0.0
     return 4.0 if len(token) > 1 else 0.1

@@ -1,4 +1,4 @@
-"""Fake Gemini's `v1beta` API, strictly. Shapes after https://ai.google.dev/api/generate-content."""
+"""Fake Gemini's `v1beta` API, with strict checks. The shapes follow https://ai.google.dev/api/generate-content."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _STATUS = {
 
 
 class FakeGoogleAIStudio(FakeProvider):
-    """Wants its key in the header, and a user's turn last."""
+    """Require the key in the header, and a user's turn at the end."""
 
     provider = "google_ai_studio"
     model = "gemini-2.5-flash"
@@ -90,7 +90,7 @@ class FakeGoogleAIStudio(FakeProvider):
         return self._stream([_event(parts=[{"text": "hmm", "thought": True}]), _last("MAX_TOKENS")])
 
     def thinking_then(self, text: str) -> Reply:
-        """Return an answer after some thought."""
+        """Return an answer that begins with some thinking."""
         return self._stream([_event(parts=[{"text": "hmm", "thought": True}, {"text": text}]), _last("STOP")])
 
     def failing_midway(self) -> Reply:

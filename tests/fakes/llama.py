@@ -1,4 +1,4 @@
-"""Run a real llama.cpp server, in a process of its own so that a test can kill it.
+"""Run a real llama.cpp server in a separate process, so that a test can kill it.
 
 `python -m tests.fakes.llama MODEL_PATH` prints its URL at once, loads the model, and serves until its stdin closes.
 """
@@ -24,17 +24,18 @@ _LOADING, _LOADED = 503, 200
 
 
 class LlamaServer:
-    """llama.cpp's own HTTP server and one model, called as its file without the suffix.
+    """llama.cpp's own HTTP server with one model.
 
     Args:
-        context: Its size in tokens; 0, or more than the model's own, makes it the model's own.
-        port: 0 finds a free one.
-        wait: Whether to enter only when the model is loaded, not as soon as there is an answer.
-        hold: Whether to stay at "Loading model" until `release`. Afterwards this server guesses tokens ahead (ngram_cache).
+        model: The model's file. Its name without the suffix is the model's name.
+        context: The context size in tokens. 0, or more than the model's own size, means the model's own size.
+        port: The port to listen on. 0 means any free one.
+        wait: Whether to wait until the model is loaded, and not just until the server answers.
+        hold: Whether to stay at "Loading model" until `release`. After that, this server guesses tokens ahead (ngram_cache).
 
     Attributes:
-        url: Its address, without a path.
-        process: What serves.
+        url: The server's address, without a path.
+        process: The server's process.
     """
 
     def __init__(self, model: Path, *, context: int = 0, port: int = 0, wait: bool = True, hold: bool = False) -> None:
@@ -72,12 +73,12 @@ class LlamaServer:
         self.process.stdin.close()
         try:
             self.process.wait(_STOPPING_SECONDS)
-        except subprocess.TimeoutExpired:  # while it loads it does not look at its stdin
+        except subprocess.TimeoutExpired:  # it does not look at its stdin while it loads
             self.kill()
         self.process.stdout.close()
 
     def kill(self) -> None:
-        """Kill the process, as `kill -9` does, and wait until it is gone."""
+        """Kill the process, as `kill -9` does, and wait until it has ended."""
         self.process.kill()
         self.process.wait(SECONDS)
 
@@ -87,7 +88,7 @@ class LlamaServer:
         self._wait_for(_LOADED)
 
     def health(self) -> int | None:
-        """Return the status of /health: 503 while loading, 200 when loaded, None when nothing answers."""
+        """Return the status of /health: 503 while loading, 200 when loaded, or None if nothing answers."""
         connection = http.client.HTTPConnection(self.url.removeprefix("http://"), timeout=SECONDS)
         try:
             connection.request("GET", "/health")
@@ -125,7 +126,7 @@ def main() -> None:
     parser.add_argument("--context", type=int, default=0)
     parser.add_argument("--gate", default="", help="a pipe: loading ends when its other end closes")
     words = parser.parse_args()
-    with socket.socket() as reserved:  # ours until the server has it too: nobody can take it in between
+    with socket.socket() as reserved:  # keep the port until the server has it, so that nobody else can take it
         reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         reserved.bind(("127.0.0.1", words.port))
         port = reserved.getsockname()[1]
@@ -138,7 +139,7 @@ def main() -> None:
 
 
 def _load(model: Path, port: int, context: int, gate: str) -> Any:
-    """Return a server that answers. While this loads the model it holds the interpreter: no other thread runs."""
+    """Load a model and return a running server. No other Python thread runs while the model is loading."""
     import xllamacpp  # type: ignore[import-untyped]
 
     params = xllamacpp.CommonParams()
@@ -150,9 +151,9 @@ def _load(model: Path, port: int, context: int, gate: str) -> Any:
     params.n_ctx = context
     params.warmup = False
     params.verbosity = 1
-    params.load_mode = xllamacpp.llama_load_mode.LLAMA_LOAD_MODE_NONE  # reads it all: a large model takes its time
-    params.cpuparams.n_threads = params.cpuparams_batch.n_threads = 1  # two that wait for each other are slower
-    if gate:  # the last file that loading reads, and it reads to the end
+    params.load_mode = xllamacpp.llama_load_mode.LLAMA_LOAD_MODE_NONE  # read all of it, so that a large model takes long
+    params.cpuparams.n_threads = params.cpuparams_batch.n_threads = 1  # two threads would wait for each other and be slower
+    if gate:  # this file is read last and to its end, so it can hold up the loading
         params.speculative.types = [xllamacpp.common_speculative_type.COMMON_SPECULATIVE_TYPE_NGRAM_CACHE]
         params.speculative.ngram_cache.lookup_cache_static = gate
     return xllamacpp.Server(params)

@@ -1,4 +1,4 @@
-"""Fake Mistral's chat API, strictly. Shapes after https://docs.mistral.ai/api/endpoint/chat."""
+"""Fake Mistral's chat API, with strict checks. The shapes follow https://docs.mistral.ai/api/endpoint/chat."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _FINISH = {"end_turn": "stop", "max_tokens": "length"}
 
 
 class FakeMistral(FakeProvider):
-    """Refuses what Mistral refuses: a temperature above 1.5, top_p with greedy sampling."""
+    """Refuse what Mistral refuses: a temperature above 1.5, and top_p with greedy sampling."""
 
     provider = "mistral"
     model = "mistral-medium-latest"
@@ -49,7 +49,7 @@ class FakeMistral(FakeProvider):
         return None
 
     def invalid(self, name: str, message: str) -> Reply:
-        """Return a 422, as the API's framework words it."""
+        """Return a 422 in the form of the API's framework."""
         return json_reply({"detail": [{"type": "value_error", "loc": ["body", name], "msg": message, "input": 1}]}, 422)
 
     def text(self, request: Request | None, *pieces: str, stop: str = "end_turn") -> Reply:
@@ -88,7 +88,7 @@ class FakeMistral(FakeProvider):
         return self._stream([_chunk(self.model, thought), _chunk(self.model, "", "length"), b"data: [DONE]\n\n"])
 
     def thinking_then(self, text: str) -> Reply:
-        """Return an answer after some thought, in chunks of content."""
+        """Return an answer that begins with some thinking, in chunks of content."""
         chunks = [{"type": "thinking", "thinking": [{"type": "text", "text": "hmm"}]}, {"type": "text", "text": text}]
         return self._stream([_chunk(self.model, chunks), _chunk(self.model, "", "stop"), b"data: [DONE]\n\n"])
 

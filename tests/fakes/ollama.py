@@ -1,4 +1,4 @@
-"""Fake Ollama's `/api/chat`, strictly, with answers that were recorded from a real Ollama server."""
+"""Fake Ollama's `/api/chat`, with strict checks, and with answers recorded from a real Ollama server."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _OPTION_TYPES: dict[str, tuple[type, ...]] = {
 
 
 class FakeOllama(FakeProvider):
-    """Knows the model `tiny`, which cannot think, and `thinker`, which can."""
+    """Know the models `tiny`, which cannot think, and `thinker`, which can."""
 
     provider = "ollama"
     model = "thinker"
@@ -130,7 +130,7 @@ def last_line(request: Request, done_reason: str, count: int) -> bytes:
 
 
 def chat(request: Request, words: list[str], done_reason: str) -> Reply:
-    """Return a whole streamed chat."""
+    """Return a complete streamed chat."""
     pieces = [line(request, f" {word}") for word in words]
     return ndjson([*pieces, last_line(request, done_reason, len(words))])
 

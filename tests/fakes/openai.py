@@ -1,6 +1,6 @@
-"""Fake OpenAI's Responses and Chat Completions APIs, strictly.
+"""Fake OpenAI's Responses and Chat Completions APIs, with strict checks.
 
-Shapes after https://platform.openai.com/docs/api-reference, texts of refusals as gateways' issues quote them.
+The shapes follow https://platform.openai.com/docs/api-reference. The refusals are quoted from issues of gateways.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ _CHAT_FIELDS = {
 
 
 class FakeOpenAI(FakeProvider):
-    """Refuses what OpenAI refuses; models named `reasoner…` take no temperature. Here in Chat Completions."""
+    """Refuse what OpenAI's Chat Completions refuse. Models named `reasoner…` do not accept a temperature."""
 
     provider = "openai"
     model = "gpt-x"
@@ -124,7 +124,7 @@ class FakeOpenAI(FakeProvider):
 
 
 class FakeOpenAIResponses(FakeOpenAI):
-    """The same in the Responses API, which has neither `stop` nor `seed`."""
+    """Do the same with the Responses API, which has neither `stop` nor `seed`."""
 
     def environment(self) -> dict[str, str]:
         return {**super().environment(), "OPENAI_WIRE_API": "responses"}
@@ -177,7 +177,7 @@ class FakeOpenAIResponses(FakeOpenAI):
 
 
 def not_strict(schema: dict[str, Any]) -> str | None:
-    """Return what strict mode refuses of a schema, as https://platform.openai.com/docs/guides/structured-outputs lists it."""
+    """Return why strict mode refuses a schema, as in https://platform.openai.com/docs/guides/structured-outputs, or None."""
     if schema.get("type") != "object":
         return "schema must be a JSON Schema of 'type: \"object\"'."
     for part in schemas_in(schema):
@@ -215,7 +215,7 @@ def error(
     kind: str = "invalid_request_error",
     **headers: str,
 ) -> Reply:
-    """Return an error in OpenAI's envelope."""
+    """Return an error in OpenAI's form."""
     return json_reply(
         {"error": {"message": message, "type": kind, "param": param, "code": code}},
         status,
@@ -224,7 +224,7 @@ def error(
 
 
 def sse(*events: dict[str, Any]) -> list[bytes]:
-    """Server-sent events, named after their `type` as the Responses API does."""
+    """Return server-sent events, each named after its `type`, as in the Responses API."""
     return [f"event: {event['type']}\ndata: {json.dumps(event)}\n\n".encode() for event in events]
 
 
@@ -258,13 +258,13 @@ def response(
 
 
 def message(text: str, kind: str = "output_text") -> dict[str, Any]:
-    """Return an output message of one part."""
+    """Return an output message with one part."""
     part = {"type": kind, "text": text, "annotations": []} if kind == "output_text" else {"type": kind, "refusal": text}
     return {"type": "message", "id": "msg_1", "role": "assistant", "status": "completed", "content": [part]}
 
 
 def deltas(text: str = TEXT) -> list[bytes]:
-    """Return the text events of a streamed response, a word each."""
+    """Return the text events of a streamed response, one per word."""
     words = [word if i == 0 else f" {word}" for i, word in enumerate(text.split())]
     return sse(
         *(
@@ -275,7 +275,7 @@ def deltas(text: str = TEXT) -> list[bytes]:
 
 
 def responses_stream(request: Request, *, text: str = TEXT, last: str = "response.completed", **fields: Any) -> Reply:
-    """Return a whole streamed response."""
+    """Return a complete streamed response."""
     final = response(request, **fields)
     return stream(
         [
@@ -293,7 +293,7 @@ def chat_chunk(request: Request, delta: dict[str, Any], finish_reason: str | Non
 
 
 def chat_stream(request: Request, *, text: str = TEXT, finish_reason: str = "stop") -> Reply:
-    """Return a whole streamed chat completion, its usage in a last chunk."""
+    """Return a complete streamed chat completion, with the usage in the last chunk."""
     words = [word if i == 0 else f" {word}" for i, word in enumerate(text.split())]
     usage = {
         "prompt_tokens": 20,

@@ -1,4 +1,4 @@
-"""Define what the shared contract asks of every fake: the same situations, each in its provider's own envelope."""
+"""Define what the shared contract needs from every fake: the same situations, each in its provider's own form."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from tests.fakes.endpoint import Endpoint, Reply, Request
 
 @dataclass
 class Seen:
-    """A request in the contract's terms.
+    """What the contract needs to know about a request.
 
     Attributes:
-        turns: Role and text of each turn, `assistant` and `user`.
+        turns: The role (`assistant` or `user`) and the text of each turn.
         images: The base64 data of all images.
     """
 
@@ -32,7 +32,7 @@ class Seen:
 
 
 def schemas_in(schema: Any) -> Iterator[dict[str, Any]]:
-    """A JSON Schema and every one within it."""
+    """Yield a JSON Schema and every schema inside it."""
     if not isinstance(schema, dict):
         return
     yield schema
@@ -46,11 +46,11 @@ def schemas_in(schema: Any) -> Iterator[dict[str, Any]]:
 
 
 class FakeProvider(Endpoint):
-    """A provider that can be brought into each situation of the contract."""
+    """A fake provider that can be put into every situation of the contract."""
 
     provider: ClassVar[str]
     model: ClassVar[str]
-    """A model that takes everything the provider has."""
+    """A model that accepts every parameter of the provider."""
 
     picky_model: ClassVar[str | None] = None
     """A model that refuses a temperature."""
@@ -59,13 +59,13 @@ class FakeProvider(Endpoint):
     """Optional parameters that the provider has no field for."""
 
     low_effort: ClassVar[str] = "low"
-    """What its model is sent for the effort `low`: the nearest that it has."""
+    """What its model gets for the effort `low`: the nearest effort that it supports."""
 
     lists_limits: ClassVar[bool] = False
-    """Whether its list of models tells context limits."""
+    """Whether its list of models includes context limits."""
 
     def answer(self, request: Request) -> Reply:
-        """Return what it says to a good request: a greeting, or its list of models."""
+        """Return the answer to a valid request: a greeting, or the list of models."""
         if request.method == "GET":
             return self.models(request)
         return self.text(request, "Hello", " from", " the", " fake.")
@@ -75,15 +75,15 @@ class FakeProvider(Endpoint):
         raise NotImplementedError
 
     def ticks(self) -> Iterator[bytes]:
-        """The pieces of an answer without end."""
+        """Yield the pieces of an answer that never ends."""
         raise NotImplementedError
 
     def half(self) -> list[bytes]:
-        """Return the pieces of the answer `Half an`, without its end."""
+        """Return the pieces of the answer `Half an`, without an end."""
         raise NotImplementedError
 
     def error(self, status: int, message: str, **headers: str) -> Reply:
-        """Return a failure in the provider's envelope."""
+        """Return an error in the provider's own form."""
         raise NotImplementedError
 
     def too_long(self) -> Reply:
@@ -95,7 +95,7 @@ class FakeProvider(Endpoint):
         raise NotImplementedError
 
     def refusals(self) -> list[tuple[Reply, str]]:
-        """Return every shape in which it declines or blocks, with the type of error that it is."""
+        """Return every form in which the provider declines or blocks, each with our error type for it."""
         raise NotImplementedError
 
     def empty(self) -> Reply:
@@ -103,13 +103,13 @@ class FakeProvider(Endpoint):
         return self.text(None)
 
     def only_thinking(self) -> Reply | None:
-        """Return an answer whose whole budget went into thinking; None if its models do not show any."""
+        """Return an answer that used its whole budget for thinking, or None if the models do not show any thinking."""
         return None
 
     def models(self, request: Request) -> Reply:
-        """Return its list of models; `model` is one of them."""
+        """Return the list of models, which includes `model`."""
         raise NotImplementedError
 
     def seen(self, request: Request) -> Seen:
-        """Return a request in the contract's terms."""
+        """Return what the contract needs to know about a request."""
         raise NotImplementedError

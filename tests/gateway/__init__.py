@@ -1,4 +1,4 @@
-"""Run a real gateway for the tests: the LiteLLM proxy, in an environment of its own, with the fakes as its upstreams."""
+"""Run a real gateway for the tests: the LiteLLM proxy, in its own environment, with the fakes as its upstreams."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ STOP_SECONDS = 20
 
 
 def python() -> Path:
-    """Return the Python of the environment that `litellm.txt` describes, made on first use in the user's cache."""
+    """Return the Python of the environment that `litellm.txt` describes. It is created in the user's cache on first use."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "mcp-models-tests"
     cache.mkdir(parents=True, exist_ok=True)
     folder = cache / f"litellm-{hashlib.sha256(REQUIREMENTS.read_bytes()).hexdigest()[:12]}"
@@ -47,16 +47,16 @@ def _uv(*arguments: str) -> None:
 
 
 class Gateway:
-    """A running LiteLLM proxy on loopback; it neither tries again nor sets a failing upstream aside.
+    """A running LiteLLM proxy on loopback. It does not retry, and does not set a failing upstream aside.
 
     Args:
-        folder: For its configuration, its log and what it takes for its home.
-        models: The name of each model, with the upstream's parameters in LiteLLM's terms.
+        folder: The folder for its configuration and its log. It is also its home folder.
+        models: The name of each model, with the parameters of its upstream as LiteLLM calls them.
 
     Attributes:
-        url: Its address.
-        key: The key that it asks of its clients.
-        log: What it has said.
+        url: The proxy's address.
+        key: The key that clients need.
+        log: The proxy's output.
     """
 
     def __init__(self, folder: Path, models: dict[str, dict[str, Any]]) -> None:
@@ -75,10 +75,10 @@ class Gateway:
             "litellm_settings": {"telemetry": False, "num_retries": 0},
             "router_settings": {"num_retries": 0, "disable_cooldowns": True},
         }
-        (folder / "config.yaml").write_text(json.dumps(config), encoding="utf-8")  # YAML contains JSON
+        (folder / "config.yaml").write_text(json.dumps(config), encoding="utf-8")  # JSON is valid YAML
 
     def __enter__(self) -> Self:
-        # Not LiteLLM's own command: that insists on uvloop, whose connections the guard of `loopback_only` cannot see.
+        # Do not use LiteLLM's own command. It insists on uvloop, whose connections `loopback_only` cannot check.
         uvicorn = ["-m", "uvicorn", "litellm.proxy.proxy_server:app", "--loop", "asyncio"]
         command = [str(python()), *uvicorn, "--host", "127.0.0.1", "--port", str(self._port)]
         with self.log.open("wb") as log:
@@ -96,7 +96,7 @@ class Gateway:
         self._stop()
 
     def _environment(self) -> dict[str, str]:
-        """Nothing of the developer's; the network only on loopback, and not even asked for."""
+        """Return an environment without the developer's settings, in which LiteLLM uses no network except loopback."""
         return {
             "PATH": os.environ["PATH"],
             "HOME": str(self._folder),

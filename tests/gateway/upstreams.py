@@ -1,4 +1,4 @@
-"""Stand in as LiteLLM's upstreams: the fakes, which here also take what LiteLLM's dialect adds and its provider documents."""
+"""Adapt the fakes as LiteLLM's upstreams. They also accept what LiteLLM adds, if the provider documents it."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ _STRUCTURED_OUTPUTS = "structured-outputs-2025-11-13"
 
 
 class Chat(FakeOpenAI):
-    """OpenAI, as LiteLLM asks it for Chat Completions."""
+    """OpenAI's Chat Completions, as LiteLLM uses them."""
 
     def thinking_then(self, text: str) -> Reply:
-        """Return an answer after some thought, as compatible servers show it."""
+        """Return an answer that begins with some thinking, in the form of compatible servers."""
         thought, said = chat_chunk(_ANY, {"reasoning_content": "hmm"}), chat_chunk(_ANY, {"content": text})
         return stream([thought, said, chat_chunk(_ANY, {}, "stop"), b"data: [DONE]\n\n"])
 
@@ -32,7 +32,7 @@ class Chat(FakeOpenAI):
 
 
 class Responses(FakeOpenAIResponses):
-    """OpenAI, as LiteLLM asks it for Responses: with `include`, and an assistant's turns in parts."""
+    """OpenAI's Responses API, as LiteLLM uses it: with `include`, and with an assistant's turns in parts."""
 
     def check(self, request: Request) -> Reply | None:
         return super().check(replace(request, body={name: value for name, value in request.body.items() if name != "include"}))
@@ -44,7 +44,7 @@ class Responses(FakeOpenAIResponses):
         return super().seen(replace(request, body={**body, "input": [_with_input_parts(turn) for turn in body["input"]]}))
 
     def thinking_then(self, text: str) -> Reply:
-        """Return an answer after some thought."""
+        """Return an answer that begins with some thinking."""
         item = {"type": "reasoning", "id": "rs_1", "summary": [{"type": "summary_text", "text": "hmm"}]}
         place = {"item_id": "rs_1", "output_index": 0, "summary_index": 0}
         final = response(_ANY, output=[item, message(text)])
@@ -63,7 +63,7 @@ class Responses(FakeOpenAIResponses):
 
 
 class Messages(FakeAnthropic):
-    """Anthropic, as LiteLLM asks it: with its key in a header of its own, and schemas as the beta has them."""
+    """Anthropic's Messages API, as LiteLLM uses it: with the key in another header, and schemas in the form of the beta."""
 
     def check(self, request: Request) -> Reply | None:
         headers, body = dict(request.headers), dict(request.body)
@@ -82,7 +82,7 @@ Upstream = Chat | Responses | Messages
 
 
 def until(told: threading.Event, upstream: FakeProvider) -> Iterator[bytes]:
-    """Half an answer, and nothing more until an event is set."""
+    """Yield half an answer, and then wait until an event is set."""
     yield from upstream.half()
     assert told.wait(SECONDS)
     yield b": the next thing is the end\n\n"

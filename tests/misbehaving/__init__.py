@@ -1,1 +1,1 @@
-"""One server a file, each with one fault. They are started as programs: `python tests/misbehaving/exits_at_once.py`."""
+"""Provide servers with one fault each, one per file. They are run as programs: `python tests/misbehaving/exits_at_once.py`."""

@@ -1,4 +1,4 @@
-"""Answers the first call when it is cancelled, so too late."""
+"""Answer the first call only when it is cancelled, which is too late."""
 
 from speaking import answer, asked, read, serve
 

@@ -1,4 +1,4 @@
-"""Answers a request that nobody made."""
+"""Answer a request that nobody made."""
 
 from speaking import answer, asked, serve
 

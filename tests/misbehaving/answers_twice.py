@@ -1,4 +1,4 @@
-"""Answers every request twice."""
+"""Answer every request twice."""
 
 from speaking import answer, asked, read
 

@@ -1,4 +1,4 @@
-"""Answers with a result that is a number."""
+"""Answer with a number as the result."""
 
 from speaking import answer, asked, serve
 

@@ -1,4 +1,4 @@
-"""Answers with JSON that is no message."""
+"""Answer with JSON that is not a message."""
 
 from speaking import asked, serve, write
 

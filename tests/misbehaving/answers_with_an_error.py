@@ -1,4 +1,4 @@
-"""Answers with an error of the protocol."""
+"""Answer with a protocol error."""
 
 from speaking import asked, read, refuse
 

@@ -1,4 +1,4 @@
-"""Answers with an object that is no tool result."""
+"""Answer with an object that is not a tool result."""
 
 from speaking import answer, asked, serve
 

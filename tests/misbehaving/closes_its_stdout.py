@@ -1,4 +1,4 @@
-"""Closes its stdout and lives on."""
+"""Close stdout, but keep running."""
 
 import os
 import time

@@ -1,4 +1,4 @@
-"""Has a segmentation fault in the middle of a call."""
+"""Crash with a segmentation fault in the middle of a call."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""Does not read what it is sent after the handshake."""
+"""Read nothing after the handshake."""
 
 import time
 

@@ -1,4 +1,4 @@
-"""Answers all calls but those that ask for nothing."""
+"""Answer all calls except those with the prompt `drop me`."""
 
 from speaking import answer, asked, read
 

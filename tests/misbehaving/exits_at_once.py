@@ -1,4 +1,4 @@
-"""Exits without a word."""
+"""Exit at once, without any output."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""Exits in the middle of a call."""
+"""Exit in the middle of a call."""
 
 import sys
 

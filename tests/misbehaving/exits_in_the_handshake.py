@@ -1,4 +1,4 @@
-"""Exits when it has read the handshake."""
+"""Exit after reading the handshake."""
 
 import sys
 

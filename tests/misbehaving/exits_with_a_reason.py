@@ -1,4 +1,4 @@
-"""Says on stderr why it exits."""
+"""Write the reason to stderr and exit."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""Writes to stderr without end, and answers."""
+"""Write to stderr without end while answering calls."""
 
 import sys
 import threading

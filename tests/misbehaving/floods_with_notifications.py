@@ -1,4 +1,4 @@
-"""Sends 50,000 notifications before it answers."""
+"""Send 50,000 notifications before the answer."""
 
 from speaking import answer, asked, raw, serve
 

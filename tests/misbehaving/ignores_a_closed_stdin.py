@@ -1,4 +1,4 @@
-"""Answers, and lives on when its input ends."""
+"""Answer calls, but keep running when stdin is closed."""
 
 import time
 

@@ -1,4 +1,4 @@
-"""Answers, and lives on whatever it is told but SIGKILL."""
+"""Answer calls, but do not end for anything except SIGKILL."""
 
 import signal
 import time

@@ -1,4 +1,4 @@
-"""Is killed in the middle of a call."""
+"""Get killed in the middle of a call."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""Never answers a call."""
+"""Never answer a call."""
 
 from speaking import asked, read
 

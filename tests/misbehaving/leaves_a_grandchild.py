@@ -1,4 +1,4 @@
-"""Exits while a grandchild holds its stdout open."""
+"""Exit while a grandchild keeps stdout open."""
 
 import os
 import time

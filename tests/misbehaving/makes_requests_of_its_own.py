@@ -1,4 +1,4 @@
-"""Asks the client for what clients offer, and answers once it was refused."""
+"""Ask the client for things that clients may offer, and answer the call after being refused."""
 
 from speaking import answer, asked, read, serve, write
 

@@ -1,4 +1,4 @@
-"""Reads, and never answers."""
+"""Read everything, but never answer."""
 
 from speaking import read
 

@@ -1,4 +1,4 @@
-"""Prints a banner and a log line before it speaks."""
+"""Print a banner and a log line before the first message."""
 
 from speaking import serve, initialize, write
 

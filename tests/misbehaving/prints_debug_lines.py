@@ -1,4 +1,4 @@
-"""Prints a debug line in the middle of a call."""
+"""Print a debug line in the middle of a call."""
 
 from speaking import answer, asked, serve, write
 

@@ -1,4 +1,4 @@
-"""Answers the handshake of either era with an error."""
+"""Answer the handshake of either era with an error."""
 
 from speaking import read, refuse
 

@@ -1,4 +1,4 @@
-"""Answers with 50 MB."""
+"""Answer with 50 MB of text."""
 
 from speaking import answer, asked, serve
 

@@ -1,4 +1,4 @@
-"""Ends in the middle of a line."""
+"""Exit in the middle of a line."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""Answers with a byte that is no UTF-8."""
+"""Answer with a byte that is not valid UTF-8."""
 
 from speaking import asked, raw, serve
 

@@ -1,4 +1,4 @@
-"""Answers with a line that is no JSON."""
+"""Answer with a line that is not JSON."""
 
 from speaking import asked, serve, write
 

@@ -1,4 +1,4 @@
-"""Share what the misbehaving servers have in common: lines in, lines out, a handshake, an answer."""
+"""Share what all misbehaving servers need: reading and writing lines, a handshake, and an answer."""
 
 import json
 import os
@@ -39,7 +39,7 @@ def initialize():
 
 
 def asked():
-    """The first call, after the handshake."""
+    """Do the handshake, and return the first call."""
     initialize()
     return read()
 

@@ -1,4 +1,4 @@
-"""Refuses every message that 2024-11-05 does not have."""
+"""Refuse every message that is not part of version 2024-11-05."""
 
 from speaking import answer, read, refuse
 

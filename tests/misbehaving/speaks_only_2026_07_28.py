@@ -1,4 +1,4 @@
-"""Knows no initialize; every request must have the modern _meta."""
+"""Refuse `initialize`, and every request without the modern `_meta`."""
 
 from speaking import TEXT, answer, read, refuse
 

@@ -1,4 +1,4 @@
-"""Ask the way the tests of every provider do: one call through the real server process, and its record."""
+"""Make calls for the tests of every provider, through the real server process, and return their records."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from tests.peer import Peer, call
 
 
 def ask(provider: str, **arguments: Any) -> dict[str, Any]:
-    """Make one call of a fresh server and return its record.
+    """Start a new server, make one call, and return its record.
 
     Returns:
-        The completion's record, or the error's, with `text`, `is_error` and `stderr` beside it.
+        The record of the completion or of the error, with `text`, `is_error` and `stderr` added.
     """
     with Peer(provider) as server:
         return ask_again(server, **arguments)
 
 
 def ask_again(server: Peer, **arguments: Any) -> dict[str, Any]:
-    """Make one more call of a running server and return its record."""
+    """Make one more call to a running server, and return its record."""
     arguments = {"prompt": "Hello?", **arguments}
     if "messages" in arguments:
         del arguments["prompt"]

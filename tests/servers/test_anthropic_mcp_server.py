@@ -1,4 +1,4 @@
-"""The Anthropic provider, beyond the contract: caching, sampling by model, thinking, and what only Anthropic says."""
+"""The Anthropic provider, beyond the contract: caching, sampling by model, thinking, and errors that only Anthropic has."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_cached_tokens_are_part_of_the_input(anthropic: FakeAnthropic) -> None:
         "cache_write_tokens": 0,
         "reasoning_tokens": 4,
     }
-    assert record["cost_usd"] is None  # the fake is not Anthropic's own address
+    assert record["cost_usd"] is None  # the fake's address is not Anthropic's own
     assert record["request_id"] == "req_fake"
 
 
@@ -210,7 +210,7 @@ def test_what_anthropic_cannot_express_is_said_and_nothing_is_sent(anthropic: Fa
 
 
 def test_a_refused_schema_is_the_callers_and_the_next_one_is_sent(anthropic: FakeAnthropic) -> None:
-    """Verbatim from an issue: it reads "not supported", and speaks of something inside the schema."""
+    """The message is quoted from an issue. It says "not supported", but is about something inside the schema."""
     text = "output_config.format.schema: For 'array' type, 'minItems' values other than 0 or 1 are not supported"
     with Peer("anthropic") as server:
         anthropic.script(anthropic.error(400, text))
@@ -249,7 +249,7 @@ def test_an_error_in_a_stream_is_worth_another_try_only_if_it_can_pass(
 
 
 def test_an_image_that_a_server_cannot_see_is_not_tried_again(anthropic: FakeAnthropic) -> None:
-    """llama.cpp's words, under HTTP 500."""
+    """The message is llama.cpp's, sent with HTTP 500."""
     anthropic.script(anthropic.error(500, "image input is not supported - hint: if this is unexpected, provide the mmproj"))
     record = ask("anthropic")
     assert (record["type"], record["retryable"]) == ("invalid_request", False)

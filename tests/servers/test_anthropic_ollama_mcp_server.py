@@ -1,4 +1,4 @@
-"""Ollama through Anthropic's protocol, beyond the contract."""
+"""Ollama with Anthropic's protocol, beyond the contract."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The contract: what every provider does alike, each in its own envelope. A new provider inherits it with its fake."""
+"""The contract: what all providers do in the same way. With its fake, a new provider gets all of these tests."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def fake(request: pytest.FixtureRequest) -> Iterator[FakeProvider]:
 
 @pytest.fixture(autouse=True)
 def fresh(fake: FakeProvider, clean_environment: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Leads to the fake, which has forgotten what was."""
+    """Reset the fake, and make the environment lead to it."""
     fake.forget()
     for name, value in fake.environment().items():
         monkeypatch.setenv(name, value)
@@ -46,7 +46,7 @@ def fresh(fake: FakeProvider, clean_environment: None, monkeypatch: pytest.Monke
 
 @pytest.fixture(scope="module")
 def server(fake: FakeProvider) -> Iterator[Peer]:
-    """One server process for all tests of a provider: none of them may end it."""
+    """A server process for all tests of a provider, as none of them may end it."""
     import os
 
     environment = {**os.environ, **fake.environment(), "MCP_MODELS_MAX_RETRIES": "0"}

@@ -1,4 +1,4 @@
-"""devstral_local, and the Anthropic adapter, against a real llama.cpp server with a tiny model of random weights."""
+"""devstral_local and the Anthropic adapter, with a real llama.cpp server and a tiny model with random weights."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The echo provider: what its models' names make it do."""
+"""The echo provider: what the names of its models make it do."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What holds for every server, whatever its provider: the official client's view, the tool, and its schema on record."""
+"""What is true of every server: how the official client sees it, its tools, and the recorded schemas."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def client(provider: str, mode: Mode, **options: Any) -> Client:
 
 @pytest.fixture(params=sorted(server_modules()))
 def provider(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """Every provider, with a fake behind each that needs one."""
+    """Every provider in turn, with a fake for each one that needs it."""
     fakes = {fake.provider: fake for fake in FAKES}
     if request.param == "echo":
         yield "echo"
@@ -45,7 +45,7 @@ def provider(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_a_plain_client_of_2024_reads_one_line_a_request(provider: str) -> None:
-    """As Hillstar's: no `initialized`, the tool's other name, and whatever is on the next line is the answer."""
+    """Such as Hillstar's: it sends no `initialized`, uses the tool's other name, and takes the next line as the answer."""
     with Peer(provider) as server:
         offer = {"protocolVersion": "2024-11-05", "capabilities": {}, "clientInfo": {"name": "plain", "version": "1"}}
         assert server.ask(request(1, "initialize", offer))["result"]["protocolVersion"] == "2024-11-05"
@@ -110,7 +110,7 @@ def test_the_tool_is_what_hosts_want(provider: str) -> None:
 
 
 def check_snapshot(name: str, value: Any) -> None:
-    """Compare with the committed file; where the change is meant, delete the file and run the test to write it anew."""
+    """Compare a value with the committed file. If the change is intended, delete the file and run the test to write it."""
     path = SNAPSHOTS / name
     text = json.dumps(value, indent=2, ensure_ascii=False) + "\n"
     if not path.exists():
@@ -129,7 +129,7 @@ def test_the_completions_record_as_on_record() -> None:
 
 
 def without_descriptions(schema: Any) -> Any:
-    """Return a schema without the docstrings, which Python 3.13 indents in another way."""
+    """Return a schema without the docstrings, which are indented differently since Python 3.13."""
     if isinstance(schema, dict):
         return {key: without_descriptions(value) for key, value in schema.items() if key != "description"}
     return schema

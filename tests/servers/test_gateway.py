@@ -1,6 +1,6 @@
-"""A real gateway between our servers and the fakes: what the LiteLLM proxy makes of our calls, and we of its answers.
+"""A real gateway between our servers and the fakes: how the LiteLLM proxy handles our calls, and how we handle its answers.
 
-Where LiteLLM itself loses something, the test says what; LiteLLM is as it is, and our record is to be true all the same.
+If LiteLLM itself loses something, the test says what. Our record must be true all the same.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from tests.gateway.upstreams import Chat, Messages, Responses, Upstream, until
 from tests.peer import Peer, call, request
 from tests.servers.contract import ask_again
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]  # LiteLLM takes long to install once, and to start each time
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]  # LiteLLM takes long to start, and to install once
 
 IMAGE = "iVBORw0KGgo="
 CONVERSATION = [
@@ -35,7 +35,7 @@ CONVERSATION = [
 SCHEMA = {"type": "object", "properties": {"a": {"type": "integer"}}, "required": ["a"], "additionalProperties": False}
 
 CLAUDE = "claude-sonnet-4-6"
-# LiteLLM takes an effort only for models that it knows to reason.
+# LiteLLM accepts an effort only for models that it knows to reason.
 REASONER = "gpt-5.2"
 
 
@@ -45,9 +45,9 @@ class Route:
 
     Attributes:
         server: Our server.
-        model: What the gateway calls the model.
-        upstream: The provider behind it.
-        name: Which API the server speaks, and which the upstream.
+        model: The gateway's name of the model.
+        upstream: The provider behind the gateway.
+        name: The API that our server uses, and the one that the upstream has.
     """
 
     server: Peer
@@ -56,7 +56,7 @@ class Route:
     name: str
 
     def ask(self, *replies: Reply, **arguments: Any) -> dict[str, Any]:
-        """Make one call, which the upstream answers as told."""
+        """Make one call, which the upstream answers with the given replies."""
         self.upstream.forget()
         self.upstream.script(*replies)
         return ask_again(self.server, **{"model": self.model, **arguments})
@@ -66,7 +66,7 @@ class Route:
         return self.upstream.text(Request("POST", "", {}, {"model": self.model}), *pieces, stop=stop)
 
     def ask_for_half(self, cut: bool) -> dict[str, Any]:
-        """Make one call whose answer ends in its middle, once the first half has been read."""
+        """Make one call whose answer breaks off after the first half has been read."""
         told = threading.Event()
         self.upstream.forget()
         self.upstream.script(Reply(chunks=until(told, self.upstream), cut=cut, content_type="text/event-stream"))
@@ -115,7 +115,7 @@ def gateway(upstreams: dict[str, Upstream], tmp_path_factory: pytest.TempPathFac
 
 @pytest.fixture(scope="module")
 def servers(gateway: Gateway) -> Iterator[dict[str, Peer]]:
-    """Our servers, one for each API that they speak to the gateway."""
+    """Our servers, one for each API that the gateway offers."""
     common = {
         "PATH": os.environ["PATH"],
         "PYTHONPATH": str(ROOT / "tests" / "loopback_only"),
@@ -143,7 +143,7 @@ def test_a_plain_answer(route: Route) -> None:
     record = route.ask()
     assert (record["text"], record["is_error"]) == ("Hello from the fake.", False)
     assert (record["stop_reason"], record["dropped_params"], record["warnings"]) == ("end_turn", [], [])
-    # From Responses to Responses, LiteLLM passes the upstream's own name on.
+    # From Responses to Responses, LiteLLM passes on the upstream's own name.
     assert record["model"] == ("gpt-y-2026-01-01" if route.name == RESPONSES_TO_RESPONSES else route.model)
     assert record["cost_usd"] is None
     assert record["usage"] == {
@@ -151,7 +151,7 @@ def test_a_plain_answer(route: Route) -> None:
         "output_tokens": 10,
         "cache_read_tokens": 5,
         "cache_write_tokens": 0,
-        "reasoning_tokens": 0 if route.name == MESSAGES_TO_RESPONSES else 4,  # which LiteLLM leaves out there
+        "reasoning_tokens": 0 if route.name == MESSAGES_TO_RESPONSES else 4,  # LiteLLM drops them on this route
     }
 
 
@@ -168,9 +168,9 @@ def test_stop(route: Route) -> None:
     stopped = (route.text("One", stop="stop_sequence"),) if isinstance(route.upstream, Messages) else ()
     record = route.ask(*stopped, stop=["END"])
     assert (record["is_error"], record["dropped_params"]) == (False, []), record["text"]
-    # OpenAI has one word for both ends; only Anthropic's own is told apart.
+    # OpenAI has the same word for both ways to end. Only Anthropic distinguishes them.
     assert record["stop_reason"] == ("stop_sequence" if route.name == MESSAGES_TO_MESSAGES else "end_turn")
-    # Responses have no `stop`: where LiteLLM makes one out of Messages, it leaves it out in silence.
+    # Responses have no `stop`. LiteLLM silently drops it when it translates from Messages.
     assert route.upstream.seen(route.upstream.requests[-1]).stop == (None if route.name == MESSAGES_TO_RESPONSES else ["END"])
 
 
@@ -223,13 +223,13 @@ def test_an_error_of_the_upstream(route: Route, status: int, kind: str, retryabl
     "route", [CHAT_TO_CHAT, CHAT_TO_MESSAGES, RESPONSES_TO_RESPONSES, RESPONSES_TO_MESSAGES], indirect=True
 )
 def test_how_long_the_upstream_asks_to_wait(route: Route) -> None:
-    """LiteLLM tells it as `llm_provider-retry-after`, and on its Messages API not at all."""
+    """LiteLLM sends it as `llm_provider-retry-after`, and not at all on its Messages API."""
     record = route.ask(route.upstream.error(429, "slow down", retry_after="30"))
     assert 25 < record["retry_after"] <= 30
 
 
 def test_a_prompt_that_does_not_fit(route: Route) -> None:
-    """LiteLLM gives the code `400`; what it is stands in the text, as `ContextWindowExceededError`."""
+    """LiteLLM gives the code `400`. Only the text tells what it is: `ContextWindowExceededError`."""
     record = route.ask(route.upstream.too_long())
     assert (record["type"], record["status"], record["retryable"]) == ("context_length", 400, False), record["text"]
 
@@ -240,7 +240,7 @@ def test_a_model_that_the_upstream_does_not_know(route: Route) -> None:
 
 
 def test_a_model_that_the_gateway_does_not_know(route: Route) -> None:
-    """LiteLLM refuses it with the status 400."""
+    """LiteLLM refuses it with status 400."""
     record = route.ask(model=route.model[:-1] + "z")
     assert record["type"] == "model_not_found", record["text"]
     assert route.model in record["text"].partition("Close names: ")[2]
@@ -253,21 +253,21 @@ def test_the_models_are_the_gateways(route: Route) -> None:
 
 
 def test_an_error_in_mid_stream(route: Route) -> None:
-    """Only from Messages to Messages does LiteLLM say that it was overload."""
+    """LiteLLM only says that it was an overload from Messages to Messages."""
     record = route.ask(route.upstream.failing_midway())
     kind = "overloaded" if route.name == MESSAGES_TO_MESSAGES else "provider_error"
     assert (record["type"], record["retryable"], record["partial"]) == (kind, True, "Half an"), record["text"]
 
 
 def test_an_upstream_that_hangs_up_in_mid_stream(route: Route) -> None:
-    """LiteLLM's connection is whole: it reports the upstream's as an error in the stream."""
+    """LiteLLM's own connection stays up. It reports the upstream's failure as an error in the stream."""
     record = route.ask_for_half(cut=True)
     assert (record["type"], record["retryable"], record["partial"]) == ("provider_error", True, "Half an"), record["message"]
 
 
 @pytest.mark.parametrize("route", [RESPONSES_TO_RESPONSES, MESSAGES_TO_RESPONSES, MESSAGES_TO_MESSAGES], indirect=True)
 def test_a_stream_that_ends_without_its_end_is_no_answer(route: Route) -> None:
-    """On the other routes LiteLLM makes an end up, so that nobody can see it."""
+    """On the other routes LiteLLM makes up an end, so nobody can notice."""
     record = route.ask_for_half(cut=False)
     kind = "connection" if route.name == MESSAGES_TO_MESSAGES else "provider_error"
     assert (record["type"], record["retryable"], record["partial"]) == (kind, True, "Half an"), record["message"]

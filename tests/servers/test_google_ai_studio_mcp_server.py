@@ -1,4 +1,4 @@
-"""The Google AI Studio provider, beyond the contract: the key's way, blocked prompts, levels of thinking."""
+"""The Google AI Studio provider, beyond the contract: how the key is sent, blocked prompts, and levels of thinking."""
 
 from __future__ import annotations
 
@@ -128,7 +128,7 @@ def test_a_temperature_that_a_model_would_disregard_is_reported(
 
 
 def test_the_default_model_is_the_one_that_answers(google: FakeGoogleAIStudio) -> None:
-    """gemini-3.5-flash, which was the default, is forwarded: every call would warn that another model answered."""
+    """gemini-3.5-flash was the default, but another model answers for it, and every call would warn about that."""
     ask(GEMINI)
     assert google.seen(google.requests[0]).model == "gemini-3.6-flash"
 

@@ -1,4 +1,4 @@
-"""The Mistral provider, beyond the contract: chunks of content, refusals of a 422, aliases, deprecation."""
+"""The Mistral provider, beyond the contract: chunks of content, refusals with 422, aliases and deprecation."""
 
 from __future__ import annotations
 

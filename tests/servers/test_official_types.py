@@ -1,4 +1,4 @@
-"""What every adapter sends, for every parameter, is what the provider's official types allow."""
+"""For every parameter, what an adapter sends is allowed by the provider's official types."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def test_a_request_is_what_the_official_types_allow(fake: FakeProvider, server: 
             if request.method == "POST":
                 sent += 1
                 official.check(fake.provider, request)
-    assert sent or name == "https image"  # some providers cannot fetch one, and are not asked
+    assert sent or name == "https image"  # some providers cannot fetch images, so they get no request
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The Ollama provider: real HTTP over real sockets against a strict fake with answers recorded from a real Ollama."""
+"""The Ollama provider: real HTTP over real sockets, with a strict fake and answers recorded from a real Ollama."""
 
 from __future__ import annotations
 

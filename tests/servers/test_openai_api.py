@@ -1,4 +1,4 @@
-"""The OpenAI provider: the real SDK over real sockets against a strict fake, in both of OpenAI's APIs."""
+"""The OpenAI provider: the real SDK over real sockets, with strict fakes of both of OpenAI's APIs."""
 
 from __future__ import annotations
 
@@ -262,7 +262,7 @@ def test_what_is_not_set_up_is_said_and_nothing_leaks(
 def test_a_missing_sdk_is_said(monkeypatch: pytest.MonkeyPatch, openai: FakeOpenAI, tmp_path: Any) -> None:
     (tmp_path / "openai.py").write_text("raise ModuleNotFoundError('No module named openai', name='openai')")
     monkeypatch.setenv("PYTHONPATH", f"{tmp_path}:{os.environ['PYTHONPATH']}")
-    with Peer(sys.executable, "-m", "mcp_models.servers.openai_mcp_server") as server:  # which imports the SDK itself
+    with Peer(sys.executable, "-m", "mcp_models.servers.openai_mcp_server") as server:  # this server imports the SDK itself
         record = ask_again(server)
     assert record["type"] == "configuration"
     assert 'pip install "mcp-models[openai]"' in record["message"]
@@ -479,7 +479,7 @@ def _chat_pieces(*texts: str) -> list[bytes]:
 
 
 def at(url: str, **env: str) -> OpenAI:
-    """Return the adapter at some address, of which nothing is asked."""
+    """Return an adapter for an address that is never contacted."""
     return OpenAI({"OPENAI_API_KEY": "made-up", "OPENAI_BASE_URL": url, **env})
 
 
@@ -554,7 +554,7 @@ def test_what_the_sdk_reads_of_the_environment_goes_to_openai_only(openai: FakeO
 
 
 def test_a_temperature_refused_at_one_effort_is_sent_at_another(openai: FakeOpenAI) -> None:
-    """gpt-5.2 takes one at the effort `none` only, and refuses it in words that speak of the parameter alone."""
+    """gpt-5.2 accepts one only at the effort `none`, but its refusal sounds as if the parameter never worked."""
     refusal = error(400, "Unsupported parameter: 'temperature' is not supported with this model.", param="temperature")
     with Peer("openai") as server:
         openai.script(refusal)

@@ -1,4 +1,4 @@
-"""Which of OpenAI's two ways answers: a ChatGPT login through the real codex, or an API key; each service is a fake."""
+"""Which of OpenAI's two ways answers: a ChatGPT login through the real codex, or an API key. Both services are fakes."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def home(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def chatgpt(tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeChatGPT]:
-    """A fake of ChatGPT to which login mode leads; nobody is logged in."""
+    """A fake of ChatGPT, which the login mode leads to. Nobody is logged in."""
     with FakeChatGPT(tmp_path) as fake:
         for name, value in settings(fake, home).items():
             monkeypatch.setenv(name, value)
@@ -109,7 +109,7 @@ def test_the_places_where_a_login_is_sought(chatgpt: FakeChatGPT, tmp_path: Path
     monkeypatch.setenv("HOME", str(tmp_path))
     chatgpt.log_in(tmp_path / ".codex")
     assert ask("openai")["auth_mode"] == "chatgpt"
-    chatgpt.log_in(tmp_path / ".config" / "openai" / "codex-home")  # of the two, only its tokens are good now
+    chatgpt.log_in(tmp_path / ".config" / "openai" / "codex-home")  # of the two logins, only this one has valid tokens now
     assert ask("openai")["auth_mode"] == "chatgpt"
     monkeypatch.setenv("CODEX_HOME", str(tmp_path / "empty"))
     assert ask("openai")["type"] == "configuration"

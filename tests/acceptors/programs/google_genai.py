@@ -1,4 +1,4 @@
-"""Declares the tools to Gemini in one of google-genai's two ways, which the first argument names."""
+"""Declare the tools with google-genai, in the one of its two ways that the first argument names."""
 
 import sys
 

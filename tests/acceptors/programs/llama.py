@@ -1,4 +1,4 @@
-"""Offers the tools to the model of a llama.cpp server within this process; the first argument is the model's file."""
+"""Offer the tools to a model of a llama.cpp server in this process. The first argument is the model's file."""
 
 import http.client
 import json
@@ -11,7 +11,7 @@ from verdicts import judge
 
 SECONDS = 60
 STDERR = 2
-# A template that does not show the tools makes the server leave them out, unread.
+# The template must show the tools, or the server drops them without reading them.
 TEMPLATE = """
 {%- if tools %}<|im_start|>system
 {%- for tool in tools %}
@@ -50,7 +50,7 @@ def load(model):
 
 
 def ask(url, tools):
-    """Return the status and the body of the answer, and what the server printed meanwhile."""
+    """Return the status and the body of the answer, and what the server printed in the meantime."""
     body = {"messages": [{"role": "user", "content": "hi"}], "tools": tools, "tool_choice": "required", "max_tokens": 1}
     kept = os.dup(STDERR)
     with tempfile.TemporaryFile() as printed:
@@ -68,7 +68,7 @@ def ask(url, tools):
 
 
 def accept(server):
-    """Raise where the request is refused, or its grammar leaves a part of a schema out."""
+    """Raise an error if the request is refused, or if its grammar leaves out a part of a schema."""
     functions = [
         {"name": tool["name"], "description": tool["description"], "parameters": tool["inputSchema"]}
         for tool in server["tools"]

@@ -1,4 +1,4 @@
-"""Lists and calls the tools with the Python SDK 1.x."""
+"""List and call the tools with the Python SDK 1.x."""
 
 import asyncio
 

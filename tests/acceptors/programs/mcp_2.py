@@ -1,4 +1,4 @@
-"""Lists and calls the tools with the Python SDK 2.x, in the protocol's old way and its new one."""
+"""List and call the tools with the Python SDK 2.x, in both eras of the protocol."""
 
 import asyncio
 

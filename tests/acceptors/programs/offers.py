@@ -1,4 +1,4 @@
-"""A server of the tools in its first argument; it answers every call with the result in its second."""
+"""Serve the tools in the first argument. Every call is answered with the result in the second one."""
 
 import json
 import sys

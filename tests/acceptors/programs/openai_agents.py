@@ -1,4 +1,4 @@
-"""Makes function tools of the tools with openai-agents, strict and not, and calls them as its runner does."""
+"""Turn the tools into function tools of openai-agents, strict and not, and call them as its runner does."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""Read servers, and write a verdict on each: what the acceptors' programs have in common."""
+"""Share what all programs of the acceptors do: read the servers, and write a verdict on each."""
 
 import json
 import os
@@ -8,7 +8,7 @@ ACCEPTED = "accepted"
 
 
 def judge(accept):
-    """Read the servers from stdin and write the verdicts; `accept` raises where its SDK does."""
+    """Read the servers from stdin and write the verdicts. `accept` raises an error if the SDK does."""
     verdicts = {}
     for name, server in json.load(sys.stdin).items():
         try:
@@ -20,20 +20,20 @@ def judge(accept):
 
 
 def parameters(server):
-    """How the Python SDKs want a server; by themselves they keep most variables from it."""
+    """Return a server's parameters for the Python SDKs, including the environment, which they would not pass on."""
     command, *args = server["command"]
     return {"command": command, "args": args, "env": dict(os.environ)}
 
 
 def check_tools(server, names):
-    """Raise unless a client saw each tool of the server."""
+    """Raise an error unless a client saw each tool of the server."""
     expected = [tool["name"] for tool in server["tools"]]
     if list(names) != expected:
         raise ValueError(f"{list(names)} instead of {expected}")
 
 
 def check_answer(server, text):
-    """Raise unless the echo came back."""
+    """Raise an error unless the echo came back."""
     if text != server["arguments"]["prompt"]:
         raise ValueError(f"the answer was {text!r}")
 

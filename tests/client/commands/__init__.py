@@ -1,1 +1,1 @@
-"""The commands of `mcp-models`."""
+"""Test the commands of `mcp-models`."""

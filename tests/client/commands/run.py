@@ -1,4 +1,4 @@
-"""Run `mcp-models` as a person does."""
+"""Run `mcp-models` as you would on the command line."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from mcp_models.client.commands.group import group
 
 
 def run(*words: str, stdin: str | bytes = "", **options: Any) -> subprocess.CompletedProcess[str]:
-    """Run a command to its end and return what it said."""
+    """Run a command in its own process, and return its result."""
     command = [sys.executable, "-P", "-m", "mcp_models.client.commands", *words]
     given = stdin if isinstance(stdin, bytes) else stdin.encode()
     done = subprocess.run(command, input=given, capture_output=True, timeout=60, **options)
@@ -20,5 +20,5 @@ def run(*words: str, stdin: str | bytes = "", **options: Any) -> subprocess.Comp
 
 
 def invoke(*words: str, stdin: str = "") -> Result:
-    """Run a command in this process, which is ten times as fast."""
+    """Run a command inside this process, which is ten times as fast."""
     return CliRunner().invoke(group, words, input=stdin, catch_exceptions=False, prog_name="mcp-models")

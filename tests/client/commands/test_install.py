@@ -1,4 +1,4 @@
-"""`mcp-models install` and `uninstall`: into each host and out of it again, and never a key on the way."""
+"""`mcp-models install` and `uninstall`: our servers get into each host and out of it again, and keys never do."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ CURSOR = Path(".cursor", "mcp.json")
 
 
 def everything(folder: Path) -> str:
-    """All that is in a folder's files."""
+    """Return the contents of all files in a folder."""
     return "".join(path.read_text() for path in folder.rglob("*") if path.is_file())
 
 

@@ -1,4 +1,4 @@
-"""`mcp-models keys`: kept where only the user can read them, and never shown."""
+"""`mcp-models keys`: keys are stored where only the user can read them, and are never shown."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_a_key_that_is_typed_is_not_shown(home: Path) -> None:
         try:
             while piece := os.read(terminal, 1000):
                 shown += piece
-        except OSError:  # the terminal's other end is closed
+        except OSError:  # the other end of the terminal is closed
             pass
         assert process.wait(timeout=30) == 0
     os.close(terminal)
@@ -147,7 +147,7 @@ def test_a_folder_that_cannot_be_made_is_told(home: Path) -> None:
 
 
 class Chain(KeyringBackend):
-    """A keychain in this process."""
+    """A keychain inside this process."""
 
     priority = 1
 

@@ -1,4 +1,4 @@
-"""`mcp-models serve PROVIDER`: the provider's own server in the same process, with the stored key if the host sets none."""
+"""`mcp-models serve PROVIDER`: run the provider's server in the same process, with the stored key if the host sets none."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def serve(*words: str) -> Peer:
 
 
 def said(peer: Peer) -> str:
-    """The text that the server answers a call with."""
+    """Return the text that the server answers a call with."""
     text: str = peer.ask(call(1, {"prompt": "hello"}))["result"]["content"][0]["text"]
     return text
 
@@ -148,7 +148,7 @@ def test_the_handshake_takes_at_most_half_as_long_again_as_the_bare_servers(monk
     bare = [sys.executable, "-P", "-m", "mcp_models.servers.openai_mcp_server"]
     with_key = [sys.executable, "-P", "-m", "mcp_models.client.commands", "serve", "openai"]
     for command in (bare, with_key):
-        handshake(command)  # so that both find compiled bytecode
+        handshake(command)  # compile the bytecode for both first
     runs = [(handshake(bare)[0], handshake(with_key)[0]) for _ in range(25)]
     seconds = [statistics.median(run[side] for run in runs) for side in (0, 1)]
     print(f"initialize: {seconds[0] * 1000:.0f} ms bare, {seconds[1] * 1000:.0f} with the stored key")

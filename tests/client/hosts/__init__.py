@@ -1,1 +1,1 @@
-"""The settings files of MCP hosts."""
+"""Test the editing of MCP hosts' settings files."""

@@ -1,4 +1,4 @@
-"""Make hosts' files that nobody would think of: strategies of hypothesis for JSON with comments, TOML and YAML."""
+"""Generate unusual host files with hypothesis: JSON with comments, TOML and YAML."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ SCALARS = st.one_of(
 
 @st.composite
 def blanks(draw: DrawFn, newline: str) -> str:
-    """What may stand between two words of JSON."""
+    """Draw what may be between two words of JSON."""
     pieces = ["", " ", "\t", newline, f"{newline}  ", f"{newline}\t", "/* c */", "/**/", '/* "x": { */', f"// c{newline}"]
     return "".join(draw(st.lists(st.sampled_from(pieces), max_size=2)))
 
 
 @st.composite
 def written(draw: DrawFn, value: object, newline: str) -> str:
-    """A value as a person may have laid it out."""
+    """Draw a value in a layout that a person may have chosen."""
     if isinstance(value, dict):
         members = [
             draw(blanks(newline))
@@ -57,7 +57,7 @@ def written(draw: DrawFn, value: object, newline: str) -> str:
 
 
 def values() -> SearchStrategy[object]:
-    """Any JSON value."""
+    """Return a strategy for any JSON value."""
     return st.recursive(
         SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES, inner, max_size=3), max_leaves=6
     )
@@ -65,7 +65,7 @@ def values() -> SearchStrategy[object]:
 
 @st.composite
 def jsonc_documents(draw: DrawFn) -> str:
-    """A file of JSON with comments: with and without servers, with a byte order mark, or without anything."""
+    """Draw a file of JSON with comments. It may have servers or a byte order mark, or be empty."""
     newline = draw(NEWLINES)
     around = draw(blanks(newline)), draw(blanks(newline))
     if draw(st.integers(0, 7)) == 0:
@@ -100,7 +100,7 @@ TOML_LINES = (
 
 @st.composite
 def toml_documents(draw: DrawFn) -> str:
-    """A file of TOML with tables, strings over several lines, and comments that look like tables."""
+    """Draw a file of TOML with tables, multi-line strings, and comments that look like tables."""
     newline = draw(NEWLINES)
     lines = [line.replace("{n}", str(n)) for n, line in enumerate(draw(st.lists(st.sampled_from(TOML_LINES), max_size=8)))]
     text = "\n".join(lines) + draw(st.sampled_from(["", "\n", "\n\n", "\n# the end"]))
@@ -131,7 +131,7 @@ YAML_SECTIONS = (
 
 @st.composite
 def yaml_documents(draw: DrawFn) -> str:
-    """A file of Goose's."""
+    """Draw a settings file of Goose."""
     newline = draw(NEWLINES)
     blocks = [block.replace("{n}", str(n)) for n, block in enumerate(draw(st.lists(st.sampled_from(YAML_BLOCKS), max_size=4)))]
     blocks.insert(draw(st.integers(0, len(blocks))), draw(st.sampled_from(YAML_SECTIONS)))

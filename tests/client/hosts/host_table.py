@@ -38,7 +38,7 @@ def _known_by(host: Host) -> str:
 
 
 def written(page: str) -> str:
-    """Return the page with the table of now."""
+    """Return the page with the present table."""
     before, _, rest = page.partition(START)
     _, _, after = rest.partition(END)
     return before + START + "\n" + table() + "\n" + END + after

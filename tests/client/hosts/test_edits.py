@@ -1,4 +1,4 @@
-"""Every byte of a host's file that is not ours stays, whatever the file looks like."""
+"""Every byte of a host's file that is not ours stays as it is, whatever the file looks like."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ JSON, TOML, YAML = HOSTS["claude-desktop"], HOSTS["codex"], HOSTS["goose"]
 
 
 def read_json(text: str) -> Any:
-    """What a reader of JSON that is not ours makes of a text."""
+    """Parse a text with a JSON reader that is not ours."""
     text = text.removeprefix("\ufeff")
     return json5.loads(text) if json5_has_a_value(text) else None
 
@@ -62,7 +62,7 @@ def ours(host: Host) -> dict[str, dict[str, Any]]:
 
 
 def sections(host: Host, text: str) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The servers in a file, and all else in it, as another program reads them."""
+    """Return the servers in a file and everything else in it, as another program reads them."""
     data = dict(READERS[host.format](text) or {})
     servers = data.pop(host.section, None) or {}
     return servers, data
@@ -106,7 +106,7 @@ def test_install_and_uninstall_give_the_file_back(tmp_path: Path, file: tuple[Ho
 @EXAMPLES
 @given(file=FILES)
 def test_what_is_put_in_is_cut_out_without_the_copy(file: tuple[Host, str]) -> None:
-    """Where the copy does not count, as somebody has written to the file since: all that is not blank is as before."""
+    """Without the copy, because somebody has changed the file since, everything except blanks is as before."""
     host, text = file
     assume(readable(host, text))
     try:

@@ -1,4 +1,4 @@
-"""A host's file is replaced in one step, through links, as it was owned; and comes back as it was."""
+"""A host's file is replaced in one step, through links and with its owner, and can be restored."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The table of hosts: every row is complete, and its paths are those of each system."""
+"""The table of hosts: every row is complete, and its paths are right for each system."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Share what the tests of the ChatGPT login need: the real codex, a fake of ChatGPT, a login, and servers that use it."""
+"""Share what the tests of the ChatGPT login need: the real codex, a fake of ChatGPT, a login, and servers that use them."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from tests.peer import Peer
 
 @pytest.fixture(scope="session")
 def codex_program() -> Path:
-    """npm's launcher of the pinned codex."""
+    """The pinned codex: the path of npm's launcher."""
     return codex()
 
 
 @pytest.fixture
 def chatgpt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, codex_program: Path) -> Iterator[FakeChatGPT]:
-    """A fake of ChatGPT; the environment leads to it, and to a login in `tmp_path/home`."""
+    """A fake of ChatGPT. The environment leads to it, and to a login in `tmp_path/home`."""
     with FakeChatGPT(tmp_path) as fake:
         for name, value in settings(fake, tmp_path / "home").items():
             monkeypatch.setenv(name, value)
@@ -31,13 +31,13 @@ def chatgpt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, codex_program: Path
 
 @pytest.fixture(params=["app-server", "exec"])
 def engine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Each of the two programs that codex has for it."""
+    """Each of codex's two engines in turn."""
     monkeypatch.setenv("OPENAI_CODEX_ENGINE", request.param)
     return str(request.param)
 
 
 @pytest.fixture
 def server(chatgpt: FakeChatGPT, engine: str) -> Iterator[Peer]:
-    """A server on the login, with either engine."""
+    """A server that uses the login, with each engine in turn."""
     with Peer("openai") as peer:
         yield peer

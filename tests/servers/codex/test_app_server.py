@@ -1,4 +1,4 @@
-"""The kept process: replaced before it grows old, given up when idle, never waited for without end."""
+"""The long-running process: it is replaced before it gets old, ended when idle, and never waited for without a limit."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ from tests.fakes.chatgpt import FakeChatGPT
 from tests.peer import wait_until
 from tests.servers.codex.test_engines import alive, family
 
-pytestmark = pytest.mark.slow  # the real codex, and its waits
+pytestmark = pytest.mark.slow  # these run the real codex, which waits at times
 
-# A codex that answers what it is asked before a turn, and then does as its first argument says.
+# A fake codex that answers everything before a turn, and then does what its first argument says.
 STUBBORN = """
 import json, sys
 what, arguments = sys.argv[1], sys.argv[2:]

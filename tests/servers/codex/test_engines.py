@@ -1,4 +1,4 @@
-"""Both engines: the real codex through a real server, against a strict fake of ChatGPT over TLS."""
+"""Both engines: the real codex, run by a real server, with a strict fake of ChatGPT over TLS."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ LONG = 60.0
 
 
 def png() -> str:
-    """Return a whole image of one dot, as codex reads what it sends."""
+    """Return a valid image of one pixel. It must be valid because codex decodes images before sending them."""
 
     def chunk(kind: bytes, data: bytes) -> bytes:
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
@@ -38,9 +38,9 @@ def png() -> str:
 
 
 def family(pid: int) -> list[int]:
-    """Return the processes below a process."""
+    """Return the descendants of a process."""
     found: list[int] = []
-    with suppress(OSError):  # one that has ended meanwhile
+    with suppress(OSError):  # a process may have ended meanwhile
         for task in Path(f"/proc/{pid}/task").iterdir():
             for child in (task / "children").read_text().split():
                 found += [int(child), *family(int(child))]
@@ -48,12 +48,12 @@ def family(pid: int) -> list[int]:
 
 
 def descriptors(pid: int) -> int:
-    """Return how many a process has open."""
+    """Return how many descriptors a process has open."""
     return len(list(Path(f"/proc/{pid}/fd").iterdir()))
 
 
 def alive(pid: int) -> bool:
-    """Return whether a process runs; one that only waits to be reaped does not."""
+    """Return whether a process is running. A zombie does not count."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
     except (FileNotFoundError, ProcessLookupError):
@@ -61,7 +61,7 @@ def alive(pid: int) -> bool:
 
 
 def begin(server: Peer, chatgpt: FakeChatGPT, prompt: str = "Hello?", **arguments: Any) -> list[int]:
-    """Start a turn that never ends, and return codex's processes once it is answered."""
+    """Start a turn that never ends, and return codex's processes once the answer has begun."""
     chatgpt.of_model["endless"] = lambda: fakes.of(fakes.ticks(), pause=0.02)
     before = len(chatgpt.turns)
     server.send(call(1, {"prompt": prompt, "model": "endless", **arguments}))

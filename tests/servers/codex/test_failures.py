@@ -1,4 +1,4 @@
-"""The time that a usage limit names, and every row of the table of failures."""
+"""The time in a message about a usage limit, and every row of the table of failures."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ LOGIN = Login(path="/home/me/.codex/auth.json", account="a", token="t", expires=
     ("said", "seconds"),
     [
         ("try again at 4:10 PM.", 150),
-        ("try again at 4:08 AM.", 12 * 3600 + 30),  # tomorrow
+        ("try again at 4:08 AM.", 12 * 3600 + 30),  # that is tomorrow
         ("try again at 12:00 AM.", 7 * 3600 + 52 * 60 - 30 + 60),
         ("try again at Nov 25th, 2026 4:08 PM.", 3 * 86400 + 30),
         ("try again at Jan 1st, 2027 12:00 AM.", 39 * 86400 + 7 * 3600 + 52 * 60 + 30),
@@ -42,7 +42,7 @@ def test_an_error_shows_no_address_and_keeps_the_requests_id() -> None:
 
 @pytest.mark.slow
 def test_a_service_that_is_not_there(tmp_path: Path) -> None:
-    """All at once, as codex tries for half a minute."""
+    """Test all at the same time, as codex keeps trying for half a minute."""
 
     def ask_nobody(engine: str, what: str) -> str:
         folder = tmp_path / f"{engine}-{what}"

@@ -1,4 +1,4 @@
-"""The private home: the user's own settings in it, and nothing left of it."""
+"""The private home: it contains the settings that you chose, and nothing is left of it in the end."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_the_users_settings_win_over_ours() -> None:
 def test_the_home_of_a_killed_server_goes_and_one_in_use_stays(tmp_path: Path) -> None:
     in_use = CodexHome({})
     abandoned = CodexHome({})
-    abandoned._in_use.release()  # as the system does when a process dies
+    abandoned._in_use.release()  # the system does this when a process dies
     young = CodexHome({})
     young._in_use.release()
     for home in (in_use, abandoned):

@@ -1,4 +1,4 @@
-"""Who may go through while a login may be renewed, and what a login is that cannot be saved."""
+"""Which runs may go on while a login may be renewed, and what happens to a login that cannot be saved."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ async def test_the_wait_for_another_process_is_bounded(
     monkeypatch.setattr(logins, "LOCK_SECONDS", 0.2)
     with FileLock(tmp_path / LOCK_FILE):
         async with asyncio.timeout(5), RefreshLock().hold(the_login(fake, tmp_path)):
-            pass  # it is good for an hour: the lock was but caution
+            pass  # the login is valid for an hour, so the lock is only a precaution
         with pytest.raises(errors.CallTimeoutError, match="renewing the ChatGPT login"):
             async with RefreshLock().hold(the_login(fake, tmp_path, seconds=-60)):
                 pass
@@ -89,7 +89,7 @@ async def test_a_cancelled_wait_holds_nothing(fake: FakeChatGPT, tmp_path: Path)
 def test_a_login_that_cannot_be_saved_is_not_used(fake: FakeChatGPT, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     login = the_login(fake, tmp_path)
     logins.check_writable(login)
-    monkeypatch.setattr(os, "access", lambda path, mode: path != login.path)  # as the user who runs the tests may be root
+    monkeypatch.setattr(os, "access", lambda path, mode: path != login.path)  # not by permissions, as root may run the tests
     with pytest.raises(errors.ConfigurationError, match=r"read-only.*chmod u\+w"):
         logins.check_writable(login)
 

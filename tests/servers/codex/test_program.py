@@ -1,4 +1,4 @@
-"""Where the program lies: the native one is preferred to npm's launcher."""
+"""Where the program is found: the native one is preferred to npm's launcher and to shims."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def write_program(path: Path, text: str) -> None:
 
 
 def write_manager(kind: str, home: Path, answer: Path | str) -> Path:
-    """Return the shim of a version manager that knows what it starts only in the user's home."""
+    """Write a version manager whose shim only works in the user's home, and return the shim."""
     says = f'#!/bin/sh\n[ "$HOME $*" = "{home} which codex" ] && echo "{answer}"\n'
     shim = home / ".data" / "shims" / "codex"
     write_program(home / "bin" / kind, says)

@@ -1,4 +1,4 @@
-"""A login that has to be renewed: once, however many ask for it, and said clearly where it cannot be."""
+"""A login that has to be renewed: this happens once, however many calls need it, and the error is clear if it fails."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.fakes.chatgpt import TEXT, FakeChatGPT
 from tests.peer import Peer, call, wait_until
 from tests.servers.contract import ask_again
 
-pytestmark = pytest.mark.slow  # the real codex, and its waits
+pytestmark = pytest.mark.slow  # these run the real codex, which waits at times
 
 CALLS = 20
 

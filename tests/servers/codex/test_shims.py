@@ -1,4 +1,4 @@
-"""Programs that only start codex, as version managers put them on PATH: what is for codex reaches it through them."""
+"""Shims on PATH that start codex, as version managers install them: everything meant for codex gets through."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ case "$0" in */codex) exec node {launcher} "$@";; *) echo "no such tool: $0" >&2
 """,
 }
 
-# As one in a namespace of its own, where the memory of the server cannot be read.
+# Acts like a shim with its own namespace, in which the server's memory cannot be read.
 SANDBOX = """#!/bin/sh
 case "$*" in *model_instructions_file*/proc/*) echo "Error: failed to read model instructions file $*" >&2; exit 1;; esac
 case "$*" in *--output-schema\\ /proc/*) echo "Failed to read output schema file $*" >&2; exit 1;; esac
@@ -38,7 +38,7 @@ exec node {launcher} "$@"
 
 
 def write_shim(text: str, folder: Path, codex_program: Path) -> Path:
-    """Return a link called `codex` to a script of another name."""
+    """Write a script with another name, and return a link to it called `codex`."""
     launcher = codex_program.resolve()
     folder.mkdir()
     script, shim = folder / "dispatcher", folder / "codex"
@@ -49,7 +49,7 @@ def write_shim(text: str, folder: Path, codex_program: Path) -> Path:
 
 
 def use(text: str, tmp_path: Path, codex_program: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Make a script the codex of servers, whose private homes then lie in `tmp_path`."""
+    """Let servers use a script as their codex, with their private homes in `tmp_path`."""
     monkeypatch.setenv("OPENAI_CODEX_BIN", str(write_shim(text, tmp_path / "shims", codex_program)))
     monkeypatch.setenv("TMPDIR", str(tmp_path))
 
@@ -62,22 +62,22 @@ def shim(
     codex_program: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Each kind of shim."""
+    """Each kind of shim in turn."""
     use(SHIMS[request.param], tmp_path, codex_program, monkeypatch)
 
 
 @pytest.fixture
 def sandbox(chatgpt: FakeChatGPT, tmp_path: Path, codex_program: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A shim behind which codex cannot read the server's memory."""
+    """A shim that keeps codex from reading the server's memory."""
     use(SANDBOX, tmp_path, codex_program, monkeypatch)
     monkeypatch.setenv("OPENAI_CODEX_ENGINE", "exec")
 
 
 def files_with(word: bytes, folder: Path) -> list[Path]:
-    """Return the files in private homes that hold a word."""
+    """Return the files in private homes that contain a word."""
     found = []
     for path in folder.glob("mcp-models-codex-*/**/*"):
-        with suppress(OSError):  # a folder, or one that has gone meanwhile
+        with suppress(OSError):  # it is a folder, or has gone meanwhile
             if word in path.read_bytes():
                 found.append(path)
     return found

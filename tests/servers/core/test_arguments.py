@@ -1,4 +1,4 @@
-"""Tool arguments: what is accepted, and what is said about the rest."""
+"""Tool arguments: what is accepted, and what the errors say about the rest."""
 
 from __future__ import annotations
 

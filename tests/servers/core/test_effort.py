@@ -1,4 +1,4 @@
-"""The effort to send: the one asked for, or the nearest that a model has."""
+"""The effort to send: the one asked for, or the nearest one that the model supports."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The error tree: closed types, statuses, and no secrets in messages."""
+"""The errors: a closed set of types, their statuses, and no secrets in messages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The HTTP client: whom it trusts."""
+"""The HTTP client: which certificates it trusts."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from mcp_models.servers.core.http import _authorities, new_client
 
 @pytest.fixture
 def contexts(monkeypatch: pytest.MonkeyPatch) -> list[ssl.SSLContext]:
-    """What certificates were read into."""
+    """The TLS contexts that certificates were loaded into."""
     found: list[ssl.SSLContext] = []
     for name in ("load_verify_locations", "load_default_certs"):
         plain = getattr(ssl.SSLContext, name)

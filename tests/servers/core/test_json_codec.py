@@ -1,4 +1,4 @@
-"""JSON on the wire: whatever comes in, what goes out is valid JSON on one line."""
+"""JSON on the wire: whatever comes in, valid JSON on one line goes out."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from mcp_models.servers.core.transport import json_codec
 
 @pytest.fixture(params=["json", "msgspec"], autouse=True)
 def library(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Both must do the same."""
+    """Run each test with both libraries, which must give the same results."""
     monkeypatch.setattr(json_codec, "_fast_decode", None)
     monkeypatch.setattr(json_codec, "_fast_encode", None)
     if request.param == "msgspec":
@@ -83,7 +83,7 @@ def test_what_only_json_takes_is_encoded_too() -> None:
 
 
 def test_msgspec_is_not_given_what_is_not_our_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It would send bytes as base64, and nobody would know."""
+    """msgspec would silently send bytes as base64."""
     monkeypatch.setattr(json_codec, "_fast_encode", None)
     json_codec.use_msgspec(encoding=False)
     with pytest.raises(TypeError, match="bytes"):

@@ -1,4 +1,4 @@
-"""One ordinary JSON Schema in, a provider's dialect out."""
+"""Translating an ordinary JSON Schema into a provider's dialect."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The cost of a call: list prices, corrections, and null where nothing is known."""
+"""The cost of a call: list prices, corrections, and null if the price is unknown."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The protocol as a function: a line in, what is due out."""
+"""The protocol as a function: it takes a line and returns what to do."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def test_a_malformed_message_is_refused_with_what_was_wrong(message: Any, code: 
 
 
 def test_an_unknown_modern_version_is_told_what_is_supported() -> None:
-    """The same list as `server/discover` has."""
+    """It is the same list as in `server/discover`."""
     response = answer(
         request(1, "server/discover", {"_meta": {**MODERN_META, "io.modelcontextprotocol/protocolVersion": "1900-01-01"}})
     )

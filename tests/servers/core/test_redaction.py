@@ -1,4 +1,4 @@
-"""Secrets: known values everywhere, what looks like a key in errors and logs."""
+"""Secrets: known values are removed everywhere, and what looks like a key is removed from errors and logs."""
 
 from __future__ import annotations
 

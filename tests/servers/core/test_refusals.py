@@ -1,4 +1,4 @@
-"""What a refusal says, in the words that providers use: `refusals.tsv` quotes them, each with where it was reported."""
+"""What a refusal says, in the words of the providers. `refusals.tsv` quotes them, and names the source of each."""
 
 from __future__ import annotations
 

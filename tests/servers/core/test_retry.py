@@ -11,7 +11,7 @@ from mcp_models.servers.core import errors, retry
 
 
 class Attempts:
-    """Fails so many times, then succeeds."""
+    """A call that fails a number of times, and then succeeds."""
 
     def __init__(self, *failures: errors.CompletionError) -> None:
         self.failures = list(failures)

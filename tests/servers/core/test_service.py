@@ -1,4 +1,4 @@
-"""One call from its arguments to its result, with an adapter of the test's own."""
+"""One call, from its arguments to its result, with an adapter made for the test."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Behaviour = Callable[[CompletionRequest, Callable[[str], None]], Completion | No
 
 
 class Scripted(Provider):
-    """Does as the test says, and keeps the requests."""
+    """An adapter that does what the test says, and keeps the requests."""
 
     name = "scripted"
     title = "Scripted"
@@ -60,7 +60,7 @@ async def ask(behaviour: Behaviour, **arguments: Any) -> dict[str, Any]:
 
 
 def refuses(*names: str, by_param: bool = True, text: str = "is not supported with this model.") -> Behaviour:
-    """Return an adapter whose model refuses some parameters."""
+    """Return the behaviour of a model that refuses some parameters."""
 
     def behaviour(request: CompletionRequest, on_text: Callable[[str], None]) -> Completion:
         for name in names:
@@ -211,7 +211,7 @@ async def test_a_structured_answer_that_is_no_json_is_a_warning() -> None:
 
 @pytest.mark.parametrize(("text", "value"), [("[1]", [1]), ('"x"', "x"), ("1", 1), ("null", None), ("false", False)])
 async def test_a_structured_answer_that_is_no_object_is_in_the_record(text: str, value: Any) -> None:
-    """Clients of the legacy era throw a result away whose `structuredContent` is no object."""
+    """Clients of the legacy era discard a result whose `structuredContent` is not an object."""
     record = await ask(lambda request, on_text: answered(text), response_schema={})
     assert "structuredContent" not in record["result"]
     assert record["structured"] == value
@@ -229,7 +229,7 @@ NOTED: list[tuple[Behaviour, dict[str, Any], str]] = [
 async def test_what_the_callers_model_must_know_comes_as_a_second_block(
     behaviour: Behaviour, arguments: dict[str, Any], words: str
 ) -> None:
-    """Hosts do not show their model `_meta`, and some show `structuredContent` alone, so there is none beside a note."""
+    """Hosts do not show `_meta` to their model. Some show only `structuredContent`, so a result with a note has none."""
     result = (await ask(behaviour, **arguments))["result"]
     answer, note = result["content"]
     assert answer["text"] in ("fine", "{}")
@@ -245,7 +245,7 @@ async def test_a_structured_answer_beside_a_note_is_in_the_record() -> None:
 
 
 async def test_a_limit_that_nobody_asked_for_gives_way() -> None:
-    """The tool allows 16,384 tokens where its caller does not say; older models have less."""
+    """By default the tool allows 16,384 tokens, but older models accept fewer."""
 
     def behaviour(request: CompletionRequest, on_text: Callable[[str], None]) -> Completion:
         if request.limit > 8192:
@@ -271,7 +271,7 @@ async def test_a_limit_that_an_adapter_lacks_is_reported_only_if_it_was_given() 
 
 
 class Choosy(Scripted):
-    """Has two efforts."""
+    """An adapter whose models support two efforts."""
 
     def efforts(self, model: str) -> tuple[ReasoningEffort, ...]:
         return ("low", "high")

@@ -1,4 +1,4 @@
-"""Settings from the environment, each checked where it is read."""
+"""Settings from the environment: each one is checked when it is read."""
 
 from __future__ import annotations
 

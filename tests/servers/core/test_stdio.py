@@ -1,4 +1,4 @@
-"""A server process as its host sees it: the wire behaviour of both eras, row by row, and the process's end."""
+"""A server process as its host sees it: how both eras behave on the wire, row by row, and how the process ends."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def code(response: dict[str, Any]) -> int | None:
 
 
 def start_with_pipe(blocking: bool = True) -> tuple[subprocess.Popen[bytes], int]:
-    """Return an echo server, and the end of its stdout that a test may close."""
+    """Start an echo server. Return it and the reading end of its stdout, which the test may close."""
     read_end, write_end = os.pipe()
     os.set_blocking(write_end, blocking)
     command = [sys.executable, "-m", "mcp_models.servers.echo_mcp_server"]
@@ -42,7 +42,7 @@ def start_with_pipe(blocking: bool = True) -> tuple[subprocess.Popen[bytes], int
     return process, read_end
 
 
-# Each row: what comes in, and what has to be true of the one answer to it.
+# Each row has a message, and a condition for the one answer to it.
 TABLE: list[tuple[str, Any, Any]] = [
     ("not JSON", b"hello?", lambda r: code(r) == -32700),
     ("invalid UTF-8", b'{"jsonrpc":"2.0","id":1,"method":"\xff"}', lambda r: code(r) == -32700),
@@ -111,7 +111,7 @@ def server() -> Any:
 
 @pytest.mark.parametrize(("message", "expected"), [row[1:] for row in TABLE], ids=[row[0] for row in TABLE])
 def test_wire_behaviour(server: Peer, message: Any, expected: Any) -> None:
-    """One process for all rows: no row may lock or end it."""
+    """One process serves all rows, because no row may block it or end it."""
     if isinstance(message, bytes):
         server._asked["1"] = ("tools/call", LEGACY)
     response = server.ask(message)
@@ -286,7 +286,7 @@ def test_a_signal_ends_the_server_quietly_within_a_second(number: signal.Signals
 
 
 def test_a_host_that_does_not_read_blocks_nothing() -> None:
-    """Far more answers than a pipe holds; the client reads only after it has written everything."""
+    """There are far more answers than a pipe can hold, and the client reads only after writing everything."""
     command = [sys.executable, "-m", "mcp_models.servers.echo_mcp_server"]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     assert process.stdin
@@ -349,7 +349,7 @@ def test_a_fault_is_one_sentence_on_the_wire_and_a_redacted_traceback_on_stderr(
 
 
 def test_nothing_slow_is_imported_before_the_handshake() -> None:
-    """`sys.modules` of a server that has just answered initialize."""
+    """Look at `sys.modules` in a server that has just answered `initialize`."""
     probe = """
 import sys
 from mcp_models.servers.core import stdio
@@ -433,7 +433,7 @@ def test_deep_json_does_not_end_the_server(depth: int) -> None:
     with Peer("echo") as server:
         server._asked["1"] = ("ping", LEGACY)
         answer = server.ask(deep)
-        assert answer.get("result") == {} or code(answer) == -32700  # how deep is too deep, Python's version decides
+        assert answer.get("result") == {} or code(answer) == -32700  # the limit depends on Python's version
         assert server.ask(request(2, "ping"))["result"] == {}
 
 
@@ -567,7 +567,7 @@ def test_too_many_calls_at_once_are_refused_and_the_others_answered() -> None:
 
 @pytest.mark.parametrize("in_loop", [False, True], ids=["before a call", "after a call"])
 def test_a_host_that_never_reads_is_read_no_more(in_loop: bool) -> None:
-    """What waits for it is bounded: the server stops reading, so that the host's own writes come to an end."""
+    """The amount of waiting output is limited. The server stops reading, so the host cannot write any more."""
     environment = {**os.environ, "PYTHONPATH": os.environ["PYTHONPATH"]}
     program = (
         "from mcp_models.servers.core.transport import lines; lines.MAX_UNREAD_BYTES = 1_000_000; "

@@ -1,4 +1,4 @@
-"""A structured answer against the caller's own schema."""
+"""Checking a structured answer against the caller's own schema."""
 
 from __future__ import annotations
 

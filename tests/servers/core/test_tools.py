@@ -1,4 +1,4 @@
-"""The tools' definitions: the schema's file against the type it is made from, the names, the size."""
+"""The tools' definitions: the schema file agrees with its type, and the names and the size are right."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ REFUSED_BY_A_HOST = {"pattern", "format", "exclusiveMinimum", "exclusiveMaximum"
 
 
 def schema_of(kind: type[msgspec.Struct]) -> dict[str, Any]:
-    """Return the JSON Schema of a type as hosts want it: no references, no `null`, no words that only a programmer needs."""
+    """Return the JSON Schema of a type as hosts need it: without references, `null`, and text that is only for programmers."""
     (root,), definitions = msgspec.json.schema_components([kind], ref_template="{name}")
     schema: dict[str, Any] = plain(root, definitions)
-    del schema["properties"]["is_default_model"]  # what the server itself notes of a request
+    del schema["properties"]["is_default_model"]  # not an argument: the server itself sets this
     return schema
 
 
@@ -44,7 +44,7 @@ def plain(schema: Any, definitions: dict[str, Any]) -> Any:
     elif choices:
         schema["anyOf"] = choices
     if "enum" in schema:
-        schema = {"type": "string", **schema}  # every enumeration of ours is of strings; some hosts insist on the type
+        schema = {"type": "string", **schema}  # our enumerations have only strings, and some hosts insist on a type
     parts = {name: plain(value, definitions) for name, value in schema.items() if name != "properties"}
     if "properties" in schema:
         parts["properties"] = {name: plain(value, definitions) for name, value in schema["properties"].items()}
@@ -52,7 +52,7 @@ def plain(schema: Any, definitions: dict[str, Any]) -> Any:
 
 
 def merged(objects: list[dict[str, Any]]) -> dict[str, Any]:
-    """One object for several that differ by their `type`: shorter, and a choice less; the check in code is the exact one."""
+    """Merge objects that differ by their `type` into one, to avoid a choice in the schema. The code checks them exactly."""
     kinds = [kind for each in objects for kind in each["properties"]["type"]["enum"]]
     properties = {name: value for each in objects for name, value in each["properties"].items()}
     whole = {"type": "object", "required": ["type"], "additionalProperties": False}
@@ -60,7 +60,7 @@ def merged(objects: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def test_the_schemas_file_is_made_from_the_type() -> None:
-    """Where the change is meant, delete the file and run the test to write it anew."""
+    """If you changed the type on purpose, delete the file and run this test, which writes it again."""
     text = json.dumps(schema_of(CompletionRequest), indent=2, ensure_ascii=False) + "\n"
     if not FILE.exists():
         FILE.write_text(text, encoding="utf-8")
@@ -69,7 +69,7 @@ def test_the_schemas_file_is_made_from_the_type() -> None:
 
 
 def keywords(schema: Any) -> set[str]:
-    """Return every keyword in a schema, names of properties left out."""
+    """Return every keyword in a schema, without the names of properties."""
     if isinstance(schema, list):
         return {word for item in schema for word in keywords(item)}
     if not isinstance(schema, dict):
