@@ -1,7 +1,7 @@
-"""Log what calls come to under the name `mcp_models`: names, sizes, statuses and times, never a prompt, an answer or a key.
+"""Log calls under the name `mcp_models`: names, sizes, statuses and times, but never a prompt, an answer or a key.
 
-A server writes this to stderr if MCP_MODELS_LOG is set. In your own process, `logging` is yours to set up, as for any library.
-It is imported with the first call, by when `asyncio` has imported `logging` anyway.
+A server writes the log to stderr if MCP_MODELS_LOG is set. In your own process, set up `logging` as for any library. This
+module is imported on the first call, when `asyncio` has imported `logging` anyway.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ logger = logging.getLogger("mcp_models")
 
 
 def start_logging(env: Environment) -> None:
-    """Write the log to stderr, from the level that MCP_MODELS_LOG names; ignore another word, with a line on stderr."""
+    """Write the log to stderr, from the level in MCP_MODELS_LOG. Any other word is ignored, with a line on stderr."""
     level = env.get(LOG_VARIABLE, "").strip().lower()
     if not level:
         return
@@ -41,7 +41,7 @@ def start_logging(env: Environment) -> None:
 
 
 def log_call(provider: str, tool: str, request: CompletionRequest | None = None) -> None:
-    """Log at debug that a call has come, and how large it is."""
+    """Log at debug that a call has arrived, and how large it is."""
     if logger.isEnabledFor(logging.DEBUG):
         size = ""
         if request is not None:
@@ -51,7 +51,7 @@ def log_call(provider: str, tool: str, request: CompletionRequest | None = None)
 
 
 async def log_try(provider: str, model: str | None, answer: Awaitable[Completion]) -> Completion:
-    """Return a provider's answer, and log what the request came to: at debug if it succeeds, at info if it fails.
+    """Return a provider's answer, and log the request: at debug if it succeeds, at info if it fails.
 
     Raises:
         CompletionError: The request failed.
@@ -70,12 +70,12 @@ async def log_try(provider: str, model: str | None, answer: Awaitable[Completion
 
 
 def log_failure(provider: str, what: str, error: CompletionError) -> None:
-    """Log an error by its type and its numbers at info; a fault of the server itself at warning."""
+    """Log an error's type and numbers, at info, or at warning if it is a fault of the server itself."""
     level = logging.WARNING if error.type == "internal" else logging.INFO
     if logger.isEnabledFor(level):
         logger.log(level, redact(f"{provider}: {what}: {error.type}, status {error.status}, request {error.request_id}"))
 
 
 def log_retry(seconds: float, tries: int) -> None:
-    """Log at info that a request is about to be tried again."""
+    """Log at info that a request will be retried."""
     logger.info("try %d comes in %.3f s", tries + 1, seconds)
