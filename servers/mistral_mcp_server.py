@@ -106,7 +106,7 @@ class Mistral(Provider):
         # The SDK also wants a synchronous client, and creates an expensive one if it does not get any.
         unused = httpx2.Client(transport=httpx2.MockTransport(lambda _: httpx2.Response(500)))
         http = core.http.new_client(base)
-        http.event_hooks = {"response": [_keep_deprecation]}
+        http.event_hooks["response"].append(_keep_deprecation)
         # Without a number, the SDK gives up after 300 s of silence. We have our own deadline for the call.
         forever = FOREVER_MS
         return Client(api_key=key, server_url=base, client=unused, async_client=http, timeout_ms=forever)

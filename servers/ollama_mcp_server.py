@@ -103,17 +103,20 @@ class Ollama(Provider):
 
         host = self.env.get("OLLAMA_HOST", "").strip() or DEFAULT_HOST
         if "://" in host:
-            return settings.checked_url(host.replace("//0.0.0.0:", "//127.0.0.1:"), "OLLAMA_HOST")
+            return settings.provider_url(self.env, host.replace("//0.0.0.0:", "//127.0.0.1:"), "OLLAMA_HOST")
         host = host.rstrip("/")
         if host.count(":") > 1 and not host.startswith("["):
             host = f"[{host}]"
         checked = settings.checked_url(f"http://{'127.0.0.1' if host.startswith(':') else ''}{host}", "OLLAMA_HOST")
         url = urlsplit(checked)
         name = "127.0.0.1" if url.hostname == "0.0.0.0" else f"[{url.hostname}]" if ":" in str(url.hostname) else url.hostname
-        return f"http://{name}:{url.port or DEFAULT_PORT}{url.path}"
+        return settings.provider_url(self.env, f"http://{name}:{url.port or DEFAULT_PORT}{url.path}", "OLLAMA_HOST")
 
     def _headers(self, base: str) -> dict[str, str]:
-        """Return the headers. The key is only included if the address is encrypted or on this machine."""
+        """Return the headers. The key is only included if the address is encrypted or on this machine.
+
+        This holds even if MCP_MODELS_ALLOW_HTTP lets prompts go elsewhere.
+        """
         if self.env.get("OLLAMA_API_KEY") and (base.startswith("https://") or settings.is_loopback(base)):
             key = settings.key(self.env, "OLLAMA_API_KEY", "get one at https://ollama.com/settings/keys.")
             return {"Authorization": f"Bearer {key}"}

@@ -272,7 +272,7 @@ def _map_api_errors(base: str) -> Iterator[None]:
     except APITimeoutError as error:
         raise errors.CallTimeoutError("OpenAI was silent for too long.") from error
     except APIConnectionError as error:
-        raise errors.UnreachableError(f"nothing answers at {base}, or it hung up.") from error
+        raise core.http.connection_error(error, base) from error
     except APIStatusError as error:
         raise _refused(error) from error
     except APIError as error:  # this is an error event within a stream

@@ -12,7 +12,7 @@ from pathlib import Path
 from mcp_models.servers.codex.program import kill_group
 from mcp_models.servers.core import errors
 
-LONGEST_LINE = 256 * 1024 * 1024
+LONGEST_LINE = 64 * 1024 * 1024
 LAST_LINES = 8
 END_SECONDS = 2.0
 COLOURS = r"\x1b\[[0-9;]*m"

@@ -13,6 +13,7 @@ from typing import Any
 import httpx2
 
 from mcp_models.servers.core import errors
+from mcp_models.servers.core.response_limits import ResponseTooLongError, limit_response
 from mcp_models.servers.core.retry import retry_after
 from mcp_models.servers.core.settings import is_loopback
 
@@ -24,7 +25,8 @@ _LONGEST_QUOTE = 300
 def new_client(base_url: str, headers: dict[str, str] | None = None) -> httpx2.AsyncClient:
     """Return a provider's HTTP client.
 
-    It has no read timeout, because each call has a deadline, and it uses no proxy for loopback addresses.
+    It has no read timeout, because each call has a deadline. It uses no proxy for loopback addresses, and reads no more of a
+    response than `response_limits.py` allows.
     """
     return httpx2.AsyncClient(
         headers=headers,
@@ -32,6 +34,7 @@ def new_client(base_url: str, headers: dict[str, str] | None = None) -> httpx2.A
         limits=httpx2.Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS),
         trust_env=not is_loopback(base_url),
         verify=_authorities(base_url),
+        event_hooks={"response": [limit_response]},
     )
 
 
@@ -58,11 +61,30 @@ def map_transport_errors(address: str, cure: str = "") -> Iterator[None]:
         raise errors.CallTimeoutError(f"{address} was silent for too long.") from error
     except httpx2.SSEError as error:
         raise errors.ProviderError(f"{address} answered with something that is no event stream.") from error
+    except (httpx2.DecodingError, httpx2.TooManyRedirects) as error:
+        raise errors.ProviderError(
+            f"{address} answered with something that cannot be read ({type(error).__name__})."
+        ) from error
     except httpx2.TransportError as error:
         raise errors.UnreachableError(f"the connection to {address} broke off ({type(error).__name__}).") from error
     except (httpx2.StreamError, ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
         traceback.print_exc(file=sys.stderr)
         raise errors.ProviderError(f"{address} answered with something it never should ({type(error).__name__}).") from error
+
+
+def connection_error(error: Exception, address: str) -> errors.CompletionError:
+    """Return the error for an SDK's connection error, whose cause tells what happened.
+
+    Args:
+        error: The SDK's error.
+        address: The provider's address, for the message.
+    """
+    cause = error.__cause__
+    if isinstance(cause, ResponseTooLongError):
+        return cause
+    if isinstance(cause, httpx2.DecodingError):
+        return errors.ProviderError(f"{address} answered with something that cannot be read (DecodingError).")
+    return errors.UnreachableError(f"nothing answers at {address}, or it hung up.")
 
 
 async def get_json(client: httpx2.AsyncClient, url: str, headers: dict[str, str] | None = None) -> Any:

@@ -66,16 +66,23 @@ def redact(text: str) -> str:
 
 
 def redact_record(value: Any) -> Any:
-    """Apply `redact_values` to every string in a JSON value, except the keys of objects."""
+    """Apply `redact_values` to every string in a JSON value, except the keys of objects.
+
+    It uses no recursion, as an answer may be nested as deeply as Python's stack allows.
+    """
     if not _known:
         return value
-    if isinstance(value, str):
-        return redact_values(value)
-    if isinstance(value, list):
-        return [redact_record(item) for item in value]
-    if isinstance(value, dict):
-        return {key: redact_record(item) for key, item in value.items()}
-    return value
+    whole = [value]
+    unread: list[Any] = [whole]
+    while unread:
+        box = unread.pop()
+        for key, item in enumerate(box) if isinstance(box, list) else list(box.items()):
+            if isinstance(item, str):
+                box[key] = redact_values(item)
+            elif isinstance(item, (list, dict)):
+                box[key] = item.copy()
+                unread.append(box[key])
+    return whole[0]
 
 
 class RedactedText:

@@ -6,6 +6,7 @@ Data flows one way: arguments -> CompletionRequest -> adapter -> Completion or C
 from __future__ import annotations
 
 import asyncio
+import errno
 import re
 import sys
 import time
@@ -18,7 +19,7 @@ from mcp_models.servers.core import catalogue, errors, pricing, settings
 from mcp_models.servers.core.adaptation import Adaptation, Learnt, learnt_of
 from mcp_models.servers.core.arguments import parse_arguments
 from mcp_models.servers.core.catalogue import ModelInfo
-from mcp_models.servers.core.completion import Completion, CompletionRequest
+from mcp_models.servers.core.completion import Completion, CompletionRequest, Usage
 from mcp_models.servers.core.log import log_call, log_failure, log_try
 from mcp_models.servers.core.provider import Provider
 from mcp_models.servers.core.result import completion_result, error_result, models_result
@@ -28,6 +29,18 @@ from mcp_models.servers.core.tools import LIST_MODELS
 if TYPE_CHECKING:
     from mcp_models.servers.core.provider import OnText
     from mcp_models.servers.core.structured import Check
+
+
+LONGEST_TEXT = 64 * 1024 * 1024
+"""The most characters of an answer's text. Today's models write less than a million."""
+
+LONGEST_PARTIAL = 8 * 1024 * 1024
+"""The most characters of text that an error passes on."""
+
+MOST_TOKENS = 10**12
+"""A number of tokens that no call can use."""
+
+_EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOSPC, errno.ENOBUFS)
 
 
 class Received:
@@ -40,11 +53,23 @@ class Received:
     def __init__(self, on_text: OnText) -> None:
         self.texts: list[str] = []
         self._on_text = on_text
+        self._length = 0
 
     def __call__(self, text: str) -> None:
-        """Collect a piece and pass it on."""
+        """Collect a piece and pass it on.
+
+        Raises:
+            ProviderError: The text is longer than any answer.
+        """
+        self._length += len(text)
+        if self._length > LONGEST_TEXT:
+            raise errors.ProviderError(f"the answer has no end: it is longer than {LONGEST_TEXT:,} characters.")
         self.texts.append(text)
         self._on_text(text)
+
+    def partial(self) -> str:
+        """Return the text that has come, for an error. Return nothing if it is far too long: a copy would fill the memory."""
+        return "".join(self.texts) if self._length <= LONGEST_PARTIAL else ""
 
 
 class CompletionService:
@@ -78,12 +103,12 @@ class CompletionService:
             log_call(self.provider.name, name, request)
             return completion_result(await self.complete(request, warnings, received))
         except errors.CompletionError as error:
-            failure = error
+            failure = error.with_traceback(None)  # its frames would hold what was read, and this frame the error, in a cycle
         except Exception as error:
             traceback.print_exc(file=sys.stderr)
-            failure = errors.InternalError(f"the server failed with {type(error).__name__}.")
+            failure = _unexpected(error)
         log_failure(self.provider.name, f"call of {name} failed", failure)
-        return error_result(failure, self.provider.name, self.provider.title, model, "".join(received.texts))
+        return error_result(failure, self.provider.name, self.provider.title, model, received.partial())
 
     async def list_models(self, arguments: dict[str, Any]) -> list[ModelInfo]:
         """Return the provider's models.
@@ -129,6 +154,7 @@ class CompletionService:
         completion.latency_ms = round((time.monotonic() - started) * 1000)
         _report_dropped(completion, adaptation, request)
         _report_model(completion, model)
+        _check_usage(completion)
         completion.warnings = [*warnings, *adaptation.warnings, *completion.warnings]
         if self.provider.has_list_prices() and completion.auth_mode == "api_key":  # a subscription has no price per token
             await pricing.ready()
@@ -152,6 +178,15 @@ class CompletionService:
             except errors.CompletionError as error:
                 if received.texts or not adaptation.learn(error):
                     raise
+
+
+def _unexpected(error: Exception) -> errors.CompletionError:
+    """Return the error for an exception that no adapter has mapped."""
+    if isinstance(error, OSError) and error.errno in _EXHAUSTED:
+        return errors.ConfigurationError(
+            f"this machine has run out of something ({error.strerror}): close programs, or raise its limit."
+        )
+    return errors.InternalError(f"the server failed with {type(error).__name__}.")
 
 
 async def _schema_check(request: CompletionRequest) -> Check | None:
@@ -182,6 +217,14 @@ def _report_model(completion: Completion, asked: str) -> None:
     for warning in _another_model(completion.model, asked):
         completion.warnings.insert(0, warning)
         completion.notes.append(f"{warning}.")
+
+
+def _check_usage(completion: Completion) -> None:
+    """Count nothing, with a warning, if the provider's token counts cannot be right. The answer itself is good."""
+    counts = msgspec.structs.astuple(completion.usage)
+    if any(type(count) is not int or not 0 <= count <= MOST_TOKENS for count in counts):
+        completion.usage = Usage()
+        completion.warnings.append(f"{completion.provider} reported token counts that make no sense")
 
 
 def _note_cut(completion: Completion) -> None:
@@ -221,8 +264,8 @@ def _read_structured(completion: Completion, check: Check) -> None:
     """Parse the answer and check it against the caller's schema. An answer that does not fit gets a warning, not an error."""
     try:
         answer = check.read(completion.text)
-    except ValueError:
-        problem: str | None = "it is not JSON"
+    except ValueError as error:
+        problem: str | None = str(error)
     else:
         completion.structured, completion.text, problem = answer
     if problem:

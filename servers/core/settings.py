@@ -19,6 +19,7 @@ TIMEOUT_VARIABLE = "MCP_MODELS_TIMEOUT"
 RETRIES_VARIABLE = "MCP_MODELS_MAX_RETRIES"
 RETRIES_DEFAULT = 2
 LOG_VARIABLE = "MCP_MODELS_LOG"
+ALLOW_HTTP_VARIABLE = "MCP_MODELS_ALLOW_HTTP"
 
 
 def key(env: Environment, variable: str, cure: str) -> str:
@@ -64,9 +65,29 @@ def base_url(env: Environment, variable: str, default: str) -> str:
         default: The provider's own address.
 
     Raises:
-        ConfigurationError: The value is not an http(s) URL.
+        ConfigurationError: The value is not an http(s) URL, or leads to another machine without encryption.
     """
-    return checked_url(env.get(variable, "").strip() or default, variable)
+    return provider_url(env, env.get(variable, "").strip() or default, variable)
+
+
+def provider_url(env: Environment, text: str, variable: str) -> str:
+    """Return a provider's address, without a trailing slash, if prompts and keys may go there.
+
+    Args:
+        env: The environment. MCP_MODELS_ALLOW_HTTP=1 in it allows `http://` to other machines.
+        text: The address.
+        variable: The environment variable that it came from, for the error.
+
+    Raises:
+        ConfigurationError: As in `base_url`.
+    """
+    url = checked_url(text, variable)
+    if url.startswith("https://") or is_loopback(url) or flag(env, ALLOW_HTTP_VARIABLE):
+        return url
+    raise errors.ConfigurationError(
+        f"{variable}: http:// to another machine would send prompts and keys in plain text: "
+        f"use https://, or set {ALLOW_HTTP_VARIABLE}=1 if you trust the network between."
+    )
 
 
 @functools.lru_cache(16)
@@ -85,9 +106,10 @@ def checked_url(text: str, variable: str) -> str:
         raise errors.ConfigurationError(f"{variable}: expected a URL such as http://localhost:8080, without a query.")
     redaction.protect(url.netloc.rpartition("@")[0])
     redaction.protect(url.password or "")
-    return text.rstrip("/")
+    return f"{url.scheme}{text[len(url.scheme) :].rstrip('/')}"  # the scheme in small letters
 
 
+@functools.lru_cache(16)
 def is_loopback(url: str) -> bool:
     """Return whether a URL's host is this machine."""
     from urllib.parse import urlsplit

@@ -15,6 +15,9 @@ from mcp_models.servers.core.json_schema import WRAPPER, Schema
 BACKTRACK_LIMIT = 100_000
 """How many steps the caller's `pattern` may take to match, so that none can keep the server busy."""
 
+MAX_DEPTH = 100
+"""How deeply an answer may be nested. The official Python SDK of MCP cannot read a message that is nested about 200 deep."""
+
 MAX_EXPLANATIONS = 100_000
 """How many branches of a recursive `anyOf` to search for the reason why an answer does not fit."""
 
@@ -62,7 +65,7 @@ class Check:
             text: The answer's text.
 
         Raises:
-            ValueError: The text is not JSON.
+            ValueError: The text is not JSON, or nested too deeply. The message says which.
         """
         value, is_bare = _parsed(text)
         for number, candidate in enumerate(self._candidates(value)):
@@ -85,12 +88,21 @@ class Check:
 
 
 def _parsed(text: str) -> tuple[Any, bool]:
-    """Return the value, and whether the text was bare JSON. Models like to put JSON into a code block."""
+    """Return the value, and whether the text was bare JSON. Models like to put JSON into a code block.
+
+    Raises:
+        ValueError: It is not JSON, or clients could not read it. The message says which.
+    """
     fenced = re.fullmatch(r"\s*```(?:json)?\s*\n(.*)\n\s*```\s*", text, re.DOTALL)
     try:
-        return json.loads(fenced[1] if fenced else text, parse_constant=_no_constant), fenced is None
+        value = json.loads(fenced[1] if fenced else text, parse_constant=_no_constant)
+    except ValueError:
+        raise ValueError("it is not JSON") from None
     except RecursionError:
-        raise ValueError("nested too deeply") from None
+        raise ValueError("it is nested too deeply") from None
+    if _depth(value) > MAX_DEPTH:
+        raise ValueError("it is nested too deeply")
+    return value, fenced is None
 
 
 def _null_paths(errors: Iterable[jsonschema_rs.ValidationError]) -> Iterator[tuple[str | int, ...]]:
@@ -126,8 +138,14 @@ def _choices(schema: Any) -> Iterator[int]:
 
 
 def _depth(value: Any) -> int:
-    parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    return 1 + max(map(_depth, parts), default=0) if parts else 0
+    depth, level = 0, [value]
+    while level := [part for box in level for part in _parts(box)]:
+        depth += 1
+    return depth
+
+
+def _parts(value: Any) -> Iterable[Any]:
+    return value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
 
 
 def _place(error: Exception) -> str:

@@ -6,9 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tests.checkout import ROOT
-from tests.documents import imports, variables
+from tests.documents import imports, limits, variables
 
 PAGES: dict[str, tuple[str, Callable[[], str]]] = {
+    "limits": ("docs/limits.md", limits.table),
     "imports": ("docs/architecture.md", imports.picture),
     "variables": ("docs/environment.md", variables.table),
 }

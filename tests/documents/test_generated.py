@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
+from tests.checkout import ROOT
 from tests.documents import imports, variables
 from tests.documents.pages import PAGES, page, written
 
@@ -35,3 +38,16 @@ def test_a_default_that_is_a_number_or_an_address_stands_in_the_code() -> None:
 
 def test_every_variable_of_the_table_is_read() -> None:
     assert variables.documented() - variables.read_by_the_code() == set()
+
+
+def test_every_test_that_a_page_names_is_there() -> None:
+    pages = "".join((ROOT / "docs" / name).read_text(encoding="utf-8") for name in ("limits.md", "security.md"))
+    named = re.findall(r"`(?:tests/)?([\w/]+\.py)(?:::(\w+))?`", pages)
+    assert len(named) > 40
+    missing = [
+        f"{path}::{name}"
+        for path, name in named
+        if not (ROOT / "tests" / path).is_file()
+        or f"def {name}(" not in (ROOT / "tests" / path).read_text(encoding="utf-8") + "def ("
+    ]
+    assert missing == []

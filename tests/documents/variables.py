@@ -29,6 +29,7 @@ TABLES: dict[str, list[Variable]] = {
         Variable("MODEL_DEFAULT", "the provider's default", "the model to ask if a call names none"),
         Variable("MCP_MODELS_TIMEOUT", "600", "seconds that a call may take, retries included, if it does not say"),
         Variable("MCP_MODELS_MAX_RETRIES", "2", "how often a call that failed for now is tried again"),
+        Variable("MCP_MODELS_ALLOW_HTTP", "", "`1`: allow an address of another machine without encryption, `http://…`"),
         Variable("MCP_MODELS_TOOL_PREFIX", "", "put before the tools' names, such as `openai_`"),
         Variable("MCP_MODELS_LOG", "", "`debug`, `info` or `warning`: log calls to stderr"),
     ],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.peer import Peer, call
+from tests.peer import SECONDS, Peer, call
 
 
 def ask(provider: str, **arguments: Any) -> dict[str, Any]:
@@ -17,12 +17,12 @@ def ask(provider: str, **arguments: Any) -> dict[str, Any]:
         return ask_again(server, **arguments)
 
 
-def ask_again(server: Peer, **arguments: Any) -> dict[str, Any]:
-    """Make one more call to a running server, and return its record."""
+def ask_again(server: Peer, seconds: float = SECONDS, **arguments: Any) -> dict[str, Any]:
+    """Make one more call to a running server, wait this many seconds for it at most, and return its record."""
     arguments = {"prompt": "Hello?", **arguments}
     if "messages" in arguments:
         del arguments["prompt"]
-    result = server.ask(call(1, arguments))["result"]
+    result = server.ask(call(1, arguments), seconds)["result"]
     meta = result["_meta"]
     return {
         **meta.get("mcp-models/completion", {}),

@@ -204,7 +204,8 @@ def test_the_key_is_sent_to_this_machine(ollama: FakeOllama, monkeypatch: pytest
     ],
 )
 def test_the_forms_of_an_address(host: str | None, url: str) -> None:
-    assert Ollama({"OLLAMA_HOST": host} if host else {})._base_url() == url
+    env = {"MCP_MODELS_ALLOW_HTTP": "1"}
+    assert Ollama({**env, "OLLAMA_HOST": host} if host else env)._base_url() == url
 
 
 @pytest.mark.parametrize("host", ["http://", "ftp://box", "http://bad host"])

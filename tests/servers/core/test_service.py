@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from mcp_models.servers.core import errors
+from mcp_models.servers.core import errors, redaction, service
 from mcp_models.servers.core.catalogue import ModelInfo
 from mcp_models.servers.core.completion import Completion, CompletionRequest, ReasoningEffort, Usage
 from mcp_models.servers.core.provider import Provider
@@ -307,3 +308,43 @@ async def test_a_senseless_default_deadline_is_said_to_be(monkeypatch: pytest.Mo
     record = await ask(lambda request, on_text: answered())
     assert record["type"] == "configuration"
     assert "MCP_MODELS_TIMEOUT" in record["message"]
+
+
+@pytest.mark.parametrize(
+    "counts", [{"input_tokens": float("inf")}, {"output_tokens": -1}, {"input_tokens": 10**400}, {"output_tokens": "9"}]
+)
+async def test_an_answer_is_kept_if_its_token_counts_make_no_sense(counts: dict[str, Any]) -> None:
+    record = await ask(lambda request, on_text: answered(usage=Usage(**counts)))
+    assert record["result"]["content"][0]["text"] == "fine"
+    assert record["tokens_used"] == 0
+    assert record["warnings"] == ["scripted reported token counts that make no sense"]
+
+
+async def test_a_machine_without_free_descriptors_is_no_fault_of_the_server() -> None:
+    def behaviour(request: CompletionRequest, on_text: Callable[[str], None]) -> Completion:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    record = await ask(behaviour)
+    assert record["type"] == "configuration"
+    assert "Too many open files" in record["message"]
+
+
+async def test_a_text_without_end_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(service, "LONGEST_TEXT", 1000)
+
+    def behaviour(request: CompletionRequest, on_text: Callable[[str], None]) -> Completion:
+        while True:
+            on_text("and so on ")
+
+    record = await ask(behaviour)
+    assert (record["type"], record["retryable"]) == ("provider_error", False)
+    assert record["partial"] == "and so on " * 100
+
+
+async def test_a_deep_structured_answer_is_kept_as_text_though_a_key_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(redaction, "_known", ["made-up-secret-0123456789"])
+    text = '{"a": ' + "[" * 700 + "]" * 700 + "}"
+    record = await ask(lambda request, on_text: answered(text), response_schema={"type": "object"})
+    assert record["result"]["content"][0]["text"] == text
+    assert "structured" not in record
+    assert record["warnings"] == ["the answer does not fit `response_schema`: it is nested too deeply"]

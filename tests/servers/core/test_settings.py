@@ -26,10 +26,23 @@ def test_a_key_no_header_takes_is_refused_without_showing_it(value: str) -> None
 
 
 @pytest.mark.parametrize(
-    ("text", "url"), [("", "http://default"), ("http://box:80/v1/", "http://box:80/v1"), ("https://[::1]:5", "https://[::1]:5")]
+    ("text", "url"),
+    [
+        ("", "https://default"),
+        ("http://localhost:80/v1/", "http://localhost:80/v1"),
+        ("https://[::1]:5", "https://[::1]:5"),
+        ("HTTPS://Box/", "https://Box"),
+    ],
 )
 def test_an_address(text: str, url: str) -> None:
-    assert settings.base_url({"U": text}, "U", "http://default") == url
+    assert settings.base_url({"U": text}, "U", "https://default") == url
+
+
+@pytest.mark.parametrize("text", ["http://box:80/v1", "HTTP://box", "http://localhost.example.com", "http://127.0.0.1@box"])
+def test_another_machine_needs_encryption_unless_you_allow_plain_http(text: str) -> None:
+    with pytest.raises(ConfigurationError, match=r"U: http:// to another machine .* MCP_MODELS_ALLOW_HTTP=1"):
+        settings.base_url({"U": text}, "U", "")
+    assert settings.base_url({"U": text, "MCP_MODELS_ALLOW_HTTP": "1"}, "U", "").startswith("http://")
 
 
 @pytest.mark.parametrize(
@@ -37,13 +50,13 @@ def test_an_address(text: str, url: str) -> None:
 )
 def test_what_is_no_address_is_refused(text: str) -> None:
     with pytest.raises(ConfigurationError, match="U: expected a URL"):
-        settings.base_url({"U": text}, "U", "http://default")
+        settings.base_url({"U": text, "MCP_MODELS_ALLOW_HTTP": "1"}, "U", "https://default")
 
 
 def test_a_password_in_an_address_is_never_shown() -> None:
     from mcp_models.servers.core.redaction import redact
 
-    url = settings.base_url({"U": "http://me:p@sswordtail@box:1/v1"}, "U", "")
+    url = settings.base_url({"U": "https://me:p@sswordtail@box:1/v1"}, "U", "")
     assert "sswordtail" not in redact(f"nothing answers at {url}")
     with pytest.raises(ConfigurationError) as caught:
         settings.base_url({"U": "http://me:pa/ssword@box"}, "U", "")

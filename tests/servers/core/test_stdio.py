@@ -594,3 +594,16 @@ def test_a_host_that_never_reads_is_read_no_more(in_loop: bool) -> None:
     assert len(process.stdout.readlines()) == asked
     process.stdout.close()
     assert process.wait(5) == 0
+
+
+@pytest.mark.parametrize("in_loop", [False, True])
+def test_a_host_that_reads_nothing_at_the_end_is_not_waited_for_forever(in_loop: bool) -> None:
+    code = "from mcp_models.servers.core.transport import stdio; stdio.FLUSH_SECONDS = 0.3; import runpy, sys; "
+    code += "sys.argv[1:] = []; runpy.run_module('mcp_models.servers.echo_mcp_server', run_name='__main__')"
+    pipe = subprocess.PIPE
+    with subprocess.Popen([sys.executable, "-c", code], stdin=pipe, stdout=pipe, stderr=pipe) as process:
+        assert process.stdin
+        message = call(1, {"prompt": "x" * 1_000_000}) if in_loop else request(1, "tools/list")
+        process.stdin.write((json.dumps(message) + "\n").encode() * (1 if in_loop else 200))
+        process.stdin.close()
+        assert process.wait(20) != 0

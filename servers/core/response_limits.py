@@ -1,0 +1,76 @@
+"""Bound how much of a provider's response is read, counted after it is unpacked.
+
+Without these limits, a small compressed body or a stream without an end takes all the memory of the machine until the call's
+deadline. `limit_response` is a response hook of the HTTP client, so it holds for every adapter and SDK.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator
+
+import httpx2
+
+from mcp_models.servers.core import errors
+
+LONGEST_EVENT = 16 * 1024 * 1024
+"""The most bytes of one event of a stream, or of a whole response that is not a stream."""
+
+LONGEST_RESPONSE = 64 * 1024 * 1024
+"""The most bytes of a streamed response. The longest answers of today's models, 128,000 tokens, take about 45 MB."""
+
+LONGEST_ERROR = 1024 * 1024
+"""How many bytes of an error's body are read. The rest is left out."""
+
+_EVENT_ENDS: dict[str, tuple[bytes, ...]] = {
+    "text/event-stream": (b"\n\n", b"\n\r\n", b"\r\r"),
+    "application/x-ndjson": (b"\n",),
+}
+
+
+async def limit_response(response: httpx2.Response) -> None:
+    """Let a response's body end at the limits. Use it as a `response` hook of an `httpx2.AsyncClient`."""
+    assert isinstance(response.stream, httpx2.AsyncByteStream)
+    packed = httpx2.Response(response.status_code, headers=response.headers, stream=response.stream, request=response.request)
+    response.stream = _LimitedStream(packed)
+    response.headers.pop("content-encoding", None)  # the limited stream unpacks it
+
+
+class _LimitedStream(httpx2.AsyncByteStream):
+    """The unpacked body of a response, up to the limits.
+
+    Args:
+        response: The response. Nothing of its body may have been read.
+    """
+
+    def __init__(self, response: httpx2.Response) -> None:
+        self._response = response
+        kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
+        self._ends = _EVENT_ENDS.get(kind, ())
+        self._event = self._total = 0
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        async with contextlib.aclosing(self._response.aiter_bytes()) as chunks:
+            async for chunk in chunks:
+                self._total += len(chunk)
+                if not self._response.is_error:
+                    self._check(chunk)
+                yield chunk
+                if self._response.is_error and self._total >= LONGEST_ERROR:
+                    return
+
+    async def aclose(self) -> None:
+        """Close the connection, or give it back if the body was read to its end."""
+        await self._response.aclose()
+
+    def _check(self, chunk: bytes) -> None:
+        end = max((chunk.rfind(end) for end in self._ends), default=-1)
+        self._event = len(chunk) - end if end >= 0 else self._event + len(chunk)
+        if self._event > LONGEST_EVENT:
+            raise ResponseTooLongError(f"it sent more than {LONGEST_EVENT >> 20} MB in one piece.")
+        if self._total > LONGEST_RESPONSE:
+            raise ResponseTooLongError(f"it sent more than {LONGEST_RESPONSE >> 20} MB for one answer.")
+
+
+class ResponseTooLongError(errors.ProviderError):
+    """A provider sent more than one answer can be."""

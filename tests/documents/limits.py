@@ -1,0 +1,245 @@
+"""List every limit on size, number and time, and make a table of them with the values of the present code."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from mcp_models.client import chunk_queue, client_session, key_store, model, process, server_handle, stderr_tail
+from mcp_models.servers.codex import app_server
+from mcp_models.servers.core import (
+    TIMEOUT_DEFAULT,
+    dispatcher,
+    http,
+    loop_transport,
+    progress,
+    protocol,
+    response_limits,
+    retry,
+    service,
+    settings,
+    stdio,
+    structured,
+)
+from mcp_models.servers.core.transport import lines
+from mcp_models.servers.core.transport import stdio as transport
+
+
+class Limit(NamedTuple):
+    """A limit.
+
+    Attributes:
+        what: What is limited.
+        value: How much is allowed, with its unit.
+        beyond: What happens beyond it.
+        test: The test that goes beyond it, as pytest names it below `tests/`.
+        variable: The environment variable or the argument that changes it. Empty if nothing does.
+    """
+
+    what: str
+    value: str
+    beyond: str
+    test: str
+    variable: str = ""
+
+
+def table() -> str:
+    """Return all limits as Markdown tables."""
+    parts = []
+    for title, limits in _limits().items():
+        rows = [f"| {row.what} | {row.value} | {row.variable} | {row.beyond} | `{row.test}` |" for row in limits]
+        parts.append(
+            "\n".join([f"### {title}", "", "| what | limit | changed by | beyond it | test |", "|---|---|---|---|---|", *rows])
+        )
+    return "\n\n".join(parts)
+
+
+def tests() -> list[str]:
+    """Return the tests that the table names."""
+    return [row.test for limits in _limits().values() for row in limits]
+
+
+def _limits() -> dict[str, list[Limit]]:
+    return {
+        "What a host sends to a server": _HOST,
+        "What a provider sends to a server": _PROVIDER,
+        "What a server sends to the bridge": _SERVER,
+    }
+
+
+def _size(count: int) -> str:
+    return f"{count >> 20} MB" if count >= 1 << 20 else f"{count >> 10} KB" if count >= 1 << 13 else f"{count:,} bytes"
+
+
+_STDIO = "servers/core/test_stdio.py"
+_LIMITS = "servers/test_response_limits.py"
+_HOSTILE = "client/test_hostile_servers.py"
+
+_HOST = [
+    Limit(
+        "a line",
+        _size(lines.MAX_LINE_BYTES),
+        "error `-32600`; the rest of the line is skipped",
+        f"{_STDIO}::test_a_line_without_end_is_refused_and_kept_nowhere",
+    ),
+    Limit("nesting of a line", "about 1,000 levels", "error `-32700`", f"{_STDIO}::test_deep_json_does_not_end_the_server"),
+    Limit(
+        "calls in flight",
+        f"{dispatcher.MAX_CALLS:,}",
+        "error `-32600`",
+        f"{_STDIO}::test_too_many_calls_at_once_are_refused_and_the_others_answered",
+    ),
+    Limit(
+        "output that the host has not read",
+        _size(lines.MAX_UNREAD_BYTES),
+        "the server reads no further input",
+        f"{_STDIO}::test_a_host_that_never_reads_is_read_no_more",
+    ),
+    Limit(
+        "a `progressToken`",
+        f"{protocol.MAX_TOKEN_CHARACTERS:,} characters",
+        "error `-32602`",
+        "servers/core/test_protocol.py",
+    ),
+    Limit(
+        "progress of one call",
+        f"one every {progress.TEXT_SECONDS} s",
+        "pieces of text are put together; a caller that streams gets every piece",
+        f"{_STDIO}::test_progress_increases_strictly_and_stops_with_the_answer",
+    ),
+    Limit(
+        "a call, with its retries",
+        f"{TIMEOUT_DEFAULT:g} s",
+        "error `timeout`",
+        "servers/core/test_service.py::test_the_deadline_ends_the_call_and_keeps_what_had_come",
+        f"`timeout`, `{settings.TIMEOUT_VARIABLE}`",
+    ),
+    Limit(
+        "the end after stdin's end, if the host does not read",
+        f"{transport.FLUSH_SECONDS:g} s",
+        "exit code 1",
+        f"{_STDIO}::test_a_host_that_reads_nothing_at_the_end_is_not_waited_for_forever",
+    ),
+    Limit(
+        "the end after a signal",
+        f"{stdio.SHUTDOWN_SECONDS} s",
+        "the process is gone",
+        f"{_STDIO}::test_a_signal_ends_a_server_whose_event_loop_is_blocked",
+    ),
+    Limit(
+        "noticing that the host is gone",
+        f"{loop_transport.CHECK_SECONDS} s",
+        "calls are aborted",
+        f"{_STDIO}::test_a_closed_stdout_ends_the_server_though_its_input_stays_open",
+    ),
+]
+
+_PROVIDER = [
+    Limit(
+        "an event of a stream, or a whole body that is no stream",
+        _size(response_limits.LONGEST_EVENT),
+        "error `provider_error`",
+        f"{_LIMITS}::test_each_kind_of_endless_response_ends_in_an_error",
+    ),
+    Limit(
+        "a streamed response, unpacked",
+        _size(response_limits.LONGEST_RESPONSE),
+        "error `provider_error`",
+        f"{_LIMITS}::test_each_kind_of_endless_response_ends_in_an_error",
+    ),
+    Limit(
+        "the body of an error",
+        _size(response_limits.LONGEST_ERROR),
+        "the rest is not read",
+        f"{_LIMITS}::test_each_kind_of_endless_response_ends_in_an_error",
+    ),
+    Limit(
+        "an answer's text",
+        f"{service.LONGEST_TEXT >> 20} million characters",
+        "error `provider_error`",
+        "servers/core/test_service.py::test_a_text_without_end_is_stopped",
+    ),
+    Limit(
+        "nesting of a structured answer",
+        f"{structured.MAX_DEPTH} levels",
+        "it is passed on as text, with a warning",
+        "servers/core/test_structured.py::test_what_clients_could_not_read_is_not_passed_on_as_json",
+    ),
+    Limit(
+        "connecting",
+        f"{http.CONNECT_SECONDS:g} s",
+        "error `connection`, tried again",
+        "servers/test_openai_api.py::test_nothing_at_the_address",
+    ),
+    Limit(
+        "retries",
+        f"{settings.RETRIES_DEFAULT}, {retry.FIRST_WAIT} to {retry.LONGEST_WAIT:g} s apart",
+        "the last error",
+        "servers/core/test_retry.py::test_a_wait_beyond_the_deadline_ends_the_call_at_once",
+        f"`{settings.RETRIES_VARIABLE}`",
+    ),
+    Limit(
+        "an answer of codex to a request",
+        f"{app_server.ANSWER_SECONDS:g} s",
+        "error `provider_error`; codex is started anew",
+        "servers/codex/test_app_server.py::test_a_process_that_does_not_answer_is_killed",
+    ),
+]
+
+_SERVER = [
+    Limit(
+        "a line",
+        _size(process.MAX_LINE_BYTES),
+        "`ServerProtocolError`",
+        f"{_HOSTILE}::test_a_line_without_end_ends_the_handshake",
+    ),
+    Limit(
+        "requests to a server that does not read",
+        _size(process.MAX_UNSENT_BYTES),
+        "`SessionTimeoutError`",
+        "client/test_process.py::test_what_waits_for_a_server_is_bounded",
+    ),
+    Limit(
+        "text of a stream that you have not read",
+        f"{chunk_queue.MAX_UNREAD_CHARACTERS >> 20} million characters",
+        "`ServerProtocolError`",
+        f"{_HOSTILE}::test_a_stream_that_nobody_reads_is_bounded",
+    ),
+    Limit(
+        "stderr that is kept",
+        f"{stderr_tail.MAX_LINES} lines of {stderr_tail.MAX_LINE_BYTES:,} bytes",
+        "older lines are dropped",
+        "client/test_server_handle.py::test_the_stderr_tail_is_the_end_and_holds_no_secret",
+    ),
+    Limit(
+        "a server's words in an error",
+        f"{client_session.MAX_QUOTE} characters",
+        "the rest is left out",
+        f"{_HOSTILE}::test_a_long_error_text_is_quoted_in_part",
+    ),
+    Limit(
+        "starting a server",
+        f"{server_handle.START_SECONDS:g} s",
+        "`SessionTimeoutError`",
+        "client/test_misbehaving.py::test_a_server_that",
+        "`start_timeout`",
+    ),
+    Limit(
+        "waiting for an answer",
+        f"the call's deadline and {model.GRACE_SECONDS:g} s",
+        "`SessionTimeoutError`, and the call is cancelled",
+        f"{_HOSTILE}::test_a_flood_of_requests_from_a_server_that_reads_nothing_holds_no_call",
+        "`timeout`",
+    ),
+    Limit(
+        "stopping a server",
+        f"{client_session.STOP_SECONDS:g} s",
+        "it is killed",
+        "client/test_server_handle.py::test_a_stubborn_server_is_killed",
+    ),
+    Limit(
+        "the file of stored keys",
+        _size(key_store.MAX_BYTES),
+        "it is refused",
+        "client/commands/test_keys.py::test_a_file_that_holds_something_else_is_refused",
+    ),
+]
