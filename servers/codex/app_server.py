@@ -16,7 +16,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from mcp_models.servers.codex.process import CodexProcess
-from mcp_models.servers.codex.turn import Turn, TurnResult
+from mcp_models.servers.codex.turn import MOST_REQUESTS, Turn, TurnResult, endless
 from mcp_models.servers.core import __version__, errors
 from mcp_models.servers.core.completion import TextPart, Usage
 
@@ -247,7 +247,7 @@ class AppServer:
             running = self._threads.get(params.get("threadId") or "")
             if running:
                 running.receive(method, params)
-                if running.cancelled:
+                if running.cancelled or running.is_endless():
                     self._interrupt(running)
 
     def _answer(self, number: Any, message: dict[str, Any]) -> None:
@@ -277,6 +277,8 @@ class AppServer:
     def _insist(self, running: _Running) -> None:
         if not running.outcome.done():
             self.stuck = True
+            if running.is_endless():
+                running.outcome.set_exception(endless())
             if self.running == 0:  # otherwise let its other turns end first
                 self._child.kill()
 
@@ -296,7 +298,12 @@ class _Running:
         self.outcome: asyncio.Future[TurnResult] = asyncio.get_running_loop().create_future()
         self._login, self._on_text, self._on_accepted = login, on_text, on_accepted
         self._so_far = TurnResult(thread_id=thread)
+        self._requests = 0
         self._asides: set[str] = set()
+
+    def is_endless(self) -> bool:
+        """Return whether codex has asked the service so often that it will not stop by itself."""
+        return self._requests > MOST_REQUESTS
 
     def receive(self, method: str, params: dict[str, Any]) -> None:
         """Handle a notification. Unknown ones are ignored."""
@@ -311,6 +318,7 @@ class _Running:
             self._item_completed(params["item"])
         elif method == "thread/tokenUsage/updated":
             self._so_far.usage = usage_of(params["tokenUsage"]["total"])
+            self._requests += 1
         elif method == "model/rerouted":
             self._so_far.model = params.get("toModel")
         elif method == "warning":
@@ -334,6 +342,8 @@ class _Running:
         if self.outcome.done():
             return
         try:
+            if self.is_endless():
+                raise endless()
             if turn["status"] != "completed":
                 error = turn.get("error") or {}
                 said = error.get("message") or f"the turn was {turn['status']}"

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from mcp_models.servers.codex.process import CodexProcess
-from mcp_models.servers.codex.turn import Turn, TurnResult
+from mcp_models.servers.codex.turn import MOST_REQUESTS, Turn, TurnResult, endless
 from mcp_models.servers.core import errors
 from mcp_models.servers.core.completion import Usage
 
@@ -69,6 +69,7 @@ class ExecEngine:
     async def _run(self, turn: Turn, login: Login, on_text: OnText, on_accepted: Callable[[], None]) -> TurnResult:
         with contextlib.ExitStack() as open_files:
             child = await self._start(turn, open_files)
+            child.most_refused = MOST_REQUESTS
             try:
                 bom = BOM if turn.text.startswith(BOM) else ""  # codex removes the first one
                 child.write((bom + turn.text).encode("utf-8", "replace"))
@@ -158,6 +159,8 @@ class _Events:
         Raises:
             CompletionError: The turn failed.
         """
+        if child.refused_tools > MOST_REQUESTS:
+            raise endless()
         if self._completed and code == 0:
             if self._so_far.text:
                 self._on_text(self._so_far.text)

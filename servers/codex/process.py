@@ -15,6 +15,9 @@ from mcp_models.servers.core import errors
 LONGEST_LINE = 64 * 1024 * 1024
 LAST_LINES = 8
 END_SECONDS = 2.0
+TOOL_REFUSED = "codex_core::tools::router: "
+"""What codex 0.169.0 writes to stderr for each tool that a model calls, though it has none."""
+
 COLOURS = r"\x1b\[[0-9;]*m"
 
 
@@ -23,10 +26,16 @@ class CodexProcess:
 
     Args:
         process: The process. It must have pipes for all three streams, and its own process group.
+
+    Attributes:
+        refused_tools: How many calls of tools codex has refused, as it has none.
+        most_refused: After how many of these to kill the process. None means never.
     """
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self._process = process
+        self.refused_tools = 0
+        self.most_refused: int | None = None
         self._last: deque[str] = deque(maxlen=LAST_LINES)
         self._reading = asyncio.get_running_loop().create_task(self._read_stderr())
 
@@ -111,3 +120,6 @@ class CodexProcess:
             while line := await stderr.readline():
                 if text := re.sub(COLOURS, "", line.decode("utf-8", "replace")).strip():
                     self._last.append(text[:300])
+                    self.refused_tools += TOOL_REFUSED in text
+                    if self.most_refused is not None and self.refused_tools > self.most_refused:
+                        self.kill()

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 CONVERSATION = "Continue this conversation: write the assistant's next message, and nothing but that message.\n\n"
 
+MOST_REQUESTS = 5
+"""How often codex may ask the service in one turn. Once is usual, and each call of a tool that the model lacks adds one."""
+
 
 class Turn(Struct, frozen=True):
     """One question to codex.
@@ -74,6 +77,11 @@ class TurnResult(Struct):
             self.stop_reason, self.native_stop_reason = "max_tokens", "max_output_tokens"
             return
         raise failures.from_codex(message, login, code)
+
+
+def endless() -> errors.ProviderError:
+    """Return the error of a turn in which the model kept calling tools. codex would go on asking it until the deadline."""
+    return errors.ProviderError("the model kept calling tools that it does not have, so it was stopped.")
 
 
 class Engine(Protocol):

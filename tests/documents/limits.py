@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from mcp_models.client import chunk_queue, client_session, key_store, model, process, server_handle, stderr_tail
-from mcp_models.servers.codex import app_server
+from mcp_models.servers.codex import app_server, turn
 from mcp_models.servers.core import (
     TIMEOUT_DEFAULT,
     dispatcher,
@@ -176,6 +176,12 @@ _PROVIDER = [
         "the last error",
         "servers/core/test_retry.py::test_a_wait_beyond_the_deadline_ends_the_call_at_once",
         f"`{settings.RETRIES_VARIABLE}`",
+    ),
+    Limit(
+        "requests of codex in one turn",
+        str(turn.MOST_REQUESTS),
+        "error `provider_error`; the turn is interrupted",
+        "servers/codex/test_engines.py::test_a_model_that_keeps_calling_tools_is_stopped",
     ),
     Limit(
         "an answer of codex to a request",

@@ -17,8 +17,10 @@ from typing import Any
 
 import pytest
 
+from mcp_models.servers.codex.turn import MOST_REQUESTS
 from tests.fakes import chatgpt as fakes
 from tests.fakes.chatgpt import FakeChatGPT, messages
+from tests.fakes.endpoint import Reply
 from tests.peer import Peer, call, request, wait_until
 from tests.servers.contract import ask_again
 
@@ -165,6 +167,27 @@ def test_a_model_that_tries_to_run_a_command_gets_nowhere(server: Peer, chatgpt:
         (answer,) = [item for item in chatgpt.turns[-1].body["input"] if item["type"] == "function_call_output"]
         assert "unsupported call" in str(answer["output"])
     assert not marker.exists()
+
+
+def test_a_model_that_keeps_calling_tools_is_stopped(server: Peer, chatgpt: FakeChatGPT) -> None:
+    def wish() -> Reply:
+        call = {
+            "type": "function_call",
+            "id": "fc_1",
+            "call_id": f"call_{len(chatgpt.turns)}",
+            "name": "shell",
+            "arguments": "{}",
+        }
+        return fakes.of([*fakes.created(), *fakes.finished({**call, "status": "completed"})])
+
+    chatgpt.of_model["looping"] = wish
+    record = ask_again(server, model="looping")
+    assert (record["type"], record["retryable"]) == ("provider_error", False)
+    assert "kept calling tools" in record["message"]
+    asked = len(chatgpt.turns)
+    assert asked <= 3 * MOST_REQUESTS  # codex may have asked again while it was told to stop
+    assert ask_again(server)["text"] == fakes.TEXT
+    assert len(chatgpt.turns) == asked + 1
 
 
 def test_the_prompt_is_in_no_file_and_no_argument_and_no_key_reaches_codex(
