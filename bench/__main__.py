@@ -181,7 +181,7 @@ def overhead(_: list[Peer], scale: float) -> tuple[Table, list[Target]]:
     table.rows.append(["bare pipes, one call after the other", floor, "", "", ""])
     face = "call, 1 thread"
     ratio = (theirs[face] - floor) / max(1.0, ours[face] - floor)
-    return table, [at_least("call() above bare pipes, less than the SDK's client behind a portal", ratio, 10)]
+    return table, [at_least("call() above bare pipes, less than the SDK's client behind a portal", ratio, 5)]
 
 
 def latencies(_: list[Peer], scale: float) -> tuple[Table, list[Target]]:

@@ -54,7 +54,7 @@ def test_a_call_of_the_bridge_to_one_of_the_sdks_client() -> None:
     face = "call, 1 thread"
     runs = [[measure(300)[face] for measure in (bridge.ours, bridge.theirs)] for _ in range(3)]
     ours, theirs = (min(times) for times in zip(*runs, strict=True))
-    assert theirs / ours > 2.5
+    assert theirs / ours > 1.6
 
 
 def test_a_completion_to_the_sdks() -> None:
