@@ -13,7 +13,7 @@ from typing import Any
 import httpx2
 
 from mcp_models.servers.core import errors
-from mcp_models.servers.core.response_limits import ResponseTooLongError, limit_response
+from mcp_models.servers.core.response_limits import UnusableResponseError, check_response
 from mcp_models.servers.core.retry import retry_after
 from mcp_models.servers.core.settings import is_loopback
 
@@ -34,7 +34,7 @@ def new_client(base_url: str, headers: dict[str, str] | None = None) -> httpx2.A
         limits=httpx2.Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS),
         trust_env=not is_loopback(base_url),
         verify=_authorities(base_url),
-        event_hooks={"response": [limit_response]},
+        event_hooks={"response": [check_response]},
     )
 
 
@@ -80,7 +80,7 @@ def connection_error(error: Exception, address: str) -> errors.CompletionError:
         address: The provider's address, for the message.
     """
     cause = error.__cause__
-    if isinstance(cause, ResponseTooLongError):
+    if isinstance(cause, UnusableResponseError):
         return cause
     if isinstance(cause, httpx2.DecodingError):
         return errors.ProviderError(f"{address} answered with something that cannot be read (DecodingError).")

@@ -1,7 +1,7 @@
-"""Bound how much of a provider's response is read, counted after it is unpacked.
+"""Check each response of a provider, and bound how much of it is read, counted after it is unpacked.
 
-Without these limits, a small compressed body or a stream without an end takes all the memory of the machine until the call's
-deadline. `limit_response` is a response hook of the HTTP client, so it holds for every adapter and SDK.
+Without the limits, a small compressed body or a stream without an end takes all the memory of the machine until the call's
+deadline. `check_response` is a response hook of the HTTP client, so it holds for every adapter and SDK.
 """
 
 from __future__ import annotations
@@ -28,8 +28,21 @@ _EVENT_ENDS: dict[str, tuple[bytes, ...]] = {
 }
 
 
-async def limit_response(response: httpx2.Response) -> None:
-    """Let a response's body end at the limits. Use it as a `response` hook of an `httpx2.AsyncClient`."""
+async def check_response(response: httpx2.Response) -> None:
+    """Refuse a response that cannot be an answer, and let the body of any other end at the limits.
+
+    No redirect is followed, as the prompt and the key were meant for this address only.
+
+    Args:
+        response: The response. Nothing of its body may have been read.
+
+    Raises:
+        UnusableResponseError: It is a redirect or a web page.
+    """
+    if response.has_redirect_location:
+        raise UnusableResponseError(f"it redirects to {response.headers['location'][:200]}: check the address.")
+    if response.is_success and _kind(response) == "text/html":
+        raise UnusableResponseError("it answered with a web page: check the address.")
     assert isinstance(response.stream, httpx2.AsyncByteStream)
     packed = httpx2.Response(response.status_code, headers=response.headers, stream=response.stream, request=response.request)
     response.stream = _LimitedStream(packed)
@@ -45,8 +58,7 @@ class _LimitedStream(httpx2.AsyncByteStream):
 
     def __init__(self, response: httpx2.Response) -> None:
         self._response = response
-        kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
-        self._ends = _EVENT_ENDS.get(kind, ())
+        self._ends = _EVENT_ENDS.get(_kind(response), ())
         self._event = self._total = 0
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
@@ -67,10 +79,14 @@ class _LimitedStream(httpx2.AsyncByteStream):
         end = max((chunk.rfind(end) for end in self._ends), default=-1)
         self._event = len(chunk) - end if end >= 0 else self._event + len(chunk)
         if self._event > LONGEST_EVENT:
-            raise ResponseTooLongError(f"it sent more than {LONGEST_EVENT >> 20} MB in one piece.")
+            raise UnusableResponseError(f"it sent more than {LONGEST_EVENT >> 20} MB in one piece.")
         if self._total > LONGEST_RESPONSE:
-            raise ResponseTooLongError(f"it sent more than {LONGEST_RESPONSE >> 20} MB for one answer.")
+            raise UnusableResponseError(f"it sent more than {LONGEST_RESPONSE >> 20} MB for one answer.")
 
 
-class ResponseTooLongError(errors.ProviderError):
-    """A provider sent more than one answer can be."""
+def _kind(response: httpx2.Response) -> str:
+    return str(response.headers.get("content-type", "")).partition(";")[0].strip().lower()
+
+
+class UnusableResponseError(errors.ProviderError):
+    """A response cannot be an answer, or is longer than any."""

@@ -221,10 +221,13 @@ def _report_model(completion: Completion, asked: str) -> None:
 
 def _check_usage(completion: Completion) -> None:
     """Count nothing, with a warning, if the provider's token counts cannot be right. The answer itself is good."""
-    counts = msgspec.structs.astuple(completion.usage)
-    if any(type(count) is not int or not 0 <= count <= MOST_TOKENS for count in counts):
+    if not all(map(_is_count, msgspec.structs.astuple(completion.usage))):
         completion.usage = Usage()
         completion.warnings.append(f"{completion.provider} reported token counts that make no sense")
+
+
+def _is_count(value: object) -> bool:
+    return type(value) is int and 0 <= value <= MOST_TOKENS
 
 
 def _note_cut(completion: Completion) -> None:

@@ -196,7 +196,7 @@ def test_a_default_temperature_is_not_forced_on_a_reasoning_model(openai: FakeOp
         (error(503, "busy"), "overloaded", True),
         (error(529, "busy"), "overloaded", True),
         (Reply(502, b"<html>Bad gateway</html>", content_type="text/html"), "provider_error", True),
-        (Reply(200, b"<html>Welcome</html>", content_type="text/html"), "connection", True),
+        (Reply(200, b"<html>Welcome</html>", content_type="text/html"), "provider_error", False),
         (Reply(200, b'data: {"broken\n\n', content_type="text/event-stream"), "provider_error", False),
         (Reply(200, b'data: {"error": {"message": "upset"}}\n\n', content_type="text/event-stream"), "provider_error", False),
         (Reply(200, b'data: {"type": "response.completed", "response": 5, "choices": 5}\n\n'), "provider_error", False),

@@ -65,7 +65,7 @@ def test_each_kind_of_endless_response_ends_in_an_error(fake: FakeProvider) -> N
         "text": Reply(
             chunks=itertools.chain(itertools.islice(fake.ticks(), 3), itertools.repeat(event(fake))), content_type=kind
         ),
-        "what is no stream": Reply(chunks=itertools.repeat(BLOCK), content_type="text/html"),
+        "what is no stream": Reply(chunks=itertools.repeat(BLOCK), content_type="text/plain"),
     }
     with Peer(sys.executable, "-m", f"mcp_models.servers.{fake.provider}_mcp_server") as server:
         for name, reply in attacks.items():
@@ -92,6 +92,27 @@ def test_what_does_not_unpack_is_the_providers_fault(fake: FakeProvider) -> None
         for status in (200, 500):
             fake.script(Reply(status, b"no gzip at all", headers={"content-encoding": "gzip"}, content_type=stream_type(fake)))
             assert ask_again(server)["type"] == "provider_error"
+
+
+@pytest.mark.parametrize("method", ["complete", "list_models"])
+def test_a_web_page_or_a_redirect_is_asked_for_once_and_not_followed(
+    fake: FakeProvider, method: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MCP_MODELS_MAX_RETRIES", "2")
+    elsewhere = {"location": f"{fake.url}/elsewhere"}
+    arguments = {"prompt": "x"} if method == "complete" else {}
+    with Peer(fake.provider) as server:
+        for reply, words in [
+            (Reply(body=b"<!doctype html><p>Log in", content_type="text/html; charset=utf-8"), "a web page"),
+            *((Reply(status, headers=elsewhere), "it redirects to") for status in (301, 302, 303, 307, 308)),
+        ]:
+            fake.forget()
+            fake.script(reply)
+            result = server.ask(request(1, "tools/call", {"name": method, "arguments": arguments}))["result"]
+            error = result["_meta"]["mcp-models/error"]
+            assert error["type"] == "provider_error"
+            assert words in error["message"]
+            assert len(fake.requests) == 1
 
 
 def test_an_answer_may_be_packed(fake: FakeProvider) -> None:

@@ -11,7 +11,7 @@ from collections import deque
 MAX_LINE_BYTES = 64 * 1024 * 1024
 """The longest line to accept, so that no peer can fill the memory."""
 
-MAX_UNREAD_BYTES = 256 * 1024 * 1024
+MAX_UNREAD_BYTES = 64 * 1024 * 1024
 """How many bytes may wait for a peer to read them."""
 
 HAS_POLL = hasattr(select, "poll")
