@@ -66,7 +66,7 @@ def redact(text: str) -> str:
 
 
 def redact_record(value: Any) -> Any:
-    """Apply `redact_values` to every string in a JSON value, except the keys of objects."""
+    """Apply `redact_values` to every string in a JSON value, and to the keys of objects."""
     if not _known:
         return value
     if isinstance(value, str):
@@ -74,7 +74,7 @@ def redact_record(value: Any) -> Any:
     if isinstance(value, list):
         return [redact_record(item) for item in value]
     if isinstance(value, dict):
-        return {key: redact_record(item) for key, item in value.items()}
+        return {redact_values(key): redact_record(item) for key, item in value.items()}
     return value
 
 
