@@ -16,6 +16,9 @@ _PREFIXES = {
     "openai": ("OPENAI_", "CODEX_"),
 }
 
+# What begins with a provider's name and is another's secret.
+_NOT_ITS_OWN = {"anthropic": ("ANTHROPIC_AUTH_TOKEN",)}
+
 # What any program may need: folders, the language, the network, and what Python, Node and Windows need to start.
 _COMMON = """
     PATH HOME USER LOGNAME SHELL LANG LANGUAGE TZ TERM TMPDIR TEMP TMP NO_COLOR
@@ -35,6 +38,27 @@ class Environment(dict[str, str]):
         return f"Environment({', '.join(self)})"
 
 
+def check_variable(name: str, value: str) -> None:
+    """Check that an environment variable can hold a value. The error does not quote it, as it may be a key.
+
+    Raises:
+        TypeError: It is no string.
+        ValueError: It has a character that no environment variable can hold.
+    """
+    if not isinstance(value, str):
+        raise TypeError(f"env: expected a string for {name}, got {type(value).__name__}")
+    if "\0" in value or not _is_encodable(value):
+        raise ValueError(f"env: {name} holds a NUL or half of a surrogate pair, which no environment variable can: set it anew")
+
+
+def _is_encodable(value: str) -> bool:
+    try:
+        os.fsencode(value)
+    except UnicodeEncodeError:  # it has the value in it, so it must not become the context of another error
+        return False
+    return True
+
+
 def server_environment(provider: str, env: Mapping[str, str] | None = None) -> Environment:
     """Return the environment for a provider's server.
 
@@ -44,6 +68,7 @@ def server_environment(provider: str, env: Mapping[str, str] | None = None) -> E
     """
     name = provider.replace("-", "_")
     prefixes = _COMMON_PREFIXES + _PREFIXES.get(name.lower(), (f"{name.upper()}_",))
-    common = _COMMON.split()
+    common, others = _COMMON.split(), _NOT_ITS_OWN.get(name.lower(), ())
     passed = {key: value for key, value in os.environ.items() if key.upper() in common or key.upper().startswith(prefixes)}
-    return Environment({**passed, **(env or {})})
+    own = {key: value for key, value in passed.items() if key.upper() not in others}
+    return Environment({**own, **(env or {})})

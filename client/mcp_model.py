@@ -9,7 +9,7 @@ import weakref
 from importlib import util
 
 from mcp_models.client import fork_safety
-from mcp_models.client.child_environment import server_environment
+from mcp_models.client.child_environment import check_variable, server_environment
 from mcp_models.client.errors import ServerExitedError, ServerProtocolError, ServerStartError
 from mcp_models.client.model import Model
 from mcp_models.client.server_handle import START_SECONDS
@@ -73,8 +73,7 @@ class MCPModel(Model):
         if api_key is not None:
             given[self.api_key_variable or f"{provider.upper().replace('-', '_')}_API_KEY"] = api_key
         for name, value in given.items():
-            if not isinstance(value, str):
-                raise TypeError(f"env: expected a string for {name}, got {type(value).__name__}")
+            check_variable(name, value)
             if name.upper().endswith(("_KEY", "_TOKEN", "_SECRET", "_PASSWORD")):
                 protect(value)
         self._command = server_command(server_script)

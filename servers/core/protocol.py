@@ -7,6 +7,7 @@ both, and even a host that switches (specification 2026-07-28, basic/versioning:
 
 from __future__ import annotations
 
+from mcp_models.servers.core.redaction import redact, redact_record
 from mcp_models.servers.core.transport import json_codec
 
 TYPE_CHECKING = False
@@ -57,7 +58,7 @@ _ID = rb'"id"\s*:\s*("(?:[^"\\]|\\.){0,256}"|-?\d{1,18})\s*[,}]'
 
 
 class ProtocolError(Exception):
-    """A message breaks the rules of the protocol.
+    """A message breaks the rules of the protocol. What is quoted from it is quoted without secrets.
 
     Args:
         code: The JSON-RPC error code.
@@ -67,8 +68,8 @@ class ProtocolError(Exception):
     """
 
     def __init__(self, code: int, message: str, data: Any = None, request_id: RequestId | None = None) -> None:
-        super().__init__(message)
-        self.code, self.data, self.request_id = code, data, request_id
+        super().__init__(redact(message))
+        self.code, self.data, self.request_id = code, redact_record(data), request_id
 
 
 class Server:

@@ -66,7 +66,7 @@ def redact(text: str) -> str:
 
 
 def redact_record(value: Any) -> Any:
-    """Apply `redact_values` to every string in a JSON value, except the keys of objects.
+    """Apply `redact_values` to every string in a JSON value, and to the keys of objects.
 
     It uses no recursion, as an answer may be nested as deeply as Python's stack allows.
     """
@@ -79,8 +79,11 @@ def redact_record(value: Any) -> Any:
         for key, item in enumerate(box) if isinstance(box, list) else list(box.items()):
             if isinstance(item, str):
                 box[key] = redact_values(item)
-            elif isinstance(item, (list, dict)):
+            elif isinstance(item, list):
                 box[key] = item.copy()
+                unread.append(box[key])
+            elif isinstance(item, dict):
+                box[key] = {redact_values(name): part for name, part in item.items()}
                 unread.append(box[key])
     return whole[0]
 

@@ -18,7 +18,7 @@ KEYS = {
     "OPENAI_CODEX_BIN": {"openai"},
     "CODEX_HOME": {"openai"},
     "ANTHROPIC_API_KEY": {"anthropic"},
-    "ANTHROPIC_AUTH_TOKEN": {"anthropic", "anthropic_ollama"},
+    "ANTHROPIC_AUTH_TOKEN": {"anthropic_ollama"},  # the token of Ollama's cloud, which is none of Anthropic's
     "ANTHROPIC_BASE_URL": {"anthropic", "anthropic_ollama"},
     "MISTRAL_API_KEY": {"mistral"},
     "GOOGLE_API_KEY": {"google_ai_studio"},
@@ -66,6 +66,13 @@ def test_a_callers_own_variables_go_before_those_of_this_process(monkeypatch: py
         ("OTHER_URL", "given"),
         ("GITHUB_TOKEN", "t"),
     }
+
+
+@pytest.mark.parametrize("value", ["made-up-0123456789\0", "made-up-0123456789\ud800"])
+def test_what_no_variable_can_hold_is_refused_and_not_repeated(value: str) -> None:
+    with pytest.raises(ValueError, match="OTHER_API_KEY holds a NUL or half of a surrogate pair") as caught:
+        MCPModel("other", "m", ["x"], value)
+    assert "made-up" not in repr((caught.value, caught.value.__cause__, caught.value.__context__))
 
 
 def test_the_environment_shows_no_values(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from mcp_models.servers.core import protocol
+from mcp_models.servers.core import protocol, redaction
 from mcp_models.servers.core.protocol import Cancellation, Server, ToolCall, receive
 from tests.peer import LEGACY, MODERN, MODERN_META, call, request
 
@@ -154,3 +154,11 @@ def test_the_protocol_keeps_no_state() -> None:
     first = answer(request(1, "server/discover", modern=True))
     assert answer(request(2, "initialize", {"protocolVersion": LEGACY}))["result"]["protocolVersion"] == LEGACY
     assert answer(request(1, "server/discover", modern=True)) == first
+
+
+def test_what_is_quoted_from_a_message_is_quoted_without_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(redaction, "_known", [secret := "made-up-secret-0123456789"])
+    version = {"io.modelcontextprotocol/protocolVersion": secret}
+    for message in (request(1, secret), request(1, "tools/call", {"name": secret}), request(1, "ping", {"_meta": version})):
+        assert "error" in answer(message)
+        assert secret not in json.dumps(answer(message))
