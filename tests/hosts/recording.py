@@ -1,0 +1,49 @@
+"""Keep the lines between a host and our server, and read from them what the two agreed on."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+RECORDER = Path(__file__).parent / "recorder.py"
+
+
+def recording_interpreter(folder: Path) -> tuple[Path, Path]:
+    """Make a program that runs Python and keeps the lines that pass. Return it and the file of lines."""
+    log, program = folder / "lines.log", folder / "python"
+    program.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{RECORDER}" "{log}" "{sys.executable}" "$@"\n', encoding="utf-8")
+    program.chmod(0o755)
+    return program, log
+
+
+def protocol(log: Path) -> str:
+    """Return the protocol version of the last handshake, or of the last request of the modern era."""
+    found = ""
+    for direction, _, message in _lines(log):
+        if direction == "<":
+            found = (message.get("result") or {}).get("protocolVersion", found)
+        else:
+            meta = (message.get("params") or {}).get("_meta") or {}
+            found = meta.get("io.modelcontextprotocol/protocolVersion", found)
+    return found
+
+
+def answered(log: Path, text: str) -> float:
+    """Return when a result with this text passed, on the clock of `time.monotonic`.
+
+    Raises:
+        AssertionError: None has.
+    """
+    for direction, moment, message in _lines(log):
+        if direction == "<" and text in json.dumps((message.get("result") or {}).get("content")):
+            return moment
+    raise AssertionError(f"no result with {text!r} in {log.read_text(encoding='utf-8')[-2000:]}")
+
+
+def _lines(log: Path) -> Iterator[tuple[str, float, dict[str, Any]]]:
+    for line in log.read_text(encoding="utf-8").splitlines():
+        direction, moment, text = line.split(" ", 2)
+        yield direction, float(moment), json.loads(text)
