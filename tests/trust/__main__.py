@@ -1,41 +1,56 @@
-"""Check every claim with large counts and print a line for each: `bash run_with_env.sh -m tests.trust [WORD …]`.
+"""Check every claim with large counts and print a line for each: `bash run_with_env.sh -m tests.trust [NAME …]`.
 
-With words, only the claims whose names they are get checked. The exit code is 1 if a claim fails.
+With names, only these claims are checked. The exit code is 1 if a claim fails. Each claim is checked in a process of its own.
 """
 
 from __future__ import annotations
 
-import resource
+import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
+from tests.trust.fuzz_bridge import check_bridge
+from tests.trust.fuzz_servers import check_server
 from tests.trust.isolation import private_home
 from tests.trust.leaks import check_secrets
 from tests.trust.outcome import Outcome
 
-CLAIMS: dict[str, Callable[[], Iterable[Outcome]]] = {
-    "secrets": lambda: [check_secrets()],
+LINES = 100_000
+FEWER_LINES = 5_000
+_OTHERS = ("anthropic", "anthropic_ollama", "devstral_local", "google_ai_studio", "mistral", "ollama")
+
+CLAIMS: dict[str, Callable[[], Outcome]] = {
+    "secrets": check_secrets,
+    "fuzz-echo": lambda: check_server("echo", LINES),
+    "fuzz-openai": lambda: check_server("openai", LINES),
+    **{f"fuzz-{name}": lambda name=name: check_server(name, FEWER_LINES) for name in _OTHERS},  # type: ignore[misc]
+    "fuzz-bridge": lambda: check_bridge(LINES),
 }
 """Every claim by its name."""
+
+_HERE = "--here"
 
 
 def main() -> None:
     """Check the claims and print what was found."""
-    names = sys.argv[1:] or list(CLAIMS)
-    if unknown := [name for name in names if name not in CLAIMS]:
+    words = sys.argv[1:]
+    if words[:1] == [_HERE]:
+        sys.exit(_checked(words[1]))
+    if unknown := [name for name in words if name not in CLAIMS]:
         sys.exit(f"no claim {unknown[0]!r}; there are {', '.join(CLAIMS)}")
-    failed = 0
+    codes = [subprocess.run([sys.executable, "-m", "tests.trust", _HERE, name]).returncode for name in words or CLAIMS]
+    sys.exit(1 if any(codes) else 0)
+
+
+def _checked(name: str) -> int:
+    """Check one claim in this process, print its line, and return the exit code."""
+    started = time.monotonic()
     with private_home():
-        for name in names:
-            started = time.monotonic()
-            for outcome in CLAIMS[name]():
-                print(outcome.line(), flush=True)
-                failed += bool(outcome.failures)
-            print(f"    {name}: {time.monotonic() - started:.0f} s", flush=True)
-    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024
-    print(f"peak memory of any process: {peak} MB")
-    sys.exit(1 if failed else 0)
+        outcome = CLAIMS[name]()
+    outcome.figures["seconds"] = round(time.monotonic() - started)
+    print(f"{name}: {outcome.line()}", flush=True)
+    return 1 if outcome.failures else 0
 
 
 if __name__ == "__main__":
