@@ -56,8 +56,8 @@ def _success(text: str, record: dict[str, Any], not_sent: list[str]) -> Completi
         "auth_mode": record.get("auth_mode"),
         "reasoning": record.get("reasoning"),
         "structured": record.get("structured"),
-        "dropped_params": sorted({*record.get("dropped_params", ()), *not_sent}),
-        "warnings": record.get("warnings", []),
+        "dropped_params": sorted({*_strings(record, "dropped_params"), *not_sent}),
+        "warnings": _strings(record, "warnings"),
     }
 
 
@@ -86,6 +86,13 @@ def _text(result: Mapping[str, Any]) -> str:
     if not all(isinstance(text, str) for text in texts):
         raise ServerProtocolError("the server answered with a text part that has no `text`, a string")
     return "".join(str(text) for text in texts)
+
+
+def _strings(holder: Mapping[str, Any], key: str) -> list[str]:
+    value = holder.get(key) or []
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        raise ServerProtocolError(f"the server answered with a `{key}` that is not a list of strings")
+    return value
 
 
 def _object(holder: Mapping[str, Any], key: str) -> Mapping[str, Any]:

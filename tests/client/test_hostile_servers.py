@@ -118,6 +118,14 @@ def test_what_a_server_says_is_quoted_without_secrets(behind: Behind, body: str,
     assert REDACTED in str(caught.value) + repr(vars(caught.value))
 
 
+@pytest.mark.parametrize("name", ["dropped_params", "warnings"])
+def test_a_record_of_wrong_types_is_a_protocol_error(behind: Behind, name: str) -> None:
+    record = {"mcp-models/completion": {name: 7}}
+    model = behind(f"answer(asked(), {{**TEXT, '_meta': {record}}})\nread()")
+    with pytest.raises(ServerProtocolError, match=f"`{name}` that is not a list of strings"):
+        model.call("x")
+
+
 def test_a_long_error_text_is_quoted_in_part(behind: Behind) -> None:
     with pytest.raises(ServerProtocolError) as caught:
         behind("refuse(asked(), -32000, 'x' * 5_000_000)\nread()").call("x", timeout=5)

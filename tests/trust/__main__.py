@@ -10,6 +10,8 @@ import sys
 import time
 from collections.abc import Callable
 
+from tests.fakes import FAKES
+from tests.trust.fault_calls import check_faults, check_unreachable
 from tests.trust.fuzz_bridge import check_bridge
 from tests.trust.fuzz_servers import check_server
 from tests.trust.isolation import private_home
@@ -18,6 +20,7 @@ from tests.trust.outcome import Outcome
 
 LINES = 100_000
 FEWER_LINES = 5_000
+CALLS = 2_000
 _OTHERS = ("anthropic", "anthropic_ollama", "devstral_local", "google_ai_studio", "mistral", "ollama")
 
 CLAIMS: dict[str, Callable[[], Outcome]] = {
@@ -26,6 +29,8 @@ CLAIMS: dict[str, Callable[[], Outcome]] = {
     "fuzz-openai": lambda: check_server("openai", LINES),
     **{f"fuzz-{name}": lambda name=name: check_server(name, FEWER_LINES) for name in _OTHERS},  # type: ignore[misc]
     "fuzz-bridge": lambda: check_bridge(LINES),
+    **{f"faults-{fake.__name__}": lambda fake=fake: check_faults(fake, CALLS) for fake in FAKES},  # type: ignore[misc]
+    **{f"unreachable-{fake.__name__}": lambda fake=fake: check_unreachable(fake) for fake in FAKES},  # type: ignore[misc]
 }
 """Every claim by its name."""
 

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 
 from mcp_models.client import MCPModel, SessionError
 from tests.trust.fuzz_lines import HOSTILE_LINES, Batch, batches
-from tests.trust.fuzz_servers import LARGE
+from tests.trust.fuzz_servers import EXAMPLES, LARGE
 from tests.trust.outcome import Outcome
 
 BATCH = 8
@@ -29,7 +29,7 @@ def check_bridge(lines: int) -> Outcome:
     with MCPModel("hostile", "m", SERVER) as model:
         threads = threading.active_count()
 
-        @settings(max_examples=-(-lines // BATCH), **LARGE)  # type: ignore[arg-type]
+        @settings(max_examples=min(EXAMPLES, -(-lines // BATCH)), **LARGE)  # type: ignore[arg-type]
         @given(batches(HOSTILE_LINES, BATCH))
         def attack(batch: Batch) -> None:
             nonlocal written

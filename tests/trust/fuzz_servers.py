@@ -20,6 +20,9 @@ from tests.trust.outcome import Outcome
 
 BATCH = 40
 MAX_MB = 200
+EXAMPLES = 200
+"""How many examples a run of hypothesis has. It keeps a tree of all of them, so many short runs need less memory."""
+
 SECONDS = 15.0
 
 LARGE = {"deadline": None, "database": None, "phases": [Phase.generate], "suppress_health_check": list(HealthCheck)}
@@ -93,7 +96,7 @@ def check_server(provider: str, lines: int) -> Outcome:
     outcome = Outcome(f"{provider}'s server answers each request once, whatever the lines are")
     with fuzzed(provider) as server:
 
-        @settings(max_examples=-(-lines // BATCH), **LARGE)  # type: ignore[arg-type]
+        @settings(max_examples=min(EXAMPLES, -(-lines // BATCH)), **LARGE)  # type: ignore[arg-type]
         @given(batches(LINES, BATCH))
         def feed(batch: Batch) -> None:
             if outcome.figures.get("deaths"):

@@ -33,4 +33,4 @@ class Outcome:
             f"{name}: {value:,}" if isinstance(value, int) else f"{name}: {value}" for name, value in self.figures.items()
         )
         verdict = "holds" if not self.failures else f"FAILS {len(self.failures):,} times"
-        return "\n".join([f"{self.claim}: {verdict} ({figures})", *(f"    {what[:500]}" for what in self.failures[:10])])
+        return "\n".join([f"{self.claim}: {verdict} ({figures})", *(f"    {what[:500]}" for what in self.failures[:12])])
