@@ -1,4 +1,4 @@
-"""Check the claim that a call through a broken network ends in time, right or with a typed error, and asks no more than it may."""
+"""Check the claim that a call through a broken network ends in time, and asks no more than it may."""
 
 from __future__ import annotations
 
