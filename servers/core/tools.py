@@ -8,6 +8,8 @@ import os
 import re
 import sys
 
+from mcp_models.servers.core import errors
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -65,13 +67,14 @@ def _prefix(env: Mapping[str, str]) -> str:
 
 
 def _complete(provider: Provider, name: str) -> dict[str, Any]:
-    model, _ = provider.resolve(None)
+    try:
+        default = f" Default model: {provider.resolve(None)[0]}."
+    except errors.ConfigurationError:  # the answer to a call reports it
+        default = ""
     return {
         "name": name,
         "title": f"Ask {provider.title}",
-        "description": (
-            f"Asks a model of {provider.title} and returns its answer as text. {provider.summary} Default model: {model}."
-        ),
+        "description": (f"Asks a model of {provider.title} and returns its answer as text. {provider.summary}{default}"),
         "inputSchema": input_schema(),
         "annotations": _ANNOTATIONS,
         # Without this, Claude Code saves long answers to a file instead of showing them to its model.

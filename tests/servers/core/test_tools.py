@@ -19,6 +19,12 @@ FILE = ROOT / "servers" / "core" / "complete.schema.json"
 REFUSED_BY_A_HOST = {"pattern", "format", "exclusiveMinimum", "exclusiveMaximum", "$ref", "oneOf", "allOf", "const"}
 
 
+def test_a_setting_that_makes_no_sense_hides_no_tool(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_CHATGPT_LOGIN_MODE", "perhaps")
+    complete, _ = tools(load_provider("openai"))
+    assert "Default model" not in complete["description"]
+
+
 def schema_of(kind: type[msgspec.Struct]) -> dict[str, Any]:
     """Return the JSON Schema of a type as hosts need it: without references, `null`, and text that is only for programmers."""
     (root,), definitions = msgspec.json.schema_components([kind], ref_template="{name}")
