@@ -125,6 +125,9 @@ class Anthropic(Provider):
         """Return how a model thinks. Subclasses may override this."""
         return thinking_of(model)
 
+    def address(self) -> str:
+        return self._base_url()
+
     def connect(self) -> AsyncAnthropic:
         key, base = self._key(), self._base_url()
         from anthropic import AsyncAnthropic

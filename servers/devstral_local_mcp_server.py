@@ -51,6 +51,9 @@ class DevstralLocal(Provider):
         """Return whether DEVSTRAL_ENDPOINT is set. Checking port 8080 would not do, as anything may listen there."""
         return bool(self.env.get("DEVSTRAL_ENDPOINT"))
 
+    def address(self) -> str:
+        return self._endpoint()
+
     def connect(self) -> httpx2.AsyncClient:
         key = self.env.get("DEVSTRAL_API_KEY") and settings.key(self.env, "DEVSTRAL_API_KEY", "")
         return core.http.new_client(self._endpoint(), headers={"Authorization": f"Bearer {key}"} if key else None)

@@ -106,6 +106,9 @@ class GoogleAIStudio(Provider):
     def has_list_prices(self) -> bool:
         return self._base_url() == BASE_URL
 
+    def address(self) -> str:
+        return self._base_url()
+
     def connect(self) -> httpx2.AsyncClient:
         """Create the client. The key goes into a header, because in the URL it would end up in logs and errors."""
         return core.http.new_client(self._base_url(), headers={"x-goog-api-key": self._key()})

@@ -98,6 +98,9 @@ class Mistral(Provider):
         """Return the effort for models that ignore it. Magistral always decides for itself, and the others never think."""
         return {"reasoning_effort"} if re.match(_WITHOUT_EFFORT, model) else set()
 
+    def address(self) -> str:
+        return self._base_url()
+
     def connect(self) -> Client:
         key, base = settings.key(self.env, "MISTRAL_API_KEY", f"{self.setup}."), self._base_url()
         import httpx2

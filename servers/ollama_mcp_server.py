@@ -67,6 +67,9 @@ class Ollama(Provider):
     def efforts(self, model: str) -> tuple[ReasoningEffort, ...]:
         return _EFFORTS_OF_GPT_OSS if model.startswith("gpt-oss") else _EFFORTS
 
+    def address(self) -> str:
+        return self._base_url()
+
     def connect(self) -> httpx2.AsyncClient:
         base = self._base_url()
         return core.http.new_client(base, headers=self._headers(base))

@@ -144,6 +144,9 @@ class OpenAIAPI(Provider):
             return {"reasoning_effort"}
         return {"stop", "seed"} if re.match(_ONLY_RESPONSES, model) else set()
 
+    def address(self) -> str | None:
+        return self._base_url()
+
     def connect(self) -> AsyncOpenAI:
         key = settings.key(self.env, "OPENAI_API_KEY", f"{self.setup}.")
         from openai import AsyncOpenAI

@@ -50,6 +50,10 @@ class OpenAI(OpenAIAPI):
         if login is None:
             self._check_key(why_not)
 
+    def address(self) -> str | None:
+        """Return the API's address. With a login there is none, as codex chooses where to go."""
+        return super().address() if self._find_login()[0] is None else None
+
     def takes_temperature(self, model: str) -> bool:
         return not self._wants_login() and super().takes_temperature(model)
 

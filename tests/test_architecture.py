@@ -22,6 +22,7 @@ MAY_IMPORT = {
     "servers": ("mcp_models.servers",),
     "client": ("mcp_models.servers", "mcp_models.client"),
     "commands": ("mcp_models.servers", "mcp_models.client"),
+    "doctor": ("mcp_models.servers", "mcp_models.client"),
     "hosts": ("mcp_models.servers", "mcp_models.client"),
     "models": ("mcp_models.servers", "mcp_models.client"),
 }

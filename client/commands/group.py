@@ -10,6 +10,7 @@ from mcp_models.servers.core import __version__
 
 COMMANDS = {
     "complete": "mcp_models.client.commands.complete",
+    "doctor": "mcp_models.client.commands.doctor",
     "install": "mcp_models.client.commands.install",
     "keys": "mcp_models.client.commands.keys",
     "serve": "mcp_models.client.commands.serve_help",

@@ -9,6 +9,7 @@ import os
 import sys
 
 from mcp_models.client import key_store
+from mcp_models.client.reference import is_reference
 from mcp_models.servers import load_provider, server_modules
 from mcp_models.servers.core import stdio
 
@@ -44,13 +45,6 @@ def unset_references() -> None:
     for name, value in list(os.environ.items()):
         if is_reference(value.strip()):
             del os.environ[name]
-
-
-def is_reference(value: str) -> bool:
-    """Return whether a value is only a reference to a variable."""
-    if value.startswith("${") and value.endswith("}"):
-        return value.count("}") == 1
-    return value.startswith("$") and value[1:].isidentifier()
 
 
 def provider_with_key(name: str) -> Provider:

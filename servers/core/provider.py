@@ -104,6 +104,14 @@ class Provider:
         """Return whether a local server that needs no settings is running. Only asked if no provider is configured."""
         return False
 
+    def address(self) -> str | None:
+        """Return the URL that calls go to, or None if there is none.
+
+        Raises:
+            ConfigurationError: The address that was set is not a URL.
+        """
+        return None
+
     def connect(self) -> Any:
         """Import what the provider needs and create its client. This blocks, so it runs in a worker thread.
 

@@ -9,6 +9,7 @@ from tests.checkout import ROOT
 
 ROOMS = {
     "client/commands": "the command line",
+    "client/doctor": "checks of a set-up",
     "client/hosts": "the settings of MCP hosts",
     "client/models": "a class for each provider",
     "client": "the bridge",

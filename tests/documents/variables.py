@@ -87,6 +87,7 @@ TABLES: dict[str, list[Variable]] = {
 }
 
 PASSED_ON = {
+    "DBUS_SESSION_BUS_ADDRESS",
     "ALL_PROXY",
     "HTTPS_PROXY",
     "HTTP_PROXY",

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from mcp_models.client.commands.serve import is_reference
+from mcp_models.client.reference import is_reference
 from tests.checkout import unmeasured_environment
 from tests.client.commands.run import run
 from tests.fakes.openai import TEXT, FakeOpenAI
