@@ -13,6 +13,7 @@ COMMANDS = {
     "doctor": "mcp_models.client.commands.doctor",
     "install": "mcp_models.client.commands.install",
     "keys": "mcp_models.client.commands.keys",
+    "models": "mcp_models.client.commands.models",
     "serve": "mcp_models.client.commands.serve_help",
     "uninstall": "mcp_models.client.commands.uninstall",
 }
