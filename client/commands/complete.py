@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from mcp_models.client.commands.providers import configured_provider, stored_key
+from mcp_models.client.commands.terminal import on_terminal, visible
 from mcp_models.client.errors import SessionError
 from mcp_models.client.key_store import KeyStoreError
 from mcp_models.client.mcp_model import MCPModel
@@ -42,19 +43,43 @@ EXIT_OTHER = 1
 EXIT_BRIDGE = 11
 
 
-@click.command("complete")
-@click.argument("words", nargs=-1, metavar="[PROVIDER] PROMPT")
-@click.option("--model", help="The provider's name of a model.")
+EXAMPLES = """
+\b
+Examples:
+  mcp-models complete "Why is the sky blue?"
+  mcp-models complete -m ollama/llama3.2 "Translate to French:" - < letter.txt
+  mcp-models complete openai --file src/a.py --file src/b.py "Review these."
+  mcp-models complete google_ai_studio --image plot.png "What does it show?"
+  mcp-models complete mistral --schema person.json "Ada, 36" | jq .age
+"""
+
+
+@click.command("complete", epilog=EXAMPLES)
+@click.argument("words", nargs=-1, metavar="[PROVIDER] PROMPT [-]")
+@click.option("-m", "--model", metavar="[PROVIDER/]MODEL", help="The provider's name of a model.")
 @click.option("--system", help="Instructions that precede the prompt.")
+@click.option("--file", "files", multiple=True, metavar="FILE", help="Attach a text file, with its path. Repeatable.")
+@click.option("--image", "images", multiple=True, metavar="FILE", help="Attach an image. Repeatable.")
+@click.option("--schema", "schema_file", metavar="FILE", help="A JSON Schema that the answer must fit.")
 @click.option("--max-tokens", type=click.IntRange(min=1), default=MAX_TOKENS_DEFAULT, show_default=True)
 @click.option("--temperature", type=click.FloatRange(min=0))
 @click.option("--timeout", type=click.FloatRange(min=0, min_open=True), help="Seconds the call may take.")
 @click.option("--json", "as_json", is_flag=True, help="Print the whole result as JSON.")
-@click.option("--stream", is_flag=True, help="Print the text as it comes.")
-def command(words: tuple[str, ...], model: str | None, as_json: bool, stream: bool, **options: Any) -> None:
+@click.option("--stream/--no-stream", default=None, help="Print the text as it comes: the default in a terminal.")
+def command(
+    words: tuple[str, ...],
+    model: str | None,
+    files: tuple[str, ...],
+    images: tuple[str, ...],
+    schema_file: str | None,
+    as_json: bool,
+    stream: bool | None,
+    **options: Any,
+) -> None:
     """Send PROMPT to PROVIDER's server and print the answer.
 
-    Piped input is appended to PROMPT, or used instead of it. Without PROVIDER, the first that is configured answers.
+    Piped input is appended to PROMPT, or used instead of it. `-` reads standard input even if it is a terminal. Without
+    PROVIDER, the first that is configured answers.
 
     \b
     Exit codes: 0 an answer, 2 wrong usage, 3 not configured, 4 key, permission or billing,
@@ -63,43 +88,88 @@ def command(words: tuple[str, ...], model: str | None, as_json: bool, stream: bo
     """
     if stream and as_json:
         raise click.UsageError("--stream prints text and --json the whole result: choose one.")
-    provider, prompt = _provider_and_prompt(words)
+    if stream is None:  # an answer to a schema is only complete when it has been checked
+        stream = on_terminal() and not as_json and schema_file is None
+    named, model, rest = _named(words, model)
+    if len(rest) == 2 and named is None and "-" not in rest:
+        raise click.UsageError(f"No provider {rest[0]!r}; there are {', '.join(server_modules())}.")
+    prompt, attached = _question(rest, files, images, schema_file)
+    provider = named or _first_configured()
     try:
         with MCPModel(provider, model, server_modules()[provider], env=stored_key(provider)) as server:
-            result = _printed(server.stream(prompt, **options)) if stream else server.call(prompt, **options)
+            ask = server.stream(prompt, **attached, **options) if stream else None
+            result = _printed(ask) if ask else server.call(prompt, **attached, **options)
     except SessionError as error:
         _fail(str(error), EXIT_BRIDGE)
     except KeyStoreError as error:
         _fail(str(error), EXIT_CODES["configuration"])
     if as_json:
-        click.echo(json.dumps(result, indent=2, ensure_ascii=False))
+        _print(json.dumps(result, indent=2, ensure_ascii=False))
     elif result["output"] is not None:
-        click.echo("" if stream else result["output"])
+        _print("" if stream else result["output"])
     if result["output"] is None:
         _fail(result["error"], EXIT_CODES.get(result["error_type"], EXIT_OTHER))
     for warning in result["warnings"]:
-        click.echo(f"mcp-models: {warning}", err=True)
+        _say(warning)
 
 
 def _printed(stream: CompletionStream) -> CompletionResult:
     """Print the text as it arrives, and return the result."""
     for piece in stream:
-        click.echo(piece, nl=False)
+        _print(piece, end="")
     return stream.result
 
 
-def _provider_and_prompt(words: tuple[str, ...]) -> tuple[str, str]:
+def _print(text: str, end: str = "\n") -> None:
+    """Print to standard output: as it is in a pipe, and without what could give orders to a terminal."""
+    click.echo((visible(text) if on_terminal() else text) + end, nl=False, color=True)
+
+
+def _say(text: str) -> None:
+    click.echo(f"mcp-models: {visible(text)}", err=True)
+
+
+def _named(words: tuple[str, ...], model: str | None) -> tuple[str | None, str | None, tuple[str, ...]]:
+    """Return the provider that was named, the model, and the other words. A provider among the words goes before `-m`."""
     providers = server_modules()
-    if len(words) > 2:
+    first = words[0].replace("-", "_") if words else ""
+    if first in providers:
+        return first, model, words[1:]
+    prefix, slash, rest = (model or "").partition("/")
+    if slash and prefix.replace("-", "_") in providers:
+        return prefix.replace("-", "_"), rest or None, words
+    return None, model, words
+
+
+def _question(
+    words: tuple[str, ...], files: tuple[str, ...], images: tuple[str, ...], schema_file: str | None
+) -> tuple[str, dict[str, Any]]:
+    """Return the prompt, and the options for what is attached. The prompt is empty if it is in the messages."""
+    given = [word for word in words if word != "-"]
+    if len(given) > 1:
         raise click.UsageError("Put the prompt in quotes.")
-    if len(words) == 2 and words[0] not in providers:
-        raise click.UsageError(f"No provider {words[0]!r}; there are {', '.join(providers)}.")
-    named = words[0] if words and words[0] in providers else None
-    given = words[-1:] if len(words) == 2 or named is None else ()
-    prompt = "\n\n".join(text for text in (*given, _piped()) if text)
-    if not prompt.strip():
+    prompt = "\n\n".join(text for text in (*given, _all_input() if "-" in words else _piped()) if text)
+    if not prompt.strip() and not files and not images:
         raise click.UsageError("The prompt is empty: give one as an argument or on standard input.")
-    return named or _first_configured(), prompt
+    if not files and not images and schema_file is None:
+        return prompt, {}
+    from mcp_models.client.commands import attachments
+
+    attached: dict[str, Any] = {} if schema_file is None else {"response_schema": attachments.schema(schema_file)}
+    if files:
+        prompt = attachments.with_files(prompt, files)
+    if images:
+        prompt, attached["messages"] = "", attachments.messages(prompt, images)
+    return prompt, attached
+
+
+def _all_input() -> str:
+    """Read standard input to its end, also from a terminal."""
+    try:
+        with open(0, "rb", closefd=False) as stdin:
+            return stdin.read().decode("utf-8", "replace")
+    except OSError:
+        raise click.UsageError("`-` reads standard input, which is closed.") from None
 
 
 def _piped() -> str:
@@ -128,5 +198,5 @@ def _first_configured() -> str:
 
 
 def _fail(message: str, code: int) -> NoReturn:
-    click.echo(f"mcp-models: {message}", err=True)
+    _say(message)
     raise SystemExit(code)

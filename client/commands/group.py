@@ -13,6 +13,7 @@ COMMANDS = {
     "doctor": "mcp_models.client.commands.doctor",
     "install": "mcp_models.client.commands.install",
     "keys": "mcp_models.client.commands.keys",
+    "models": "mcp_models.client.commands.models",
     "serve": "mcp_models.client.commands.serve_help",
     "uninstall": "mcp_models.client.commands.uninstall",
 }
@@ -34,7 +35,17 @@ class LazyGroup(click.Group):
         return command
 
 
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+EXAMPLES = """
+\b
+Examples:
+  mcp-models complete "Why is the sky blue?"
+  mcp-models keys set openai
+  mcp-models install claude-code openai
+  mcp-models doctor
+"""
+
+
+@click.group(cls=LazyGroup, epilog=EXAMPLES, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="mcp-models")
 def group() -> None:
     """LLM providers as MCP servers, from the command line."""

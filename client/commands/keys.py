@@ -19,7 +19,7 @@ EXIT_KEYS = 3
 MAX_LINE = 16_384
 
 
-@click.group("keys")
+@click.group("keys", epilog="Examples: mcp-models keys set openai; mcp-models keys list; mcp-models keys remove openai")
 def command() -> None:
     """Store API keys for the servers that a host starts.
 

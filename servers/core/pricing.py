@@ -64,3 +64,27 @@ def cost_usd(provider: Provider, model: str, usage: Usage) -> float | None:
     except Exception:  # a fault in the price list must not lose the answer
         traceback.print_exc(file=sys.stderr)
         return None
+
+
+def price_per_million(provider: Provider, model: str) -> tuple[float, float] | None:
+    """Return the list price in dollars of a million input tokens and of a million output tokens. None if it is unknown.
+
+    It is the price of a small call. Some models charge more for long prompts.
+    """
+    if not provider.has_list_prices():
+        return None
+    # A thousand tokens stay below the limits of the higher tiers.
+    prices = [cost_usd(provider, model, usage) for usage in (Usage(input_tokens=1000), Usage(output_tokens=1000))]
+    return None if None in prices else (round(prices[0] * 1000, 6), round(prices[1] * 1000, 6))  # type: ignore[operator]
+
+
+def context_tokens(provider: Provider, model: str) -> int | None:
+    """Return a model's limit of tokens as the price list has it, or None if it is unknown."""
+    try:
+        from genai_prices import Usage as PricedUsage
+        from genai_prices import calc_price
+
+        found: int | None = calc_price(PricedUsage(), model, provider_id=provider.price_list).model.context_window
+    except (ImportError, LookupError):
+        return None
+    return found

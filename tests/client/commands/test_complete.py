@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from mcp_models.client.commands.complete import EXIT_CODES
+from mcp_models.client.commands.terminal import visible
 from mcp_models.servers.core.errors import ERROR_TYPES
+from tests.client.commands.pseudo_terminal import run_in_terminal
 from tests.fakes.ollama import FakeOllama
 from tests.fakes.openai import TEXT, FakeOpenAI
 
@@ -137,3 +140,98 @@ def test_a_reader_that_leaves_is_no_error() -> None:
 def test_help_and_version() -> None:
     assert "complete" in run("--help").stdout
     assert run("--version").stdout.startswith("mcp-models, version ")
+
+
+def test_a_provider_and_its_model_in_one_word(ollama: FakeOllama) -> None:
+    assert run("complete", "-m", "ollama/tiny", "hi").returncode == 0
+    assert ollama.requests[-1].body["model"] == "tiny"
+    assert run("complete", "--model", "echo/", "hi").stdout == "hi\n"
+    assert "GOOGLE_API_KEY" in run("complete", "google-ai-studio", "hi").stderr
+
+
+def test_a_model_with_a_slash_for_a_named_provider(ollama: FakeOllama) -> None:
+    assert "openai/tiny" in run("complete", "ollama", "-m", "openai/tiny", "hi").stderr
+
+
+@pytest.mark.parametrize("words", [("echo", "-"), ("-m", "echo/", "-"), ("echo", "Say:", "-")])
+def test_a_dash_reads_standard_input(words: tuple[str, ...]) -> None:
+    assert run("complete", *words, stdin="from a pipe").stdout.endswith("from a pipe\n")
+
+
+def test_text_files_come_first_each_with_its_path(tmp_path: Path) -> None:
+    (tmp_path / "a.py").write_text("print(1)\n")
+    (tmp_path / "b.md").write_text("\ufeff# B", encoding="utf-8")
+    done = run("complete", "echo", "Review.", "--file", "a.py", "--file", "b.md", cwd=tmp_path)
+    documents = '<document path="a.py">\nprint(1)\n</document>\n\n<document path="b.md">\n# B\n</document>'
+    assert done.stdout == f"{documents}\n\nReview.\n"
+
+
+PNG = b"\x89PNG\r\n\x1a\n rest"
+
+
+@pytest.mark.parametrize(
+    ("data", "kind"), [(PNG, "png"), (b"\xff\xd8\xff ", "jpeg"), (b"GIF89a", "gif"), (b"RIFF1234WEBPVP8 ", "webp")]
+)
+def test_images_go_to_the_provider_with_their_format(openai: FakeOpenAI, tmp_path: Path, data: bytes, kind: str) -> None:
+    (tmp_path / "picture").write_bytes(data)
+    done = run("complete", "openai", "What is it?", "--image", str(tmp_path / "picture"))
+    assert (done.returncode, done.stdout) == (0, TEXT + "\n")
+    (turn,) = openai.requests[-1].body["messages"]
+    assert f"data:image/{kind};base64," in json.dumps(turn)
+    assert "What is it?" in json.dumps(turn)
+
+
+def test_a_schema_reaches_the_provider_and_the_answer_is_checked(openai: FakeOpenAI, tmp_path: Path) -> None:
+    (tmp_path / "s.json").write_text('{"type": "object", "properties": {"a": {"type": "string"}}, "required": ["a"]}')
+    openai.script(openai.text(None, '{"a": "b"}'))
+    done = run("complete", "openai", "x", "--schema", str(tmp_path / "s.json"))
+    assert json.loads(done.stdout) == {"a": "b"}
+    assert openai.requests[-1].body["response_format"]["json_schema"]["schema"]["required"] == ["a"]
+    assert "does not fit" in run("complete", "openai", "x", "--schema", str(tmp_path / "s.json")).stderr
+
+
+@pytest.mark.parametrize(
+    ("option", "content", "hint"),
+    [
+        ("--file", None, "not there"),
+        ("--file", b"\xff\xfe", "not text in UTF-8"),
+        ("--file", b"a\x00b", "not text in UTF-8"),
+        ("--image", b"text", "not a PNG, JPEG, GIF or WebP"),
+        ("--schema", b"[]", "one JSON object"),
+        ("--schema", b"{", "one JSON object"),
+    ],
+)
+def test_a_file_that_cannot_be_attached(option: str, content: bytes | None, hint: str, tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    if content is not None:
+        path.write_bytes(content)
+    done = run("complete", "echo", "x", option, str(path))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert hint in done.stderr
+    assert run("complete", "echo", "x", option, str(tmp_path)).returncode == 2
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such terminals")
+@pytest.mark.parametrize("option", ["--stream", "--no-stream", "--json"])
+def test_what_a_model_says_gives_no_orders_to_a_terminal(option: str) -> None:
+    code, shown = run_in_terminal("complete", "echo", "a\x1b]0;title\x07\tb\x9b31m\nc", option)
+    assert code == 0
+    assert not {"\x1b", "\x07", "\x9b"} & set(shown)
+    if option != "--json":
+        assert shown == "a\\x1b]0;title\\x07" + "\tb\\x9b31m\nc\n"
+
+
+def test_what_a_model_says_is_raw_in_a_pipe() -> None:
+    assert run("complete", "echo", "a\x1b[31mb").stdout == "a\x1b[31mb\n"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such terminals")
+def test_the_text_comes_as_it_is_made_in_a_terminal(openai: FakeOpenAI) -> None:
+    assert run_in_terminal("complete", "openai", "hi") == (0, TEXT + "\n")
+    assert run_in_terminal("complete", "openai", "-", stdin=b"hi") == (0, TEXT + "\n")
+
+
+def test_visible_characters_stay() -> None:
+    text = "plain, é, 字, 🙂\n\tnext"
+    assert visible(text) == text
+    assert visible("\u202ex\x85\r") == "\\u202ex\\x85\\x0d"

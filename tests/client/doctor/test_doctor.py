@@ -5,10 +5,8 @@ from __future__ import annotations
 import importlib
 import json
 import os
-import pty
 import socket
 import ssl
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +17,7 @@ import trustme
 
 from mcp_models.client import key_store
 from mcp_models.client.doctor import network, packages
+from tests.client.commands.pseudo_terminal import run_in_terminal
 from tests.client.commands.run import invoke
 from tests.fakes.endpoint import json_reply
 from tests.fakes.ollama import FakeOllama
@@ -369,24 +368,9 @@ def test_marks_in_a_terminal_and_no_colours_with_no_color(colours: bool, monkeyp
     monkeypatch.delenv("NO_COLOR", raising=False)
     if not colours:
         monkeypatch.setenv("NO_COLOR", "1")
-    main, side = pty.openpty()
-    command = [sys.executable, "-P", "-m", "mcp_models.client.commands", "doctor", "echo"]
-    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=side, stderr=side) as process:
-        os.close(side)
-        shown = b""
-        while chunk := _read(main):
-            shown += chunk
-        assert process.wait(60) == 1
-    os.close(main)
-    text = shown.decode()
+    code, text = run_in_terminal("doctor", "echo")
+    assert code == 1
     assert "✓" in text
     assert "✗" in text
     assert "1 problem" in text
     assert ("\x1b[32m" in text or "\x1b[1;31m" in text) is colours
-
-
-def _read(descriptor: int) -> bytes:
-    try:
-        return os.read(descriptor, 4096)
-    except OSError:  # the other side is closed
-        return b""
