@@ -13,6 +13,7 @@ from bench import bridge, peers, report, stdio, ways
 from bench.peers import Peer
 from bench.report import Table, Target
 from mcp_models.servers import server_modules
+from mcp_models.servers.presets import PRESETS
 
 US, FLOOR, SDK = peers.OURS.name, peers.FLOOR.name, peers.SDK.name
 
@@ -134,7 +135,7 @@ def memory(installed: list[Peer], scale: float) -> tuple[Table, list[Target]]:
     of = {peer.name: medians([run[peer.name] for run in runs]) for peer in installed}
     columns = ["idle, MiB", "× the floor", "after tools/list", "after a call", "eight, idle", "CPU to start and end eight, s"]
     table = Table("Memory", ["server", *columns])
-    ours = [Peer(name, [*peers.OURS.command[:-1], module]) for name, module in server_modules().items()]
+    ours = [Peer(name, [*peers.OURS.command[:-1], *words]) for name, words in server_modules().items() if name not in PRESETS]
     for peer in installed:
         found = of[peer.name]
         row = [found["idle"], found["idle"] / of[FLOOR]["idle"], found["listed"], found["called"]]

@@ -94,7 +94,7 @@ def first_cpu() -> dict[str, float]:
             continue
         with fake_class() as fake:
             peer = Peer(
-                name, [sys.executable, "-P", "-m", server_modules()[name]], {**fake.environment(), "MODEL_DEFAULT": fake.model}
+                name, [sys.executable, "-P", "-m", *server_modules()[name]], {**fake.environment(), "MODEL_DEFAULT": fake.model}
             )
             runs = []
             for _ in range(5):

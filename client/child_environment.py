@@ -67,8 +67,25 @@ def server_environment(provider: str, env: Mapping[str, str] | None = None) -> E
         env: Variables to add or to override.
     """
     name = provider.replace("-", "_")
-    prefixes = _COMMON_PREFIXES + _PREFIXES.get(name.lower(), (f"{name.upper()}_",))
+    prefixes = _COMMON_PREFIXES + _own_prefixes(name)
     common, others = _COMMON.split(), _NOT_ITS_OWN.get(name.lower(), ())
     passed = {key: value for key, value in os.environ.items() if key.upper() in common or key.upper().startswith(prefixes)}
     own = {key: value for key, value in passed.items() if key.upper() not in others}
     return Environment({**own, **(env or {})})
+
+
+def key_variable(provider: str) -> str:
+    """Return the variable that a provider's server takes a key from; for a preset, the first that it looks at."""
+    from mcp_models.servers.presets import PRESETS
+
+    name = provider.replace("-", "_")
+    row = PRESETS.get(name.lower())
+    return row.key_variables[0] if row else f"{name.upper()}_API_KEY"
+
+
+def _own_prefixes(name: str) -> tuple[str, ...]:
+    """Return what a provider's variables begin with; the keys of a preset have names of their own beside these."""
+    from mcp_models.servers.presets import PRESETS
+
+    row = PRESETS.get(name.lower())
+    return _PREFIXES.get(name.lower(), (f"{name.upper()}_", *(row.key_variables if row else ())))

@@ -9,11 +9,12 @@ import weakref
 from importlib import util
 
 from mcp_models.client import fork_safety
-from mcp_models.client.child_environment import check_variable, server_environment
+from mcp_models.client.child_environment import check_variable, key_variable, server_environment
 from mcp_models.client.errors import ServerExitedError, ServerProtocolError, ServerStartError
 from mcp_models.client.model import Model
 from mcp_models.client.server_handle import START_SECONDS
 from mcp_models.client.server_pool import POOL
+from mcp_models.servers import server_modules
 from mcp_models.servers.core.protocol import META_DELTA
 from mcp_models.servers.core.redaction import protect, protect_environment
 
@@ -41,7 +42,8 @@ class MCPModel(Model):
             not those of other providers.
         model_name: The model to ask. None means the server's default.
         server_script: The server. This can be the path of a `.py` file (absolute, or relative to the current folder and
-            then to the installed servers), a module's name, or a whole command as a sequence of words.
+            then to the installed servers), the name of an installed server such as `groq`, a module's name, or a whole
+            command as a sequence of words.
         api_key: A key for the provider. It is passed to the server in its environment only.
         tool_name: The name of the server's tool.
         prompt_argument: The tool's name for the prompt. A tool that is not ours gets only the arguments that it lists.
@@ -51,7 +53,7 @@ class MCPModel(Model):
     """
 
     api_key_variable: str | None = None
-    """The environment variable for `api_key`. None means the provider's name followed by `_API_KEY`."""
+    """The environment variable for `api_key`. None means a preset's own, or the provider's name followed by `_API_KEY`."""
 
     def __init__(
         self,
@@ -71,13 +73,13 @@ class MCPModel(Model):
         protect_environment()
         given = dict(env or {})
         if api_key is not None:
-            given[self.api_key_variable or f"{provider.upper().replace('-', '_')}_API_KEY"] = api_key
+            given[self.api_key_variable or key_variable(provider)] = api_key
         for name, value in given.items():
             check_variable(name, value)
             if name.upper().endswith(("_KEY", "_TOKEN", "_SECRET", "_PASSWORD")):
                 protect(value)
         self._command = server_command(server_script)
-        self._is_ours = self._command[-1].startswith("mcp_models.servers.")
+        self._is_ours = any(f"{word}.".startswith("mcp_models.servers.") for word in self._command)
         if self._is_ours:
             self._command.append("--warm")  # the server imports its SDK while the first call is on its way
         self._env = server_environment(provider, given)
@@ -192,7 +194,7 @@ def _text_of(on_text: OnText) -> OnProgress:
 
 
 def server_command(server_script: str | os.PathLike[str] | Sequence[str]) -> list[str]:
-    """Return the command that starts a server, given a file, a module's name or a whole command.
+    """Return the command that starts a server, given a file, an installed server's name, a module's name or a whole command.
 
     Raises:
         ServerStartError: The file does not exist, or the command is empty.
@@ -202,6 +204,8 @@ def server_command(server_script: str | os.PathLike[str] | Sequence[str]) -> lis
             raise ServerStartError("the command to start a server with is empty")
         return [os.fspath(word) for word in server_script]
     script = os.fspath(server_script)
+    if script.isidentifier() and script in (installed := server_modules()):
+        return [sys.executable, "-P", "-m", *installed[script]]
     if not script.endswith(".py"):
         # `-P` keeps our servers from importing a `json.py` that happens to be in the current folder.
         return [sys.executable, *(("-P",) if script.startswith("mcp_models.") else ()), "-m", script]

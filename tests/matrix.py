@@ -13,7 +13,7 @@ from contextlib import nullcontext
 from typing import Any
 
 from mcp_models.servers import server_modules
-from tests.fakes import FAKES
+from tests.fakes import FAKES, PRESET_FAKES
 from tests.fakes.provider import FakeProvider
 from tests.peer import Peer, call, request
 
@@ -67,7 +67,7 @@ CALLS: list[tuple[str, dict[str, Any], Prepare | None]] = [
 
 def main() -> None:
     """Print the table, with one column per provider."""
-    fakes = {fake.provider: fake for fake in reversed(FAKES)}
+    fakes = {fake.provider: fake for fake in reversed([*FAKES, *PRESET_FAKES])}
     columns = {name: results(name, fakes.get(name)) for name in server_modules()}
     print("| call | " + " | ".join(columns) + " |")
     print("|---" * (len(columns) + 1) + "|")

@@ -159,10 +159,11 @@ class Peer:
 
 
 def _started(command: tuple[str, ...], options: dict[str, Any]) -> subprocess.Popen[bytes] | ForkedProcess:
-    module = f"mcp_models.servers.{command[0]}_mcp_server" if command[0] in server_modules() else None
-    if module and command[0] != "echo" and hasattr(os, "fork") and not options.keys() - {"env"}:
-        return fork_server().start(module, command[1:], options.get("env", os.environ), os.getcwd())
-    words = [sys.executable, "-m", module, *command[1:]] if module else command
+    named = server_modules().get(command[0])
+    if named and command[0] != "echo" and hasattr(os, "fork") and not options.keys() - {"env"}:
+        module, *arguments = *named, *command[1:]
+        return fork_server().start(module, arguments, options.get("env", os.environ), os.getcwd())
+    words = [sys.executable, "-m", *named, *command[1:]] if named else command
     pipe = subprocess.PIPE
     return subprocess.Popen(words, stdin=pipe, stdout=pipe, stderr=pipe, **options)
 

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from mcp_models.servers import load_provider, server_modules
+from mcp_models.servers.presets import PRESETS
 from tests.checkout import ROOT
-from tests.fakes import FAKES
+from tests.fakes import FAKES, PRESET_FAKES
 
 FILES = sorted([*(ROOT / "servers").rglob("*.py"), *(ROOT / "client").rglob("*.py")])
 MAY_IMPORT = {
@@ -74,12 +75,14 @@ def test_a_provider_is_complete(name: str) -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     assert load_provider(name).extra in {"", *project["optional-dependencies"]}
     assert f"{name.replace('_', '-')}-mcp-server" in project["scripts"]
-    assert (ROOT / "client" / "models" / f"{name}_mcp_model.py").exists()
-    assert f"{name}-mcp-server".replace("_", "-") in (ROOT / "README.md").read_text()
+    assert name in PRESETS or (ROOT / "client" / "models" / f"{name}_mcp_model.py").exists()
+    told = f"`{name}`" if name in PRESETS else f"`{name}-mcp-server`".replace("_", "-")
+    assert told in (ROOT / "README.md").read_text()
+    assert name not in PRESETS or f"| `{name}` |" in (ROOT / "docs" / "providers.md").read_text()
 
 
 def test_every_provider_that_speaks_over_a_network_is_under_the_contract() -> None:
-    assert {fake.provider for fake in FAKES} == set(server_modules()) - {"echo"}
+    assert {fake.provider for fake in (*FAKES, *PRESET_FAKES)} == set(server_modules()) - {"echo"}
 
 
 def test_importing_the_client_costs_little() -> None:

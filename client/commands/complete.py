@@ -16,6 +16,7 @@ from mcp_models.client.key_store import KeyStoreError
 from mcp_models.client.mcp_model import MCPModel
 from mcp_models.servers import server_modules
 from mcp_models.servers.core import MAX_TOKENS_DEFAULT
+from mcp_models.servers.presets import PRESETS
 
 if TYPE_CHECKING:
     from mcp_models.client.completion_result import CompletionResult
@@ -96,7 +97,7 @@ def command(
     prompt, attached = _question(rest, files, images, schema_file)
     provider = named or _first_configured()
     try:
-        with MCPModel(provider, model, server_modules()[provider], env=stored_key(provider)) as server:
+        with MCPModel(provider, model, provider, env=stored_key(provider)) as server:
             ask = server.stream(prompt, **attached, **options) if stream else None
             result = _printed(ask) if ask else server.call(prompt, **attached, **options)
     except SessionError as error:
@@ -192,7 +193,9 @@ def _first_configured() -> str:
     if ready:
         click.echo(f"mcp-models: asking {adapters[ready[0]].title} (name a provider to choose another)", err=True)
         return ready[0]
-    cures = "".join(f"\n  {adapter.setup}" for adapter in adapters.values())
+    keyed = [name for name, preset in PRESETS.items() if preset.needs_key]
+    cures = "".join(f"\n  {adapters[name].setup}" for name in adapters if name not in PRESETS)
+    cures += f"\n  `mcp-models keys set PROVIDER`, for one of these too: {', '.join(keyed)}"
     click.echo(f"mcp-models: no provider is configured, so echo answers. To ask a model, do one of these:{cures}", err=True)
     return FALLBACK
 

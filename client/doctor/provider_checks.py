@@ -20,7 +20,7 @@ from mcp_models.client.key_store import KeyStoreError
 from mcp_models.client.mcp_model import MCPModel
 from mcp_models.client.reference import is_reference
 from mcp_models.client.server_handle import ServerHandle
-from mcp_models.servers import load_provider, server_modules
+from mcp_models.servers import load_provider
 from mcp_models.servers.core import errors, settings
 from mcp_models.servers.core.catalogue import ModelInfo, list_models
 from mcp_models.servers.core.provider import Provider
@@ -226,7 +226,7 @@ def _server(case: ProviderCase) -> Iterator[Finding]:
 def _answer(case: ProviderCase) -> Iterator[Finding]:
     """Make a real call."""
     try:
-        with MCPModel(case.name, None, server_modules()[case.name], env=_keys_of(case)) as model:
+        with MCPModel(case.name, None, case.name, env=_keys_of(case)) as model:
             result = model.call(PROMPT, timeout=ANSWER_SECONDS)
     except SessionError as error:
         yield case.finding("answer", "problem", first_line(error), "pip install --force-reinstall mcp-models")

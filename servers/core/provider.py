@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import threading
 
 from mcp_models.servers.core import __version__, errors
@@ -155,6 +156,13 @@ class Provider:
     def efforts(self, model: str) -> Sequence[ReasoningEffort]:  # noqa: ARG002
         """Return the reasoning efforts that the model supports, or nothing if unknown. Others are mapped to the nearest one."""
         return ()
+
+    def is_same_model(self, answered: str, asked: str) -> bool:
+        """Return whether the name in an answer is that of the model that was asked, if only in a dated or tagged form."""
+        asked = asked.removeprefix("models/")
+        if answered == asked or asked.endswith("latest"):
+            return True
+        return re.fullmatch(re.escape(asked) + r"([-@]\d[\d-]*|:.+)?", answered) is not None
 
     def has_list_prices(self) -> bool:
         """Return whether calls cost what `price_list` says. They do not if the base URL leads to somebody else's server."""

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import re
 import sys
 import time
 import traceback
@@ -153,10 +152,12 @@ class CompletionService:
         completion.provider = self.provider.name
         completion.latency_ms = round((time.monotonic() - started) * 1000)
         _report_dropped(completion, adaptation, request)
-        _report_model(completion, model)
+        if not self.provider.is_same_model(completion.model, model):
+            _report_model(completion, model)
         _check_usage(completion)
         completion.warnings = [*warnings, *adaptation.warnings, *completion.warnings]
-        if self.provider.has_list_prices() and completion.auth_mode == "api_key":  # a subscription has no price per token
+        is_priced = completion.cost_usd is None and completion.auth_mode == "api_key"
+        if is_priced and self.provider.has_list_prices():  # a subscription has no price per token
             await pricing.ready()
             completion.cost_usd = pricing.cost_usd(self.provider, completion.model, completion.usage)
         if check is not None and "response_schema" not in completion.dropped_params:
@@ -214,9 +215,9 @@ def _report_dropped(completion: Completion, adaptation: Adaptation, asked: Compl
 
 
 def _report_model(completion: Completion, asked: str) -> None:
-    for warning in _another_model(completion.model, asked):
-        completion.warnings.insert(0, warning)
-        completion.notes.append(f"{warning}.")
+    warning = f"{completion.model} answered, not {asked.removeprefix('models/')}"
+    completion.warnings.insert(0, warning)
+    completion.notes.append(f"{warning}.")
 
 
 def _check_usage(completion: Completion) -> None:
@@ -233,15 +234,6 @@ def _is_count(value: object) -> bool:
 def _note_cut(completion: Completion) -> None:
     if completion.stop_reason == "max_tokens":
         completion.notes.append("This answer is cut off at the limit of tokens: raise `max_tokens`, or ask to go on.")
-
-
-def _another_model(answered: str, asked: str) -> list[str]:
-    """Return a warning if a different model answered. A dated or tagged form of the name counts as the same model."""
-    asked = asked.removeprefix("models/")
-    if answered == asked:
-        return []
-    same = re.fullmatch(re.escape(asked) + r"([-@]\d[\d-]*|:.+)?", answered) or asked.endswith("latest")
-    return [] if same else [f"{answered} answered, not {asked}"]
 
 
 def _check_answer(completion: Completion) -> None:

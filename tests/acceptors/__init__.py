@@ -21,6 +21,7 @@ from typing import Any
 
 from mcp_models.servers import server_modules
 from tests.checkout import ROOT
+from tests.fakes import SAMPLED
 from tests.fakes.gguf import write_model
 from tests.installed import npm_packages, python
 from tests.peer import Peer, request
@@ -96,15 +97,15 @@ def pinned(package: str, environment: str = "") -> str:
 
 
 def servers() -> Servers:
-    """Return every server of this project. Only the echo server is also called."""
-    return {name: _server(name) for name in server_modules()}
+    """Return this project's servers, with one preset for all of them. Only the echo server is also called."""
+    return {name: _server(name) for name in SAMPLED}
 
 
 def _server(name: str) -> Server:
     with Peer(name) as peer:
         peer.initialize()
         listed = peer.ask(request(1, "tools/list"))["result"]["tools"]
-    command = [sys.executable, "-m", f"mcp_models.servers.{name}_mcp_server"]
+    command = [sys.executable, "-m", *server_modules()[name]]
     return Server(command, listed, {"prompt": "Hello?"} if name == "echo" else None)
 
 

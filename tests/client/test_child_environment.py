@@ -11,6 +11,7 @@ import pytest
 from mcp_models.client import MCPModel
 from mcp_models.client.child_environment import server_environment
 from mcp_models.servers import server_modules
+from mcp_models.servers.presets import PRESETS
 from tests.checkout import ROOT
 
 KEYS = {
@@ -25,6 +26,14 @@ KEYS = {
     "GEMINI_API_KEY": {"google_ai_studio"},
     "OLLAMA_HOST": {"ollama"},
     "DEVSTRAL_ENDPOINT": {"devstral_local"},
+    "GROQ_API_KEY": {"groq"},
+    "HF_TOKEN": {"huggingface"},
+    "KIMI_API_KEY": {"moonshot"},
+    "ZHIPU_API_KEY": {"zai"},
+    "TOGETHER_AI_API_KEY": {"together"},
+    "DASHSCOPE_API_KEY": {"qwen"},
+    "LMSTUDIO_BASE_URL": {"lmstudio"},
+    "VLLM_BASE_URL": {"vllm"},
     "AWS_SECRET_ACCESS_KEY": set(),
     "GITHUB_TOKEN": set(),
 }
@@ -41,7 +50,9 @@ def test_a_server_gets_its_own_providers_variables_and_no_others(provider: str, 
 
 @pytest.mark.parametrize("provider", server_modules())
 def test_every_variable_that_a_server_reads_reaches_it(provider: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    files = [ROOT / "servers" / f"{provider}_mcp_server.py", *(ROOT / "servers" / "core").glob("*.py")]
+    files = list((ROOT / "servers" / "core").glob("*.py"))
+    if provider not in PRESETS:
+        files.append(ROOT / "servers" / f"{provider}_mcp_server.py")
     if provider == "openai":
         files += [ROOT / "servers" / "openai_api.py", *(ROOT / "servers" / "codex").glob("*.py")]
     read = {name for file in files for name in re.findall(r'"([A-Z]+(?:_[A-Z]+)+)"', file.read_text(encoding="utf-8"))}
@@ -49,6 +60,8 @@ def test_every_variable_that_a_server_reads_reaches_it(provider: str, monkeypatc
         name for name in read if re.search(r"_(KEY|TOKEN|URL|HOST|ENDPOINT|MODE|BIN|CONFIG|ENGINE|FALLBACK|API)$", name)
     }
     variables |= {"MODEL_DEFAULT", "MCP_MODELS_TIMEOUT", "MCP_MODELS_MAX_RETRIES"}
+    if provider in PRESETS:
+        variables |= {*PRESETS[provider].key_variables, PRESETS[provider].url_variable}
     for name in variables:
         monkeypatch.setenv(name, "x")
     assert variables <= set(server_environment(provider))

@@ -156,6 +156,21 @@ def test_a_server_is_found_from_any_folder(script: Any, monkeypatch: pytest.Monk
         assert model.call("x")["output"] == "x"
 
 
+def test_a_server_of_ours_is_found_by_its_name() -> None:
+    assert server_command("groq") == [sys.executable, "-P", "-m", "mcp_models.servers", "groq"]
+    assert server_command("echo") == [sys.executable, "-P", "-m", "mcp_models.servers.echo_mcp_server"]
+    with MCPModel("echo", None, "echo") as model:
+        assert success(model.call("x"))["output"] == "x"
+
+
+@pytest.mark.parametrize(
+    ("provider", "variable"),
+    [("groq", "GROQ_API_KEY"), ("huggingface", "HF_TOKEN"), ("qwen", "DASHSCOPE_API_KEY"), ("other", "OTHER_API_KEY")],
+)
+def test_a_key_has_the_variable_that_the_server_looks_at_first(provider: str, variable: str) -> None:
+    assert MCPModel(provider, None, "echo", "made-up-key")._env[variable] == "made-up-key"
+
+
 def test_the_current_folder_comes_first(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "echo_mcp_server.py").touch()
     monkeypatch.chdir(tmp_path)

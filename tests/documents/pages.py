@@ -6,11 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tests.checkout import ROOT
-from tests.documents import imports, limits, variables
+from tests.documents import imports, limits, presets, variables
 
 PAGES: dict[str, tuple[str, Callable[[], str]]] = {
     "limits": ("docs/limits.md", limits.table),
     "imports": ("docs/architecture.md", imports.picture),
+    "presets": ("docs/providers.md", presets.table),
     "variables": ("docs/environment.md", variables.table),
 }
 

@@ -7,6 +7,8 @@ import functools
 import re
 from typing import NamedTuple
 
+from mcp_models.servers.preset import Preset
+from mcp_models.servers.presets import PRESETS
 from tests.checkout import ROOT
 
 
@@ -22,6 +24,16 @@ class Variable(NamedTuple):
     name: str
     default: str
     what: str
+
+
+def _of_preset(row: type[Preset]) -> list[Variable]:
+    first, *others = row.key_variables
+    key = "the key" if row.needs_key else "its key, if you started it with one"
+    return [
+        Variable(first, "", f"{row.title}: {key}"),
+        *(Variable(name, "", f"{row.title}: {key}, if `{first}` is not set") for name in others),
+        Variable(row.url_variable, row.own_url, f"{row.title}: another address"),
+    ]
 
 
 TABLES: dict[str, list[Variable]] = {
@@ -72,6 +84,7 @@ TABLES: dict[str, list[Variable]] = {
         Variable("DEVSTRAL_ENDPOINT", "http://127.0.0.1:8080", "the server's address"),
         Variable("DEVSTRAL_API_KEY", "", "its key, if you started it with one"),
     ],
+    "APIs that speak Chat Completions": [variable for row in PRESETS.values() for variable in _of_preset(row)],
     "Programs and folders": [
         Variable("PYTHON", "`.venv`'s", "the interpreter that `run_with_env.sh` uses"),
         Variable("LLAMA_SERVER", "llama-server", "the program that `devstral_server.sh` starts"),

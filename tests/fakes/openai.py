@@ -8,7 +8,7 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, ClassVar
 
 from tests.fakes.devstral_local import chat_seen
 from tests.fakes.endpoint import Reply, Request, json_reply
@@ -51,7 +51,7 @@ class FakeOpenAI(FakeProvider):
 
     provider = "openai"
     model = "gpt-x"
-    picky_model = "reasoner"
+    picky_model: ClassVar[str | None] = "reasoner"
     key = "sk-proj-made-up-for-tests-0123456789"
 
     def environment(self) -> dict[str, str]:
@@ -312,5 +312,10 @@ def chat_stream(request: Request, *, text: str = TEXT, finish_reason: str = "sto
     return stream([*chunks, b"data: [DONE]\n\n"])
 
 
+def sse_data(event: dict[str, Any]) -> bytes:
+    """Return a server-sent event without a name."""
+    return f"data: {json.dumps(event)}\n\n".encode()
+
+
 def _chat_event(fields: dict[str, Any]) -> bytes:
-    return f"data: {json.dumps({'id': 'chatcmpl-1', 'object': 'chat.completion.chunk', 'created': 1, **fields})}\n\n".encode()
+    return sse_data({"id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 1, **fields})

@@ -17,7 +17,7 @@ from mcp import Client, StdioServerParameters
 from mcp_models.servers import load_provider, server_modules
 from mcp_models.servers.core.completion import Completion
 from mcp_models.servers.core.tools import tools
-from tests.fakes import FAKES
+from tests.fakes import FAKES, PRESET_FAKES, SAMPLED
 from tests.peer import Peer, request
 
 SNAPSHOTS = Path(__file__).parent.parent / "snapshots"
@@ -26,15 +26,15 @@ Mode = Literal["auto", "legacy"] | str
 
 
 def client(provider: str, mode: Mode, **options: Any) -> Client:
-    module = f"mcp_models.servers.{provider}_mcp_server"
-    parameters = StdioServerParameters(command=sys.executable, args=["-m", module], env=dict(os.environ))
+    words = ["-m", *server_modules()[provider]]
+    parameters = StdioServerParameters(command=sys.executable, args=words, env=dict(os.environ))
     return Client(parameters, mode=mode, **options)
 
 
-@pytest.fixture(params=sorted(server_modules()))
+@pytest.fixture(params=SAMPLED)
 def provider(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """Every provider in turn, with a fake for each one that needs it."""
-    fakes = {fake.provider: fake for fake in FAKES}
+    fakes = {fake.provider: fake for fake in (*FAKES, *PRESET_FAKES)}
     if request.param == "echo":
         yield "echo"
         return
@@ -119,7 +119,7 @@ def check_snapshot(name: str, value: Any) -> None:
     assert text == path.read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("name", sorted(server_modules()))
+@pytest.mark.parametrize("name", SAMPLED)
 def test_the_tools_as_on_record(name: str) -> None:
     check_snapshot(f"{name}.tools.json", tools(load_provider(name)))
 

@@ -664,7 +664,7 @@ def test_an_error_under_http_200(openai: FakeOpenAI) -> None:
     openai.script(json_reply({"error": {"message": "The quota is used up", "code": "insufficient_quota"}}, 200))
     record = ask("openai")
     assert "The quota is used up" in record["message"]
-    assert record["type"] == "provider_error"
+    assert record["type"] == "billing"
 
 
 @pytest.mark.parametrize(

@@ -52,6 +52,7 @@ def test_a_fault_of_the_price_list_costs_no_answer(monkeypatch: pytest.MonkeyPat
         ("openai", "OPENAI_BASE_URL"),
         ("mistral", "MISTRAL_BASE_URL"),
         ("google_ai_studio", "GOOGLE_GEMINI_BASE_URL"),
+        ("groq", "GROQ_BASE_URL"),
     ],
 )
 def test_another_server_than_the_providers_own_has_no_list_price(name: str, variable: str) -> None:
@@ -59,6 +60,6 @@ def test_another_server_than_the_providers_own_has_no_list_price(name: str, vari
     assert not load_provider(name, {variable: "http://127.0.0.1:1"}).has_list_prices()
 
 
-@pytest.mark.parametrize("name", ["ollama", "anthropic_ollama", "devstral_local", "echo"])
+@pytest.mark.parametrize("name", ["ollama", "anthropic_ollama", "devstral_local", "echo", "vllm", "huggingface"])
 def test_local_models_have_no_list_price(name: str) -> None:
     assert not load_provider(name, {}).has_list_prices()
