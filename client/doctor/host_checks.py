@@ -229,7 +229,7 @@ def _handshake(entry: Entry) -> Iterator[Finding]:
     try:
         with ServerHandle(entry.words, env=dict(entry.env), cwd=folder, start_timeout=START_SECONDS):
             took = (time.monotonic() - started) * 1000
-        yield entry.finding("handshake", "ok", f"done in {took:.0f} ms; it gets {entry.host.environment_note}")
+        yield entry.finding("handshake", "ok", f"done in {took:.0f} ms; the environment it gets: {entry.host.environment_note}")
     except SessionError as error:
         yield entry.finding("handshake", "problem", first_line(error), cure)
 
