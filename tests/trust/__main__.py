@@ -20,7 +20,7 @@ from tests.trust.outcome import Outcome
 
 LINES = 100_000
 FEWER_LINES = 5_000
-CALLS = 2_000
+CALLS = 1_000
 _OTHERS = ("anthropic", "anthropic_ollama", "devstral_local", "google_ai_studio", "mistral", "ollama")
 
 CLAIMS: dict[str, Callable[[], Outcome]] = {
