@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from mcp_models.client.commands.providers import configured_provider, stored_key
+from mcp_models.client.commands.terminal import visible
 from mcp_models.client.errors import SessionError
 from mcp_models.client.key_store import KeyStoreError
 from mcp_models.client.mcp_model import MCPModel
@@ -74,17 +75,17 @@ def command(words: tuple[str, ...], model: str | None, as_json: bool, stream: bo
     if as_json:
         click.echo(json.dumps(result, indent=2, ensure_ascii=False))
     elif result["output"] is not None:
-        click.echo("" if stream else result["output"])
+        click.echo("" if stream else visible(result["output"]))
     if result["output"] is None:
         _fail(result["error"], EXIT_CODES.get(result["error_type"], EXIT_OTHER))
     for warning in result["warnings"]:
-        click.echo(f"mcp-models: {warning}", err=True)
+        click.echo(visible(f"mcp-models: {warning}", err=True), err=True)
 
 
 def _printed(stream: CompletionStream) -> CompletionResult:
     """Print the text as it arrives, and return the result."""
     for piece in stream:
-        click.echo(piece, nl=False)
+        click.echo(visible(piece), nl=False)
     return stream.result
 
 
@@ -128,5 +129,5 @@ def _first_configured() -> str:
 
 
 def _fail(message: str, code: int) -> NoReturn:
-    click.echo(f"mcp-models: {message}", err=True)
+    click.echo(visible(f"mcp-models: {message}", err=True), err=True)
     raise SystemExit(code)

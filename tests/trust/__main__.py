@@ -17,6 +17,7 @@ from tests.trust.fuzz_servers import check_server
 from tests.trust.isolation import private_home
 from tests.trust.leaks import check_secrets
 from tests.trust.outcome import Outcome
+from tests.trust.prompt_claim import check_prompts
 
 LINES = 100_000
 FEWER_LINES = 5_000
@@ -25,6 +26,7 @@ _OTHERS = ("anthropic", "anthropic_ollama", "devstral_local", "google_ai_studio"
 
 CLAIMS: dict[str, Callable[[], Outcome]] = {
     "secrets": check_secrets,
+    "prompts": check_prompts,
     "fuzz-echo": lambda: check_server("echo", LINES),
     "fuzz-openai": lambda: check_server("openai", LINES),
     **{f"fuzz-{name}": lambda name=name: check_server(name, FEWER_LINES) for name in _OTHERS},  # type: ignore[misc]
