@@ -156,7 +156,7 @@ read()
 def test_a_terminal_does_not_obey_a_models_words(monkeypatch: pytest.MonkeyPatch) -> None:
     said = "a\x1b]0;title\x07\x9b31m\r\n\tb\x7f"
     assert terminal.visible(said) == said  # a pipe gets it as it is
-    monkeypatch.setattr(terminal.sys.stdout, "isatty", lambda: True, raising=False)
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
     assert terminal.visible(said) == "a␛]0;title␇\ufffd31m␍\n\tb␡"
 
 
