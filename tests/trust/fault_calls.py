@@ -23,7 +23,7 @@ GRACE = 4.0
 """How many seconds after its deadline a call may end, on a busy machine."""
 
 RETRIES = 2
-AT_ONCE = 150
+AT_ONCE = 100
 MAX_MB = 200
 
 
