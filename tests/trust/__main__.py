@@ -17,17 +17,16 @@ from tests.trust.fuzz_servers import check_server
 from tests.trust.isolation import private_home
 from tests.trust.leaks import check_secrets
 from tests.trust.outcome import Outcome
+from tests.trust.prompt_claim import check_prompts
 
 LINES = 100_000
-FEWER_LINES = 5_000
-CALLS = 2_000
-_OTHERS = ("anthropic", "anthropic_ollama", "devstral_local", "google_ai_studio", "mistral", "ollama")
+CALLS = 5_000
+_SERVERS = ("echo", "anthropic", "anthropic_ollama", "devstral_local", "google_ai_studio", "mistral", "ollama", "openai")
 
 CLAIMS: dict[str, Callable[[], Outcome]] = {
     "secrets": check_secrets,
-    "fuzz-echo": lambda: check_server("echo", LINES),
-    "fuzz-openai": lambda: check_server("openai", LINES),
-    **{f"fuzz-{name}": lambda name=name: check_server(name, FEWER_LINES) for name in _OTHERS},  # type: ignore[misc]
+    "prompts": check_prompts,
+    **{f"fuzz-{name}": lambda name=name: check_server(name, LINES) for name in _SERVERS},  # type: ignore[misc]
     "fuzz-bridge": lambda: check_bridge(LINES),
     **{f"faults-{fake.__name__}": lambda fake=fake: check_faults(fake, CALLS) for fake in FAKES},  # type: ignore[misc]
     **{f"unreachable-{fake.__name__}": lambda fake=fake: check_unreachable(fake) for fake in FAKES},  # type: ignore[misc]

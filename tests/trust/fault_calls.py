@@ -1,4 +1,4 @@
-"""Check the claim that a call through a broken network ends in time, and asks no more than it may."""
+"""Check the claim that each call through a broken network gets a right answer or a typed error, in time and at few requests."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ GRACE = 4.0
 """How many seconds after its deadline a call may end, on a busy machine."""
 
 RETRIES = 2
-AT_ONCE = 150
+AT_ONCE = 100
 MAX_MB = 200
 
 
-def check_faults(fake_class: type[FakeProvider], calls: int, seed: int = 0) -> Outcome:
+def check_faults(fake_class: type[FakeProvider], calls: int, seed: int = 0, timeout: float = TIMEOUT) -> Outcome:
     """Make this many calls to a provider, each with other faults. Every fault occurs, alone and before others."""
     outcome = Outcome(
         f"{fake_class.__name__} behind faults: each call a right answer or a typed error, in time, with few requests"
@@ -37,7 +37,8 @@ def check_faults(fake_class: type[FakeProvider], calls: int, seed: int = 0) -> O
         wire = FaultyWire(fake)
         variables = {**os.environ, **fake.environment(), "MCP_MODELS_MAX_RETRIES": str(RETRIES)}
         with Peer(fake.provider, env=variables) as server:
-            _drive(server, fake, [_plan(number, chance) for number in range(calls)], outcome)
+            server.ask(call("warm", {"prompt": "x", "model": fake.model}), seconds=60)  # imports the SDK
+            _drive(server, fake, [_plan(number, chance) for number in range(calls)], timeout, outcome)
             if Path("/proc").exists():
                 status = Path(f"/proc/{server.process.pid}/status").read_text()
                 peak = next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM")) // 1024
@@ -61,7 +62,7 @@ def _plan(number: int, chance: random.Random) -> list[str]:
     return [*tries, chance.choice(names)]
 
 
-def _drive(server: Peer, fake: FakeProvider, plans: list[list[str]], outcome: Outcome) -> None:
+def _drive(server: Peer, fake: FakeProvider, plans: list[list[str]], timeout: float, outcome: Outcome) -> None:
     """Make the calls, many at once, and check each result when it arrives."""
     started: dict[int, float] = {}
     waiting = list(enumerate(plans, 1))[::-1]
@@ -70,11 +71,11 @@ def _drive(server: Peer, fake: FakeProvider, plans: list[list[str]], outcome: Ou
             number, plan = waiting.pop()
             started[number] = time.monotonic()
             prompt = f"call {number}: {', '.join(plan)}."
-            server.send(call(number, {"prompt": prompt, "model": fake.model, "timeout": TIMEOUT}))
-        response = server.read(TIMEOUT + 2 * GRACE)
+            server.send(call(number, {"prompt": prompt, "model": fake.model, "timeout": timeout}))
+        response = server.read(timeout + 2 * GRACE)
         number = response["id"]
         seconds = time.monotonic() - started.pop(number)
-        if seconds > TIMEOUT + GRACE:
+        if seconds > timeout + GRACE:
             outcome.fail(f"call {number} {plans[number - 1]} took {seconds:.1f} s")
         _check(number, plans[number - 1], response["result"], outcome)
         outcome.count("calls")

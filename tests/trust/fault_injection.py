@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
 import os
 import re
 import select
@@ -25,6 +26,9 @@ from tests.fakes.provider import FakeProvider
 
 LONGEST = 20.0
 """How many seconds a fault lasts if the client does not hang up."""
+
+NO_CALL = -1
+"""The number of a request that is no completion."""
 
 _PLAN = re.compile(r"call (\d+): ([\w, ]+)\.")
 
@@ -225,14 +229,12 @@ class FaultyWire:
     def _handle(self, handler: BaseHTTPRequestHandler) -> None:
         raw = handler.rfile.read(int(handler.headers.get("content-length", 0)))
         headers = {name.lower(): value for name, value in handler.headers.items()}
-        import json
-
         request = Request(handler.command, handler.path, headers, json.loads(raw) if raw else {})
         number, plan = _plan(request)
         with self._lock:
             tries = self.requests[number]
-            self.requests[number] += 1
-            if number in self._delivered:
+            self.requests[number] += number != NO_CALL
+            if number in self._delivered and number != NO_CALL:
                 self.late.add(number)
             fault = plan[min(tries, len(plan) - 1)]
             self.faults[fault] += 1
@@ -257,6 +259,6 @@ class FaultyWire:
 
 
 def _plan(request: Request) -> tuple[int, list[str]]:
-    """Return the number of a call and the fault of each try, from its prompt."""
+    """Return the number of a call and the fault of each try, from its prompt. The list of models belongs to no call."""
     found = _PLAN.search(str(request.body))
-    return (int(found[1]), found[2].split(", ")) if found else (0, ["ok"])
+    return (int(found[1]), found[2].split(", ")) if found else (NO_CALL, ["ok"])

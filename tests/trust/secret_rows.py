@@ -55,6 +55,13 @@ class Row:
     slow: bool = False
 
 
+def _answered(scene: Scene) -> None:
+    """Get an answer: if there were none, the search would find nothing because nothing works."""
+    result = scene.ask(prompt="x")["result"]
+    assert not result["isError"], result["content"]
+    assert scene.fake.requests
+
+
 def _body(status: int) -> Callable[[Scene], object]:
     return lambda scene: scene.ask(scene.fake.error(status, f"Bad key {scene.key}!"), prompt="x")
 
@@ -217,7 +224,7 @@ def _hosts(scene: Scene) -> None:
 
 
 ROWS: tuple[Row, ...] = (
-    Row("an answer", lambda scene: scene.ask(prompt="x")),
+    Row("an answer", _answered),
     *(Row(f"HTTP {status} with the key in its body", _body(status)) for status in STATUSES),
     Row("a page with the key", _raw(lambda scene: Reply(502, f"<html>{scene.key}</html>".encode(), content_type="text/html"))),
     Row("the key as the whole body", _raw(lambda scene: Reply(400, scene.key.encode()))),

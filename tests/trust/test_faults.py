@@ -13,7 +13,7 @@ from tests.trust.fault_injection import BAD, GOOD
 
 
 def test_each_fault_once() -> None:
-    outcome = check_faults(FakeOllama, len(BAD) + len(GOOD))
+    outcome = check_faults(FakeOllama, len(BAD) + len(GOOD), timeout=1.0)
     assert outcome.failures == []
     assert outcome.figures["right answers"] == len(GOOD)
 
@@ -24,5 +24,6 @@ def test_many_faults(fake: type[FakeProvider]) -> None:
     assert check_faults(fake, 100).failures == []
 
 
+@pytest.mark.slow
 def test_no_dns_and_garbage_for_tls() -> None:
     assert check_unreachable(FakeOpenAI).failures == []
