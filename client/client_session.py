@@ -251,8 +251,8 @@ class ClientSession:
                 on_progress(params)
         except BaseException as error:  # the callback's own error: end this call, but not the thread that reads for all
             if pending := self._forget(token):
+                self._cancel([token], "abandoned")  # first, as the caller may ask again once it knows
                 pending.fail(error)
-                self._cancel([token], "abandoned")
 
     def _refuse(self, message: dict[str, Any]) -> None:
         """Answer a request from the server: a `ping` with a result, anything else with an error."""

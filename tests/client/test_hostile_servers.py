@@ -47,6 +47,7 @@ def behind(tmp_path: Path) -> Iterator[Behind]:
         model.close()
 
 
+@pytest.mark.slow
 def test_a_flood_of_requests_from_a_server_that_reads_nothing_holds_no_call(behind: Behind) -> None:
     ping = json.dumps({"jsonrpc": "2.0", "id": "s", "method": "ping"})
     model = behind(f"asked()\nwhile True: os.write(1, {(ping + chr(10)).encode()!r} * 500)")

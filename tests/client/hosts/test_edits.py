@@ -77,6 +77,7 @@ def readable(host: Host, text: str) -> bool:
     return True
 
 
+@pytest.mark.slow
 @EXAMPLES
 @given(file=FILES, number=st.integers(0, 10**9))
 def test_install_and_uninstall_give_the_file_back(tmp_path: Path, file: tuple[Host, str], number: int) -> None:
@@ -103,6 +104,7 @@ def test_install_and_uninstall_give_the_file_back(tmp_path: Path, file: tuple[Ho
     assert path.read_bytes() == text.encode()
 
 
+@pytest.mark.slow
 @EXAMPLES
 @given(file=FILES)
 def test_what_is_put_in_is_cut_out_without_the_copy(file: tuple[Host, str]) -> None:
