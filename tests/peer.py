@@ -86,10 +86,14 @@ class Peer:
             if isinstance(message, dict) and "id" in message:
                 meta = message.get("params", {}).get("_meta", {})
                 era = MODERN if "io.modelcontextprotocol/protocolVersion" in meta else LEGACY
-                self._asked[json.dumps(message["id"])] = (message.get("method", ""), era)
+                self.expect(message["id"], message.get("method", ""), era)
             lines.append(message if isinstance(message, bytes) else json.dumps(message).encode())
         self.process.stdin.write(b"".join(line + b"\n" for line in lines))
         self.process.stdin.flush()
+
+    def expect(self, request_id: Any, method: str = "", era: str = LEGACY) -> None:
+        """Expect an answer to a raw line, with this id and as this method's result. Without a method, expect an error."""
+        self._asked[json.dumps(request_id)] = (method, era)
 
     def read(self, seconds: float = SECONDS) -> dict[str, Any]:
         """Return the next line, after checking it against the official types."""

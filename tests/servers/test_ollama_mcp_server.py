@@ -205,7 +205,7 @@ def test_the_key_is_sent_to_this_machine(ollama: FakeOllama, monkeypatch: pytest
 )
 def test_the_forms_of_an_address(host: str | None, url: str) -> None:
     env = {"MCP_MODELS_ALLOW_HTTP": "1"}
-    assert Ollama({**env, "OLLAMA_HOST": host} if host else env)._base_url() == url
+    assert Ollama({**env, "OLLAMA_HOST": host} if host else env).address() == url
 
 
 @pytest.mark.parametrize("host", ["http://", "ftp://box", "http://bad host"])

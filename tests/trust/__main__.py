@@ -13,6 +13,7 @@ from collections.abc import Callable
 from tests.fakes import FAKES
 from tests.trust.fault_calls import check_faults, check_unreachable
 from tests.trust.fuzz_bridge import check_bridge
+from tests.trust.fuzz_guided import check_guided
 from tests.trust.fuzz_servers import check_server
 from tests.trust.isolation import private_home
 from tests.trust.leaks import check_secrets
@@ -21,12 +22,14 @@ from tests.trust.prompt_claim import check_prompts
 
 LINES = 100_000
 CALLS = 5_000
+GUIDED_SECONDS = 120
 _SERVERS = ("echo", "anthropic", "anthropic_ollama", "devstral_local", "google_ai_studio", "mistral", "ollama", "openai")
 
 CLAIMS: dict[str, Callable[[], Outcome]] = {
     "secrets": check_secrets,
     "prompts": check_prompts,
     **{f"fuzz-{name}": lambda name=name: check_server(name, LINES) for name in _SERVERS},  # type: ignore[misc]
+    "fuzz-guided": lambda: check_guided(GUIDED_SECONDS),
     "fuzz-bridge": lambda: check_bridge(LINES),
     **{f"faults-{fake.__name__}": lambda fake=fake: check_faults(fake, CALLS) for fake in FAKES},  # type: ignore[misc]
     **{f"unreachable-{fake.__name__}": lambda fake=fake: check_unreachable(fake) for fake in FAKES},  # type: ignore[misc]

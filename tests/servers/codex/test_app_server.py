@@ -72,8 +72,18 @@ async def codex() -> AsyncIterator[Codex]:
     await codex.aclose()
 
 
+others: set[int] = set()
+
+
+@pytest.fixture(autouse=True)
+def remember_other_processes() -> None:
+    """Remember the processes that earlier tests have left running, such as the one that servers are forked from."""
+    others.clear()
+    others.update(family(os.getpid()))
+
+
 def processes() -> list[int]:
-    return [pid for pid in family(os.getpid()) if alive(pid)]
+    return [pid for pid in family(os.getpid()) if alive(pid) and pid not in others]
 
 
 def stubborn(tmp_path: Path, what: str, monkeypatch: pytest.MonkeyPatch) -> None:

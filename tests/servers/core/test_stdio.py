@@ -113,7 +113,7 @@ def server() -> Any:
 def test_wire_behaviour(server: Peer, message: Any, expected: Any) -> None:
     """One process serves all rows, because no row may block it or end it."""
     if isinstance(message, bytes):
-        server._asked["1"] = ("tools/call", LEGACY)
+        server.expect(1, "tools/call")
     response = server.ask(message)
     assert expected(response), str(response)[:500]
     assert server.ask(request(99, "ping"))["result"] == {}
@@ -243,7 +243,7 @@ def test_a_last_line_without_a_newline_counts() -> None:
     with Peer("echo") as server:
         assert server.process.stdin
         server.process.stdin.write(b'{"jsonrpc":"2.0","id":1,"method":"ping"}')
-        server._asked["1"] = ("ping", LEGACY)
+        server.expect(1, "ping")
         server.close_stdin()
         assert [r["id"] for r in server.rest()] == [1]
 
@@ -431,7 +431,7 @@ def test_two_signals_at_once_end_it_as_one_does() -> None:
 def test_deep_json_does_not_end_the_server(depth: int) -> None:
     deep = b'{"jsonrpc":"2.0","id":1,"method":"ping","params":{"a":' + b"[" * depth + b'"\\ud800"' + b"]" * depth + b"}}"
     with Peer("echo") as server:
-        server._asked["1"] = ("ping", LEGACY)
+        server.expect(1, "ping")
         answer = server.ask(deep)
         assert answer.get("result") == {} or code(answer) == -32700  # the limit depends on Python's version
         assert server.ask(request(2, "ping"))["result"] == {}
@@ -546,7 +546,7 @@ def test_a_line_without_end_is_refused_and_kept_nowhere() -> None:
             server.process.stdin.write(b"x" * 1_000_000)
         server.process.stdin.write(b"\n")
         server.process.stdin.flush()
-        server._asked["null"] = ("", LEGACY)
+        server.expect(None)
         refused = server.read()
         assert (code(refused), "a line of more than 67,108,864 bytes" in refused["error"]["message"]) == (-32600, True)
         assert server.ask(request(1, "ping"))["result"] == {}
