@@ -79,6 +79,7 @@ def test_each_kind_of_endless_response_ends_in_an_error(fake: FakeProvider) -> N
         assert peak(server) < MOST_MEMORY
 
 
+@pytest.mark.slow
 def test_a_list_of_models_without_end_is_an_error(fake: FakeProvider) -> None:
     with Peer(sys.executable, "-m", f"mcp_models.servers.{fake.provider}_mcp_server") as server:
         fake.script(Reply(chunks=bomb(b'{"data": [', b" " * MEGABYTE), headers={"content-encoding": "gzip"}))
