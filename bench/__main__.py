@@ -20,10 +20,11 @@ US, FLOOR, SDK = peers.OURS.name, peers.FLOOR.name, peers.SDK.name
 
 @click.command()
 @click.option("--quick", is_flag=True, help="Few runs, and nothing is written.")
+@click.option("--half", is_flag=True, help="Half as many runs, in half the time; the page says so.")
 @click.option("--only", default="", help="Only the tables whose title holds this; nothing is written.")
-def main(quick: bool, only: str) -> None:
+def main(quick: bool, half: bool, only: str) -> None:
     """Measure what the bridge costs, compared with what you would use instead."""
-    scale = 0.1 if quick else 1.0
+    scale = 0.1 if quick else 0.5 if half else 1.0
     tables: list[Table] = []
     targets: list[Target] = []
     servers = peers.servers()
@@ -45,7 +46,7 @@ def main(quick: bool, only: str) -> None:
     for target in targets:
         click.echo(f"{'met' if target.met else 'MISSED'}: {target.what}: asked {target.asked}, got {target.got:.3g}")
     if not (quick or only):
-        report.write(tables, targets)
+        report.write(tables, targets, {"runs": "half of the usual number"} if half else {})
 
 
 def at_most(what: str, got: float, limit: float, unit: str = "×") -> Target:
@@ -148,7 +149,7 @@ def memory(installed: list[Peer], scale: float) -> tuple[Table, list[Target]]:
 
 def payloads(_: list[Peer], scale: float) -> tuple[Table, list[Target]]:
     """Large prompts and answers."""
-    sizes = (1, 10, 60)[: 3 if scale == 1 else 2]  # a line may have 64 MB
+    sizes = (1, 10, 60)[: 3 if scale >= 0.5 else 2]  # a line may have 64 MB
     both = [peers.FLOOR, peers.OURS]
     columns = [in_turns(both, 3, partial(stdio.payload, megabytes=size)) for size in sizes]
     table = Table("Large prompts and answers", ["server", *(f"{size} MB there and back, s" for size in sizes)])
@@ -159,7 +160,7 @@ def payloads(_: list[Peer], scale: float) -> tuple[Table, list[Target]]:
 
 def growth(_: list[Peer], scale: float) -> tuple[Table, list[Target]]:
     """Growth."""
-    last = int(100_000 * scale)
+    last = int(100_000 * (1 if scale >= 0.5 else scale))
     before, after = stdio.growth(peers.OURS, 1000, last)
     table = Table("Growth", ["server", "MiB after 1,000 calls", f"after {last:,}"], [[US, before, after]])
     return table, [at_most(f"memory after {last:,} calls, to that after 1,000", after / before, 1.05)]
@@ -279,7 +280,7 @@ def firsts(_: list[Peer], scale: float) -> tuple[Table, list[Target]]:
 
 def few(rounds: int, scale: float) -> int:
     """Scale a number of rounds down for a quick look, but not below one."""
-    return rounds if scale == 1 else 1
+    return max(1, round(rounds * scale)) if scale >= 0.5 else 1
 
 
 def in_turns(servers: list[Peer], rounds: int, measure: Callable[[Peer], float]) -> dict[str, float]:

@@ -77,9 +77,9 @@ def machine() -> dict[str, str]:
     }
 
 
-def write(tables: list[Table], targets: list[Target]) -> None:
-    """Write the results, the plots and the page."""
-    about = machine()
+def write(tables: list[Table], targets: list[Target], remarks: dict[str, str]) -> None:
+    """Write the results, the plots and the page. Remarks on how it was measured follow the facts about the machine."""
+    about = {**machine(), **remarks}
     record = {"about": about, "tables": [asdict(table) for table in tables], "targets": [asdict(target) for target in targets]}
     RESULTS.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     text = markdown(about, tables, targets)
