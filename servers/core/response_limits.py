@@ -6,7 +6,6 @@ deadline. `check_response` is a response hook of the HTTP client, so it holds fo
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import AsyncIterator
 
 import httpx2
@@ -58,18 +57,19 @@ class _LimitedStream(httpx2.AsyncByteStream):
 
     def __init__(self, response: httpx2.Response) -> None:
         self._response = response
+        self._chunks = response.aiter_bytes()
         self._ends = _EVENT_ENDS.get(_kind(response), ())
         self._event = self._total = 0
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        async with contextlib.aclosing(self._response.aiter_bytes()) as chunks:
-            async for chunk in chunks:
-                self._total += len(chunk)
-                if not self._response.is_error:
-                    self._check(chunk)
-                yield chunk
-                if self._response.is_error and self._total >= LONGEST_ERROR:
-                    return
+        """Yield what has not been read. OpenAI's SDK asks again for the rest, so that the connection can be used again."""
+        async for chunk in self._chunks:
+            self._total += len(chunk)
+            if not self._response.is_error:
+                self._check(chunk)
+            yield chunk
+            if self._response.is_error and self._total >= LONGEST_ERROR:
+                return
 
     async def aclose(self) -> None:
         """Close the connection, or give it back if the body was read to its end."""

@@ -60,11 +60,13 @@ class Endpoint:
     Attributes:
         url: The endpoint's address.
         requests: All requests so far.
+        connections: The address of the client in each connection so far.
         disconnected: An event that is set when a client hangs up during an answer.
     """
 
     def __init__(self) -> None:
         self.requests: list[Request] = []
+        self.connections: set[Any] = set()
         self.disconnected = threading.Event()
         self.arrived = threading.Semaphore(0)
         self._scripted: list[Reply] = []
@@ -130,6 +132,7 @@ class Endpoint:
         return raw
 
     def _handle(self, handler: BaseHTTPRequestHandler) -> None:
+        self.connections.add(handler.client_address)
         raw = handler.rfile.read(int(handler.headers.get("content-length", 0)))
         headers = {name.lower(): value for name, value in handler.headers.items()}
         request = Request(handler.command, handler.path, headers, json.loads(self.decode(raw, headers)) if raw else {})

@@ -14,7 +14,11 @@ import pytest
 
 from mcp_models.servers.core.response_limits import LONGEST_ERROR, LONGEST_EVENT, LONGEST_RESPONSE
 from tests.fakes import FAKES
+from tests.fakes.anthropic import FakeAnthropic
 from tests.fakes.endpoint import Reply
+from tests.fakes.google_ai_studio import FakeGoogleAIStudio
+from tests.fakes.ollama import FakeOllama
+from tests.fakes.openai import FakeOpenAI
 from tests.fakes.provider import FakeProvider
 from tests.peer import Peer, request
 from tests.servers.contract import ask_again
@@ -123,6 +127,15 @@ def test_an_answer_may_be_packed(fake: FakeProvider) -> None:
     with Peer(fake.provider) as server:
         fake.script(Reply(body=packed, headers={"content-encoding": "gzip"}, content_type=reply.content_type))
         assert ask_again(server)["text"] == "packed text"
+
+
+@pytest.mark.parametrize("fake", [FakeAnthropic, FakeGoogleAIStudio, FakeOllama, FakeOpenAI], indirect=True)
+def test_a_connection_is_used_again(fake: FakeProvider) -> None:
+    """The others leave the end of the body unread, so their connections are closed."""
+    with Peer(fake.provider) as server:
+        for _ in range(3):
+            assert not ask_again(server)["is_error"]
+    assert len(fake.connections) == 1
 
 
 def test_limits_leave_room_for_the_longest_answers() -> None:
