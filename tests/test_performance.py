@@ -61,7 +61,7 @@ def test_a_completion_to_the_sdks() -> None:
     with ways.provider(0) as url:
         runs = [[statistics.median(ways.completions(way, url, "latency", 100)) for way in WAYS] for _ in range(3)]
     sdk, ours = (min(times) for times in zip(*runs, strict=True))
-    assert ours / sdk < 2
+    assert ours / sdk < 3
 
 
 def test_completions_a_second_to_the_sdks() -> None:
