@@ -6,8 +6,7 @@ backend, so it is only imported for keys that are in the keychain.
 
 from __future__ import annotations
 
-import threading
-
+from mcp_models.client.bounded import within
 from mcp_models.client.key_store import KeyStoreError
 
 TYPE_CHECKING = False
@@ -71,27 +70,16 @@ def _keyring() -> Any:
 
 
 def _asked(question: Callable[[], T]) -> T:
-    """Run a question to the keychain in a thread, and give up after `SECONDS`."""
-    answers: list[T] = []
-    failures: list[BaseException] = []
-
-    def ask() -> None:
-        try:
-            answers.append(question())
-        except BaseException as error:  # keyring's backends raise whatever their systems raise
-            failures.append(error)
-
-    thread = threading.Thread(target=ask, name="keychain", daemon=True)
-    thread.start()
-    thread.join(SECONDS)
-    if answers:
-        return answers[0]
-    if not failures:
-        raise KeyStoreError(f"the keychain did not answer within {SECONDS:.0f} seconds: unlock it.")
-    failure = failures[0]
-    if isinstance(failure, ImportError):
+    """Return the answer to a question to the keychain, and give up after `SECONDS`."""
+    try:
+        return within(SECONDS, question)
+    except KeyStoreError:
+        raise
+    except TimeoutError:
+        raise KeyStoreError(f"the keychain did not answer within {SECONDS:.0f} seconds: unlock it.") from None
+    except ImportError:
         raise KeyStoreError('the package `keyring` is not installed: run `pip install "mcp-models[keychain]"`.') from None
-    if isinstance(failure, KeyStoreError):
-        raise failure
-    # Name only the error's type, as a library's message may quote the key.
-    raise KeyStoreError(f"the keychain failed ({type(failure).__name__}): unlock it, or store the key without it.") from None
+    except BaseException as error:  # keyring's backends raise whatever their systems raise
+        # Name only the error's type, as a library's message may quote the key.
+        said = f"the keychain failed ({type(error).__name__}): unlock it, or store the key without it."
+    raise KeyStoreError(said)

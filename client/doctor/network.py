@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import socket
 import ssl
-import threading
 import time
 import urllib.request
-from collections.abc import Callable
-from typing import TypeVar
 from urllib.parse import urlsplit
 
+from mcp_models.client.bounded import within
 from mcp_models.servers.core.settings import is_loopback
 
 SECONDS = 5.0
 """How long each step may take, in seconds."""
-
-T = TypeVar("T")
 
 
 class UnreachableError(Exception):
@@ -70,7 +66,7 @@ def proxy_of(url: str) -> str | None:
 def _connected(host: str, port: int, where: str, seconds: float) -> socket.socket:
     try:
         # The system's own look-up of a name has no limit that can be set here.
-        _within(seconds, lambda: socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
+        within(seconds, lambda: socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
     except TimeoutError:
         raise UnreachableError(f"the name {host} was not found within {seconds:g} s", "check the network and its DNS") from None
     except OSError:
@@ -107,29 +103,3 @@ def _context() -> ssl.SSLContext:
     except ImportError:
         return ssl.create_default_context()
     return create_ssl_context()
-
-
-def _within(seconds: float, work: Callable[[], T]) -> T:
-    """Run something in a thread, and give up waiting for it.
-
-    Raises:
-        TimeoutError: It took too long.
-        OSError: It failed.
-    """
-    results: list[T] = []
-    failures: list[OSError] = []
-
-    def run() -> None:
-        try:
-            results.append(work())
-        except OSError as error:
-            failures.append(error)
-
-    thread = threading.Thread(target=run, name="look up a name", daemon=True)
-    thread.start()
-    thread.join(seconds)
-    if failures:
-        raise failures[0]
-    if not results:
-        raise TimeoutError
-    return results[0]
