@@ -16,7 +16,7 @@ LONGEST_EVENT = 16 * 1024 * 1024
 """The most bytes of one event of a stream, or of a whole response that is not a stream."""
 
 LONGEST_RESPONSE = 64 * 1024 * 1024
-"""The most bytes of a streamed response. The longest answers of today's models, 128,000 tokens, take about 45 MB."""
+"""The most bytes of a streamed response. An answer of 128,000 tokens fits, if no more than 500 bytes are sent for each."""
 
 LONGEST_ERROR = 1024 * 1024
 """How many bytes of an error's body are read. The rest is left out."""

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 LONGEST_TEXT = 64 * 1024 * 1024
-"""The most characters of an answer's text. Today's models write less than a million."""
+"""The most characters of an answer's text. No model writes nearly as many."""
 
 LONGEST_PARTIAL = 8 * 1024 * 1024
 """The most characters of text that an error passes on."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -62,6 +63,24 @@ def test_a_line_without_end_ends_the_handshake(behind: Behind, monkeypatch: pyte
     model = behind("read()\nwhile True: os.write(1, b'x' * 65536)")
     with pytest.raises((ServerProtocolError, ServerExitedError), match="a line of more than 1,000,000 bytes"):
         model.call("x")
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc").exists(), reason="there is no /proc to read the memory from")
+@pytest.mark.parametrize("descriptor", [1, 2], ids=["stdout", "stderr"])
+def test_output_without_end_leaves_the_memory_below_200_mb(descriptor: int) -> None:
+    """With the real limits, in a process of its own."""
+    server = f"import os\nwhile True: os.write({descriptor}, b'x' * 65536)"
+    program = f"""
+import re, sys
+from mcp_models.client import MCPModel, SessionError
+try:
+    MCPModel("other", "m", [sys.executable, "-c", {server!r}], start_timeout=5).call("x", timeout=5)
+except SessionError as error:
+    print(re.search("VmHWM:\\\\s+([0-9]+) kB", open("/proc/self/status").read())[1])
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
+    assert 0 < int(done.stdout) < 200_000
 
 
 def test_a_stream_that_nobody_reads_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,7 +18,7 @@ from tests.fakes.anthropic import FakeAnthropic
 from tests.fakes.endpoint import Reply
 from tests.fakes.google_ai_studio import FakeGoogleAIStudio
 from tests.fakes.ollama import FakeOllama
-from tests.fakes.openai import FakeOpenAI
+from tests.fakes.openai import FakeOpenAI, FakeOpenAIResponses
 from tests.fakes.provider import FakeProvider
 from tests.peer import Peer, request
 from tests.servers.contract import ask_again
@@ -140,7 +140,9 @@ def test_a_connection_is_used_again(fake: FakeProvider) -> None:
 
 def test_limits_leave_room_for_the_longest_answers() -> None:
     assert LONGEST_ERROR < LONGEST_EVENT < LONGEST_RESPONSE
-    assert LONGEST_RESPONSE > 128_000 * 350  # tokens, and bytes that OpenAI sends for each
+    pieces = FakeOpenAIResponses().text(None, " one", " two").chunks or ()
+    event = next(piece for piece in pieces if b"output_text.delta" in piece)
+    assert 2 * len(event) < LONGEST_RESPONSE / 128_000
 
 
 def peak(server: Peer) -> int:
