@@ -10,14 +10,13 @@ if TYPE_CHECKING:
 
 # Providers whose variables do not simply begin with their name.
 _PREFIXES = {
+    # Not all that begins with its name: ANTHROPIC_AUTH_TOKEN is Ollama's.
+    "anthropic": ("ANTHROPIC_API_KEY", "ANTHROPIC_BASE_URL", "ANTHROPIC_CUSTOM_HEADERS", "ANTHROPIC_LOG"),
     "anthropic_ollama": ("ANTHROPIC_BASE_URL", "ANTHROPIC_AUTH_TOKEN"),
     "devstral_local": ("DEVSTRAL_",),
     "google_ai_studio": ("GOOGLE_", "GEMINI_"),
     "openai": ("OPENAI_", "CODEX_"),
 }
-
-# What begins with a provider's name and is another's secret.
-_NOT_ITS_OWN = {"anthropic": ("ANTHROPIC_AUTH_TOKEN",)}
 
 # What any program may need: folders, the language, the network, and what Python, Node and Windows need to start.
 _COMMON = """
@@ -68,10 +67,9 @@ def server_environment(provider: str, env: Mapping[str, str] | None = None) -> E
     """
     name = provider.replace("-", "_")
     prefixes = _COMMON_PREFIXES + _own_prefixes(name)
-    common, others = _COMMON.split(), _NOT_ITS_OWN.get(name.lower(), ())
+    common = _COMMON.split()
     passed = {key: value for key, value in os.environ.items() if key.upper() in common or key.upper().startswith(prefixes)}
-    own = {key: value for key, value in passed.items() if key.upper() not in others}
-    return Environment({**own, **(env or {})})
+    return Environment({**passed, **(env or {})})
 
 
 def key_variable(provider: str) -> str:

@@ -100,6 +100,8 @@ TABLES: dict[str, list[Variable]] = {
 }
 
 PASSED_ON = {
+    "ANTHROPIC_CUSTOM_HEADERS",
+    "ANTHROPIC_LOG",
     "DBUS_SESSION_BUS_ADDRESS",
     "ALL_PROXY",
     "HTTPS_PROXY",

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
+from tests.fakes.provider import FakeProvider
 from tests.peer import SECONDS, Peer, call
+
+
+def server_of(fake: FakeProvider) -> Peer:
+    """Start a server that reaches the fake, and tries nothing again."""
+    return Peer(fake.provider, env={**os.environ, **fake.environment(), "MCP_MODELS_MAX_RETRIES": "0"})
 
 
 def ask(provider: str, **arguments: Any) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from tests.fakes import FAKES, PRESET_FAKES
 from tests.fakes.endpoint import Reply
 from tests.fakes.provider import FakeProvider
 from tests.peer import Peer, call, request
-from tests.servers.contract import ask_again
+from tests.servers.contract import ask_again, server_of
 
 IMAGE = "iVBORw0KGgo="
 CONVERSATION = [
@@ -52,10 +52,7 @@ def fresh(fake: FakeProvider, clean_environment: None, monkeypatch: pytest.Monke
 @pytest.fixture(scope="module")
 def server(fake: FakeProvider) -> Iterator[Peer]:
     """A server process for all tests of a provider, as none of them may end it."""
-    import os
-
-    environment = {**os.environ, **fake.environment(), "MCP_MODELS_MAX_RETRIES": "0"}
-    with Peer(fake.provider, env=environment) as peer:
+    with server_of(fake) as peer:
         yield peer
 
 

@@ -14,6 +14,7 @@ from tests.fakes.endpoint import Request
 from tests.fakes.provider import FakeProvider
 from tests.matrix import IMAGE, PORTABLE, SCHEMA, TEXT_PART, TURNS
 from tests.peer import Peer, call
+from tests.servers.contract import server_of
 
 EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
 CALLS: dict[str, dict[str, Any]] = {
@@ -63,9 +64,7 @@ def fake(request: pytest.FixtureRequest) -> Iterator[FakeProvider]:
 
 @pytest.fixture(scope="module")
 def server(fake: FakeProvider) -> Iterator[Peer]:
-    import os
-
-    with Peer(fake.provider, env={**os.environ, **fake.environment(), "MCP_MODELS_MAX_RETRIES": "0"}) as peer:
+    with server_of(fake) as peer:
         yield peer
 
 

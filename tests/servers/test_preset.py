@@ -26,7 +26,7 @@ from tests.fakes import PRESET_FAKES
 from tests.fakes.endpoint import Request
 from tests.fakes.preset import FIELDS, FakePreset
 from tests.peer import Peer
-from tests.servers.contract import ask_again
+from tests.servers.contract import ask_again, server_of
 from tests.servers.preset_server import FAKE_OF, SCHEMA, ask, environment
 
 ROWS = list(PRESETS.values())
@@ -121,7 +121,7 @@ def fake(request: pytest.FixtureRequest) -> Iterator[FakePreset]:
 
 @pytest.fixture(scope="module")
 def server(fake: FakePreset) -> Iterator[Peer]:
-    with Peer(fake.provider, env=environment(fake)) as peer:
+    with server_of(fake) as peer:
         yield peer
 
 

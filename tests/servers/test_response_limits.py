@@ -140,8 +140,9 @@ def test_a_connection_is_used_again(fake: FakeProvider) -> None:
 
 def test_limits_leave_room_for_the_longest_answers() -> None:
     assert LONGEST_ERROR < LONGEST_EVENT < LONGEST_RESPONSE
-    pieces = FakeOpenAIResponses().text(None, " one", " two").chunks or ()
-    event = next(piece for piece in pieces if b"output_text.delta" in piece)
+    with FakeOpenAIResponses() as fake:
+        pieces = fake.text(None, " one", " two").chunks or ()
+        event = next(piece for piece in pieces if b"output_text.delta" in piece)
     assert 2 * len(event) < LONGEST_RESPONSE / 128_000
 
 

@@ -17,6 +17,7 @@ from tests.fakes.google_ai_studio import FakeGoogleAIStudio
 from tests.fakes.openai import FakeOpenAI
 from tests.fakes.provider import FakeProvider
 from tests.peer import Peer, call
+from tests.servers.contract import server_of
 from tests.trust import test_prompts as this
 from tests.trust.incidents import INCIDENTS, Incident
 from tests.trust.scene import Stranger
@@ -60,7 +61,7 @@ def fake(request: pytest.FixtureRequest) -> Iterator[FakeProvider]:
 
 @pytest.fixture(scope="module")
 def server(fake: FakeProvider) -> Iterator[Peer]:
-    with Peer(fake.provider, env={**os.environ, **fake.environment(), "MCP_MODELS_MAX_RETRIES": "0"}) as peer:
+    with server_of(fake) as peer:
         yield peer
 
 
