@@ -58,6 +58,9 @@ _TAKES_TEMPERATURE = r"claude-(3|(haiku|sonnet|opus)-4(-[0-6])?(-\d{8})?$)"
 # Anthropic caches prompts of 1,024 tokens and more. A token has about four characters.
 CACHEABLE_CHARACTERS = 4 * 1024
 
+# What inference in the USA only costs, which a workspace may have set: https://platform.claude.com/docs/en/about-claude/pricing.
+US_ONLY_SURCHARGE = 1.1
+
 # Look at the type before the status, because an error within a stream comes with HTTP 200.
 _BY_TYPE: dict[str, type[errors.CompletionError]] = {
     "authentication_error": errors.AuthenticationError,
@@ -104,6 +107,9 @@ class Anthropic(Provider):
         "output_format": "response_schema",
     }
     price_list: ClassVar[str | None] = "anthropic"
+    # Priority is paid for by a contract, so it has no price per token: https://platform.claude.com/docs/en/api/service-tiers.
+    service_tiers: ClassVar[dict[str, str]] = {"auto": "auto", "standard": "standard_only"}
+    most_surcharge = US_ONLY_SURCHARGE
     package = "anthropic"
     extra = "anthropic"
     takes_image_urls = True

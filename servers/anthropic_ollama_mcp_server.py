@@ -53,6 +53,7 @@ class AnthropicOllama(Anthropic):
     successors = SUCCESSORS
     parameters = frozenset({"temperature", "top_p", "stop", "reasoning_effort"})
     price_list = None
+    service_tiers = {}
     takes_image_urls = False
 
     def auth_mode(self) -> str:

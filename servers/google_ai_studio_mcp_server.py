@@ -78,6 +78,10 @@ class GoogleAIStudio(Provider):
         "topP": "top_p",
     }
     price_list = "google"
+    service_tiers = {"standard": "standard", "flex": "flex", "priority": "priority"}
+    tiers_that_may_serve = {"flex": ("flex",), "priority": ("standard", "priority")}
+    # https://ai.google.dev/gemini-api/docs/flex-inference: half the price; …/priority-inference: 75 to 100 % more.
+    tier_factors = {"flex": (0.5, 0.5), "priority": (None, 2.0)}
     package = "httpx2"
     extra = "http"
 
@@ -105,6 +109,11 @@ class GoogleAIStudio(Provider):
 
     def has_list_prices(self) -> bool:
         return self._base_url() == BASE_URL
+
+    def charged_models(self, request: CompletionRequest) -> list[str]:
+        """Return the model, and that which Google lets answer for it."""
+        model = (request.model or "").removeprefix("models/")
+        return [model, "gemini-3.6-flash"] if model == "gemini-3.5-flash" else [model]
 
     def address(self) -> str:
         return self._base_url()

@@ -82,6 +82,9 @@ class Mistral(Provider):
     parameters = frozenset({"temperature", "top_p", "stop", "seed", "reasoning_effort", "response_schema"})
     native_names = {"random_seed": "seed", "response_format": "response_schema"}
     price_list = "mistral"
+    service_tiers = {"auto": "auto", "standard": "standard_only"}
+    tiers_that_may_serve = {"auto": ("standard", "priority")}
+    tier_factors = {"priority": (1.75, 1.75)}  # https://docs.mistral.ai/inference/priority-tier
     price_corrections = PRICE_CORRECTIONS
     model_variables = ("MISTRAL_MODEL", "MODEL_DEFAULT")
     package = "mistralai"

@@ -70,6 +70,18 @@ class OpenAIAPI(OpenAICompatible):
     default_model = "gpt-5.2"
     parameters = frozenset({"temperature", "top_p", "stop", "seed", "reasoning_effort", "response_schema"})
     price_list = "openai"
+    service_tiers = {"auto": "auto", "standard": "default", "flex": "flex", "priority": "priority"}
+    tiers_that_may_serve = {
+        None: ("standard", "priority"),  # the project's own setting decides, and it may be priority
+        "auto": ("standard", "priority"),
+        "flex": ("flex",),
+        "priority": ("standard", "priority"),
+    }
+    # https://platform.openai.com/docs/pricing: from 1.67 to 2.5 times the standard price, by the model.
+    tier_factors = {"priority": (None, 2.5), "fast": (None, 2.5)}
+    # https://platform.openai.com/docs/guides/images-vision: tiles of 5,667 tokens and 2,833 more; for others at most 10,000
+    # patches of up to 2.46 tokens.
+    image_tokens = {"gpt-4o-mini": 50_000, "": 25_000}
     setup = "set OPENAI_API_KEY (https://platform.openai.com/api-keys)"
     key_variables = ("OPENAI_API_KEY",)
     own_url = "https://api.openai.com/v1"
@@ -123,6 +135,9 @@ class OpenAIAPI(OpenAICompatible):
 
     def has_list_prices(self) -> bool:
         return self._is_at(OPENAI_HOST)
+
+    def most_output_tokens(self, request: CompletionRequest) -> int:
+        return max(request.limit, LEAST_OUTPUT_TOKENS)
 
     def _is_openais(self) -> bool:
         """Return whether OpenAI's own models answer, either at OpenAI's hosts or at Azure's."""

@@ -67,6 +67,10 @@ class OpenAI(OpenAIAPI):
         default = LOGIN_MODEL if self._wants_login() and self._find_login()[0] else None
         return super().resolve(model or self.env.get("MODEL_DEFAULT") or default)
 
+    def charged_models(self, request: CompletionRequest) -> list[str]:
+        """Return the model that the key would ask, as a login costs nothing per token."""
+        return [_for_key(request, self.default_model).model or ""]
+
     def warm(self) -> None:
         login, _ = self._find_login()
         if login is None:

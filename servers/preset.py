@@ -135,6 +135,9 @@ class Preset(OpenAICompatible):
     def has_list_prices(self) -> bool:
         return self.price_list is not None and self.base_url() == self.own_url
 
+    def most_output_tokens(self, request: CompletionRequest) -> int:
+        return request.limit if request.max_tokens is not None else self.default_limit or request.limit
+
     async def complete(self, request: CompletionRequest, on_text: OnText) -> Completion:
         """Return one chat completion."""
         client = await self.client()

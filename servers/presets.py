@@ -22,6 +22,7 @@ class OpenRouter(Preset):
     key_page = "https://openrouter.ai/settings/keys"
     default_model = "deepseek/deepseek-v4.1-flash"
     price_list = "openrouter"
+    image_tokens = {"openai/gpt-4o-mini": 50_000, "": 25_000}
     takes_default_temperature = NO_MODEL  # a route without it would be ruled out by `require_parameters`
     efforts_by_model = {
         "": {"none": "none", "minimal": "minimal", "low": "low", "medium": "medium", "high": "high", "xhigh": "xhigh"}

@@ -17,26 +17,31 @@ from mcp_models.servers.core.transport.json_codec import kind
 _LONGEST_ECHO = 40
 
 
-def parse_arguments(arguments: dict[str, Any]) -> CompletionRequest:
+def parse_arguments(arguments: dict[str, Any], tiers: tuple[str, ...] = ()) -> CompletionRequest:
     """Check a tool's arguments and return the request they describe.
 
     Args:
         arguments: The arguments as the caller sent them, decoded from JSON.
+        tiers: The values of `service_tier` that the provider has.
 
     Raises:
         InvalidRequestError: An argument is wrong. The message names it, and says what was expected and what came.
     """
-    properties = input_schema()["properties"]
+    schema = input_schema(tiers)
+    properties = schema["properties"]
     for name in arguments:
         if name not in properties:
-            raise InvalidRequestError(f"{name}: {_unknown(name, '')}")
+            raise InvalidRequestError(f"{name}: {_unknown(name, schema)}")
     meant = {name: _meant(value, properties[name]) for name, value in arguments.items()}
     if meant.get("stop") == []:
         del meant["stop"]  # an empty list has no effect, but some providers refuse it
     try:
-        return msgspec.convert(meant, CompletionRequest)
+        request = msgspec.convert(meant, CompletionRequest)
     except msgspec.ValidationError as error:
-        raise InvalidRequestError(_explain(str(error), arguments)) from None
+        raise InvalidRequestError(_explain(str(error), arguments, schema)) from None
+    if request.service_tier is not None and request.service_tier not in tiers:
+        raise InvalidRequestError(_explain(" - at `$.service_tier`", arguments, schema))
+    return request
 
 
 def _meant(value: Any, schema: dict[str, Any]) -> Any:
@@ -62,23 +67,23 @@ def _from_text(text: str, schema: dict[str, Any]) -> Any:
     return value if kind(value) in kinds else text
 
 
-def _explain(message: str, arguments: dict[str, Any]) -> str:
+def _explain(message: str, arguments: dict[str, Any], schema: dict[str, Any]) -> str:
     """Rewrite msgspec's message in the schema's terms, with the path first."""
     found = re.fullmatch(r"(?s)(.*?)(?: - at `\$\.?(.*)`)?", message)
     problem, path = (found[1], found[2] or "") if found else (message, "")
     if field := re.search(r"(?:unknown|required) field `(.*)`", problem):
         where = f"{path}.{field[1]}" if path else field[1]
-        return f"{where}: {_unknown(field[1], path) if 'unknown' in problem else 'missing'}"
+        return f"{where}: {_unknown(field[1], _schema_at(path, schema)) if 'unknown' in problem else 'missing'}"
     if rule := re.fullmatch(r"(\w+): (expected .*)", problem):  # raised by a check in `completion.py`
         where = f"{path}.{rule[1]}" if path else rule[1]
         return f"{where}: {rule[2]}, got {_echo(_value_at(arguments, where))}"
     if not path:
         return problem
-    return f"{path}: expected {_expectation(_schema_at(path))}, got {_echo(_value_at(arguments, path))}"
+    return f"{path}: expected {_expectation(_schema_at(path, schema))}, got {_echo(_value_at(arguments, path))}"
 
 
-def _unknown(name: str, path: str) -> str:
-    known = list(_schema_at(path).get("properties", {}))
+def _unknown(name: str, schema: dict[str, Any]) -> str:
+    known = list(schema.get("properties", {}))
     close = difflib.get_close_matches(name, known, 1)
     hint = f"did you mean `{close[0]}`?" if close else f"known are {', '.join(known)}" if known else "leave it out"
     return f"unknown argument; {hint}"
@@ -97,9 +102,9 @@ def _value_at(value: Any, path: str) -> Any:
     return value
 
 
-def _schema_at(path: str) -> dict[str, Any]:
-    """Return the part of the schema that describes `path`, with all its alternatives."""
-    schemas = [input_schema()]
+def _schema_at(path: str, root: dict[str, Any]) -> dict[str, Any]:
+    """Return the part of a schema that describes `path`, with all its alternatives."""
+    schemas = [root]
     for step in _steps(path):
         schemas = [found for schema in schemas for found in _descend(schema, step)]
     return schemas[0] if len(schemas) == 1 else {"anyOf": schemas}

@@ -15,6 +15,7 @@ from mcp_models.servers.core import TEMPERATURE_DEFAULT, TOOL_MAX_TOKENS_DEFAULT
 
 StopReason = Literal["end_turn", "max_tokens", "stop_sequence", "tool_use", "refusal", "content_filter", "other"]
 ReasoningEffort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
+ServiceTier = Literal["auto", "standard", "flex", "priority"]
 
 OPTIONAL_PARAMETERS = ("temperature", "top_p", "stop", "seed", "reasoning_effort", "response_schema")
 """Parameters that not every model supports. They are left out and reported in `dropped_params`, and the call goes on."""
@@ -76,6 +77,7 @@ class CompletionRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields
     seed: int | None = None
     reasoning_effort: Annotated[ReasoningEffort, Meta(description="How much to think.")] | None = None
     response_schema: Annotated[dict[str, Any], Meta(description="JSON Schema for the answer.")] | None = None
+    service_tier: Annotated[ServiceTier, Meta(description="Speed and price.")] | None = None
     timeout: Annotated[float, Meta(description="Seconds for the whole call. Default 600.")] | None = None
 
     is_default_model: bool = False
@@ -105,12 +107,16 @@ class CompletionRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
 
 class Usage(Struct, frozen=True, kw_only=True):
-    """Token counts, with one meaning for all providers: `input_tokens` includes cached tokens, `output_tokens` thinking."""
+    """Token counts, with one meaning for all providers: `input_tokens` includes cached tokens, `output_tokens` thinking.
+
+    `cache_write_tokens` includes `cache_write_1h_tokens`, which the cache keeps for an hour.
+    """
 
     input_tokens: int = 0
     output_tokens: int = 0
     cache_read_tokens: int = 0
     cache_write_tokens: int = 0
+    cache_write_1h_tokens: int = 0
     reasoning_tokens: int = 0
 
     @property
@@ -125,6 +131,10 @@ class Completion(Struct, kw_only=True):
     An adapter fills in what its provider said. `service.py` adds the rest: provider, latency, cost and dropped parameters.
 
     Attributes:
+        service_tier: The tier that answered, if the provider has tiers and says so. OpenAI's `default` is `standard` here.
+        price_source: Where the price comes from: a list and its version, a file, or `provider` if that reported the cost.
+        cache_savings_usd: What the prompt cache saved: the cost without it, less the cost. A write alone makes it negative.
+        surcharge: What the provider charges on top, times the list price. It is not part of the record.
         structured: The parsed answer if the caller gave a `response_schema`. It can be any JSON value, also null.
         notes: Sentences for the model in the host, which does not get to see this record.
     """
@@ -135,7 +145,10 @@ class Completion(Struct, kw_only=True):
     provider: str = ""
     native_stop_reason: str | None = None
     usage: Usage = Usage()
+    service_tier: str | None = None
     cost_usd: float | None = None
+    price_source: str | None = None
+    cache_savings_usd: float | None = None
     request_id: str | None = None
     latency_ms: int = 0
     auth_mode: str | None = None
@@ -144,3 +157,4 @@ class Completion(Struct, kw_only=True):
     dropped_params: list[str] = []
     warnings: list[str] = []
     notes: list[str] = []
+    surcharge: float = 1.0

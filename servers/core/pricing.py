@@ -6,64 +6,167 @@ import asyncio
 import contextlib
 import sys
 import traceback
-from typing import TYPE_CHECKING
+from decimal import Decimal
+from typing import TYPE_CHECKING, NamedTuple
 
+import msgspec
+
+from mcp_models.servers.core import price_list
 from mcp_models.servers.core.completion import Usage
 
 if TYPE_CHECKING:
+    from mcp_models.servers.core.completion import Completion
     from mcp_models.servers.core.provider import Provider
 
 LOAD_SECONDS = 5.0
 
+STANDARD = "standard"
+"""The tier whose prices a price list has without a word."""
+
+FROM_PROVIDER = "provider"
+"""`price_source` of a cost that the provider reported."""
+
+_loaded = False
+
 
 def begin_loading() -> None:
     """Start importing the price list in a thread. It takes a while, but the model is working meanwhile anyway."""
-    if "genai_prices" not in sys.modules:
+    if not _loaded:
         asyncio.get_running_loop().run_in_executor(None, _load)
 
 
 async def ready() -> None:
     """Wait until the price list is imported or known to be missing, `LOAD_SECONDS` at most: the answer is already there."""
-    if not hasattr(sys.modules.get("genai_prices"), "calc_price"):  # missing while the import is still running
+    if not _loaded:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(LOAD_SECONDS):
                 await asyncio.to_thread(_load)
 
 
 def _load() -> None:
+    global _loaded
     with contextlib.suppress(ImportError):  # optional: without it we know no costs, and nothing else is lost
-        import genai_prices  # noqa: F401
+        price_list.prices()
+    _loaded = True
 
 
-def cost_usd(provider: Provider, model: str, usage: Usage) -> float | None:
+class Price(NamedTuple):
+    """What a call costs in dollars.
+
+    Attributes:
+        cost: The cost.
+        without_cache: What the same tokens cost if none of them is read from a cache or written to it.
+        source: Where the price comes from.
+    """
+
+    cost: Decimal
+    without_cache: Decimal
+    source: str
+
+
+async def book(provider: Provider, completion: Completion) -> None:
+    """Write into a completion what it costs, as far as that is known. A subscription has no price per token.
+
+    Args:
+        provider: The provider, which names its price list and its corrections.
+        completion: The completion. If the provider reported a cost, that one counts.
+    """
+    if completion.cost_usd is not None:
+        completion.price_source = FROM_PROVIDER
+        return
+    if completion.auth_mode != "api_key" or not provider.has_list_prices():
+        return
+    await ready()
+    price = _price(provider, completion.model, completion.usage, completion.service_tier)
+    if price is not None:
+        surcharge = Decimal(str(completion.surcharge))
+        completion.cost_usd = float(price.cost * surcharge)
+        completion.cache_savings_usd = float((price.without_cache - price.cost) * surcharge)
+        completion.price_source = price.source
+    with contextlib.suppress(ImportError):
+        if problem := price_list.problem():
+            completion.warnings.append(problem)
+
+
+def cost_usd(provider: Provider, model: str, usage: Usage, tier: str | None = None) -> float | None:
     """Return the list price of a call in dollars, or None if it is unknown. It is never a guess.
 
     Args:
         provider: The provider, which names its price list and its corrections.
         model: The model's name, as the provider gave it in its answer.
         usage: The tokens that were used.
+        tier: The service tier that answered. None means the standard one.
     """
-    if model in provider.price_corrections:
-        price = provider.price_corrections[model]
-        if price is None or usage.cache_read_tokens or usage.cache_write_tokens:  # we know no prices for cached tokens
-            return None
-        return (usage.input_tokens * price[0] + usage.output_tokens * price[1]) / 1e6
-    try:
-        from genai_prices import Usage as PricedUsage
-        from genai_prices import calc_price
+    price = _price(provider, model, usage, tier)
+    return None if price is None else float(price.cost)
 
-        priced = PricedUsage(
-            input_tokens=usage.input_tokens,
-            cache_read_tokens=usage.cache_read_tokens,
-            cache_write_tokens=usage.cache_write_tokens,
-            output_tokens=usage.output_tokens,
-        )
-        return float(calc_price(priced, model, provider_id=provider.price_list).total_price)
+
+def _price(provider: Provider, model: str, usage: Usage, tier: str | None) -> Price | None:
+    try:
+        if model in provider.price_corrections:
+            return _corrected(provider, model, usage, tier)
+        uncached = msgspec.structs.replace(usage, cache_read_tokens=0, cache_write_tokens=0, cache_write_1h_tokens=0)
+        cost, note = _listed(provider, model, usage, tier)
+        return Price(cost, _listed(provider, model, uncached, tier)[0], price_list.source() + note)
     except (ImportError, LookupError):
         return None
     except Exception:  # a fault in the price list must not lose the answer
         traceback.print_exc(file=sys.stderr)
         return None
+
+
+def _corrected(provider: Provider, model: str, usage: Usage, tier: str | None) -> Price | None:
+    """Return the price by our corrections, which say nothing of cached tokens."""
+    price = provider.price_corrections[model]
+    if price is None or usage.cache_read_tokens or usage.cache_write_tokens:
+        return None
+    factor, note = _factor(provider, tier)
+    cost = (usage.input_tokens * Decimal(str(price[0])) + usage.output_tokens * Decimal(str(price[1]))) / 1_000_000 * factor
+    return Price(cost, cost, f"mcp-models{note}")
+
+
+def _listed(provider: Provider, model: str, usage: Usage, tier: str | None) -> tuple[Decimal, str]:
+    """Return the price by the list, and a note on it.
+
+    For a context that a model has no price for, the list gives the standard price without a word. So the two are compared,
+    and the provider's own documents count where they say what the tier costs.
+
+    Raises:
+        LookupError: The price is not known.
+    """
+    from genai_prices import Usage as PricedUsage
+
+    written_1h = {"cache_write_1h_tokens": usage.cache_write_1h_tokens} if usage.cache_write_1h_tokens else {}
+    priced = PricedUsage(
+        input_tokens=usage.input_tokens,
+        cache_read_tokens=usage.cache_read_tokens,
+        cache_write_tokens=usage.cache_write_tokens,
+        output_tokens=usage.output_tokens,
+        **written_1h,
+    )
+    prices, name = price_list.prices(), provider.price_list
+    standard = prices.calc(priced, model, name, None, None)
+    if tier in (None, STANDARD):
+        return standard.total_price, ""
+    of_tier = prices.calc(priced, model, name, None, None, price_context={"service_tier": tier})
+    if of_tier.model_price != standard.model_price:
+        return of_tier.total_price, ""
+    factor, note = _factor(provider, tier)
+    return standard.total_price * factor, note
+
+
+def _factor(provider: Provider, tier: str | None) -> tuple[Decimal, str]:
+    """Return what a tier costs, times the standard price, as the provider documents it, and a note on that.
+
+    Raises:
+        LookupError: It is not documented.
+    """
+    if tier in (None, STANDARD):
+        return Decimal(1), ""
+    factor = provider.tier_factors.get(tier or "", (None, 1.0))[0]
+    if factor is None:
+        raise LookupError(f"no price of the tier {tier!r} is known")
+    return Decimal(str(factor)), f", times {factor:g} for {tier}"
 
 
 def price_per_million(provider: Provider, model: str) -> tuple[float, float] | None:
@@ -81,10 +184,7 @@ def price_per_million(provider: Provider, model: str) -> tuple[float, float] | N
 def context_tokens(provider: Provider, model: str) -> int | None:
     """Return a model's limit of tokens as the price list has it, or None if it is unknown."""
     try:
-        from genai_prices import Usage as PricedUsage
-        from genai_prices import calc_price
-
-        found: int | None = calc_price(PricedUsage(), model, provider_id=provider.price_list).model.context_window
+        found: int | None = price_list.prices().find_provider_model(model, None, provider.price_list, None)[1].context_window
     except (ImportError, LookupError):
         return None
     return found

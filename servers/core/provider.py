@@ -74,6 +74,21 @@ class Provider:
     price_corrections: ClassVar[dict[str, Price | None]] = {}
     """Prices that are wrong or missing in `genai-prices`. None for a model whose price we do not know."""
 
+    service_tiers: ClassVar[dict[str, str]] = {}
+    """The values of `service_tier` that a caller may ask for, each with the provider's own name for it."""
+
+    tiers_that_may_serve: ClassVar[dict[str | None, tuple[str, ...]]] = {}
+    """The tiers that may answer a call, by the tier that was asked for; None stands for no wish. The rest is `standard`."""
+
+    tier_factors: ClassVar[dict[str, tuple[float | None, float]]] = {}
+    """What a tier costs if the price list does not say: times the standard price, exactly or None, and at most."""
+
+    most_surcharge: ClassVar[float] = 1.0
+    """The most that `Completion.surcharge` can be."""
+
+    image_tokens: ClassVar[dict[str, int]] = {}
+    """The most tokens of an image, by the beginning of a model's name. The first that fits counts, or else `IMAGE_TOKENS`."""
+
     package: ClassVar[str | None] = None
     """The package that `connect` imports."""
 
@@ -167,6 +182,14 @@ class Provider:
     def has_list_prices(self) -> bool:
         """Return whether calls cost what `price_list` says. They do not if the base URL leads to somebody else's server."""
         return self.price_list is not None
+
+    def most_output_tokens(self, request: CompletionRequest) -> int:
+        """Return the limit that is sent for an answer, thinking included."""
+        return request.limit
+
+    def charged_models(self, request: CompletionRequest) -> Sequence[str]:
+        """Return the models whose price a call may have: usually the one that was asked."""
+        return [request.model or ""]
 
     async def aclose(self) -> None:
         """Close the client and whatever else the provider holds."""

@@ -96,7 +96,7 @@ class CompletionService:
             if name == LIST_MODELS:
                 log_call(self.provider.name, name)
                 return models_result(await self.list_models(arguments))
-            request = parse_arguments(arguments)
+            request = parse_arguments(arguments, tuple(self.provider.service_tiers))
             model, warnings = self.provider.resolve(request.model)
             request = msgspec.structs.replace(request, model=model, is_default_model=request.model is None)
             log_call(self.provider.name, name, request)
@@ -156,10 +156,7 @@ class CompletionService:
             _report_model(completion, model)
         _check_usage(completion)
         completion.warnings = [*warnings, *adaptation.warnings, *completion.warnings]
-        is_priced = completion.cost_usd is None and completion.auth_mode == "api_key"
-        if is_priced and self.provider.has_list_prices():  # a subscription has no price per token
-            await pricing.ready()
-            completion.cost_usd = pricing.cost_usd(self.provider, completion.model, completion.usage)
+        await pricing.book(self.provider, completion)
         if check is not None and "response_schema" not in completion.dropped_params:
             _read_structured(completion, check)
         _note_cut(completion)

@@ -47,15 +47,22 @@ def tools(provider: Provider) -> list[dict[str, Any]]:
 
 
 @functools.cache
-def input_schema() -> dict[str, Any]:
+def input_schema(tiers: tuple[str, ...] = ()) -> dict[str, Any]:
     """Return the JSON Schema of `complete`'s arguments. It is flat and has no `$ref`, as hosts require.
 
     It is read from a file, because generating it from `CompletionRequest` would take longer than the handshake. A test checks
     that the two agree.
+
+    Args:
+        tiers: The values of `service_tier` that the provider has. Without any there is no such argument.
     """
     with open(os.path.join(os.path.dirname(__file__), "complete.schema.json"), "rb") as file:
         schema: dict[str, Any] = json.load(file)
-        return schema
+    if tiers:
+        schema["properties"]["service_tier"]["enum"] = list(tiers)
+    else:
+        del schema["properties"]["service_tier"]
+    return schema
 
 
 def _prefix(env: Mapping[str, str]) -> str:
@@ -75,7 +82,7 @@ def _complete(provider: Provider, name: str) -> dict[str, Any]:
         "name": name,
         "title": f"Ask {provider.title}",
         "description": (f"Asks a model of {provider.title} and returns its answer as text. {provider.summary}{default}"),
-        "inputSchema": input_schema(),
+        "inputSchema": input_schema(tuple(provider.service_tiers)),
         "annotations": _ANNOTATIONS,
         # Without this, Claude Code saves long answers to a file instead of showing them to its model.
         "_meta": {"anthropic/maxResultSizeChars": 500_000},

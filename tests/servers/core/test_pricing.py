@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from mcp_models.servers import load_provider
+from mcp_models.servers.core import price_list
 from mcp_models.servers.core.completion import Usage
 from mcp_models.servers.core.pricing import cost_usd
 
@@ -39,9 +40,7 @@ def test_a_model_whose_price_is_known_to_be_wrong_has_none() -> None:
 
 
 def test_a_fault_of_the_price_list_costs_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
-    import genai_prices
-
-    monkeypatch.setattr(genai_prices, "calc_price", lambda *_, **__: 1 / 0)
+    monkeypatch.setattr(type(price_list.prices()), "calc", lambda *_, **__: 1 / 0)
     assert cost_usd(ANTHROPIC, "claude-sonnet-4-6", MILLION) is None
 
 
