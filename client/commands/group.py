@@ -14,6 +14,7 @@ COMMANDS = {
     "install": "mcp_models.client.commands.install",
     "keys": "mcp_models.client.commands.keys",
     "models": "mcp_models.client.commands.models",
+    "prices": "mcp_models.client.commands.prices",
     "serve": "mcp_models.client.commands.serve_help",
     "uninstall": "mcp_models.client.commands.uninstall",
 }

@@ -43,6 +43,7 @@ TABLES: dict[str, list[Variable]] = {
         Variable("MCP_MODELS_MAX_RETRIES", "2", "how often a call that failed for now is tried again"),
         Variable("MCP_MODELS_ALLOW_HTTP", "", "`1`: allow an address of another machine without encryption, `http://…`"),
         Variable("MCP_MODELS_TOOL_PREFIX", "", "put before the tools' names, such as `openai_`"),
+        Variable("MCP_MODELS_PRICES", "the list of genai-prices", "a file with a newer price list; see [prices.md](prices.md)"),
         Variable("MCP_MODELS_LOG", "", "`debug`, `info` or `warning`: log calls to stderr"),
     ],
     "Anthropic": [
