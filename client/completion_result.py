@@ -27,12 +27,16 @@ ErrorType = Literal[
 
 
 class UsageResult(TypedDict):
-    """Token counts. `input_tokens` includes cached tokens, and `output_tokens` includes thinking."""
+    """Token counts. `input_tokens` includes cached tokens, and `output_tokens` includes thinking.
+
+    `cache_write_tokens` includes `cache_write_1h_tokens`.
+    """
 
     input_tokens: int
     output_tokens: int
     cache_read_tokens: int
     cache_write_tokens: int
+    cache_write_1h_tokens: int
     reasoning_tokens: int
 
 
@@ -47,7 +51,10 @@ class CompletionSuccess(TypedDict):
     stop_reason: StopReason | None
     native_stop_reason: str | None
     usage: UsageResult | None
+    service_tier: str | None
     cost_usd: float | None
+    price_source: str | None
+    cache_savings_usd: float | None
     request_id: str | None
     latency_ms: int | None
     auth_mode: str | None

@@ -23,7 +23,10 @@ GRACE_SECONDS = 10.0
 """How many seconds longer than a call's own deadline to wait for its answer."""
 
 CALL_OPTIONS = frozenset(
-    ("messages", "model", "top_p", "stop", "seed", "reasoning_effort", "response_schema", "timeout", "extra_arguments")
+    [
+        *("messages", "model", "top_p", "stop", "seed", "reasoning_effort", "response_schema", "service_tier", "timeout"),
+        "extra_arguments",
+    ]
 )
 """The names in `CallOptions`, repeated here because that class is imported for type checkers only."""
 

@@ -8,7 +8,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from mcp_models.servers.core.completion import ReasoningEffort
+    from mcp_models.servers.core.completion import ReasoningEffort, ServiceTier
 
 
 class CallOptions(TypedDict, total=False):
@@ -31,6 +31,9 @@ class CallOptions(TypedDict, total=False):
     reasoning_effort: ReasoningEffort | None
     response_schema: Mapping[str, Any] | None
     """A JSON Schema for the answer. You get the parsed answer as `result["structured"]`."""
+
+    service_tier: ServiceTier | None
+    """How fast and at what price: `flex` is slower at half the price, `priority` faster and dearer. Few providers have it."""
 
     timeout: float | None
     """Seconds for the whole call, including retries."""

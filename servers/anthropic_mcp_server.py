@@ -11,6 +11,7 @@ import re
 from contextlib import contextmanager
 
 from mcp_models.servers import core
+from mcp_models.servers.anthropic_caching import cached_system
 from mcp_models.servers.anthropic_thinking import LEAST_BUDGET, thinking_budget, thinking_of
 from mcp_models.servers.core import errors, settings
 from mcp_models.servers.core.effort import nearest
@@ -55,11 +56,9 @@ SAMPLING_VERSION = "2023-06-01"
 # Claude up to 4.6 accepts a temperature. Newer models refuse one under every version of the API.
 _TAKES_TEMPERATURE = r"claude-(3|(haiku|sonnet|opus)-4(-[0-6])?(-\d{8})?$)"
 
-# Anthropic caches prompts of 1,024 tokens and more. A token has about four characters.
-CACHEABLE_CHARACTERS = 4 * 1024
-
 # What inference in the USA only costs, which a workspace may have set: https://platform.claude.com/docs/en/about-claude/pricing.
-US_ONLY_SURCHARGE = 1.1
+US_ONLY, US_ONLY_SURCHARGE = "us", 1.1
+_COSTS_MORE_IN_THE_US = r"claude-(?!3|(haiku|sonnet|opus)-4(-[0-5])?(-\d{8})?$)"  # Opus 4.6 and newer models
 
 # Look at the type before the status, because an error within a stream comes with HTTP 200.
 _BY_TYPE: dict[str, type[errors.CompletionError]] = {
@@ -186,10 +185,11 @@ class Anthropic(Provider):
             "model": request.model,
             "max_tokens": request.limit,
             "messages": [{"role": turn.role, "content": self._content(turn)} for turn in request.turns],
-            "system": _system(request.system) if request.system else None,
+            "system": cached_system(request.system, request.model or "") if request.system else None,
             "stop_sequences": request.stop,
             "thinking": self._thinking_config(request),
             "output_config": output or None,
+            "service_tier": self.tier_name(request),
             "extra_body": sampling or None,
             "extra_headers": {"anthropic-version": SAMPLING_VERSION} if sampling else None,
         }
@@ -259,13 +259,6 @@ class Anthropic(Provider):
             yield
 
 
-def _system(text: str) -> str | list[dict[str, Any]]:
-    """Return the system prompt. A long one is marked for caching, so that the next call reads it at a tenth of the price."""
-    if len(text) < CACHEABLE_CHARACTERS:
-        return text
-    return [{"type": "text", "text": text, "cache_control": {"type": "ephemeral"}}]
-
-
 class MessageAnswer(StreamAccumulator):
     """Collect the events of a streamed message."""
 
@@ -281,6 +274,12 @@ class MessageAnswer(StreamAccumulator):
     def __init__(self, request_id: str | None) -> None:
         super().__init__(request_id)
         self.counts: dict[str, int] = {}
+        self.surcharge = 1.0
+
+    def completion(self, auth_mode: str) -> Completion:
+        completion = super().completion(auth_mode)
+        completion.surcharge = self.surcharge if re.match(_COSTS_MORE_IN_THE_US, self.model) else 1.0
+        return completion
 
     def add(self, event: RawMessageStreamEvent) -> str | None:
         """Add an event and return the text in it.
@@ -314,12 +313,19 @@ class MessageAnswer(StreamAccumulator):
         details = getattr(usage, "output_tokens_details", None)
         if details is not None and getattr(details, "thinking_tokens", None) is not None:
             self.counts["thinking_tokens"] = details.thinking_tokens
+        created = getattr(usage, "cache_creation", None)
+        if created is not None and created.ephemeral_1h_input_tokens is not None:
+            self.counts["cache_creation_1h"] = created.ephemeral_1h_input_tokens
+        self.service_tier = getattr(usage, "service_tier", None) or self.service_tier
+        if getattr(usage, "inference_geo", None) == US_ONLY:
+            self.surcharge = US_ONLY_SURCHARGE
         read, written = self.counts.get("cache_read_input_tokens", 0), self.counts.get("cache_creation_input_tokens", 0)
         self.usage = core.completion.Usage(
             input_tokens=self.counts.get("input_tokens", 0) + read + written,  # Anthropic counts cached tokens separately
             output_tokens=self.counts.get("output_tokens", 0),
             cache_read_tokens=read,
             cache_write_tokens=written,
+            cache_write_1h_tokens=self.counts.get("cache_creation_1h", 0),
             reasoning_tokens=self.counts.get("thinking_tokens", 0),
         )
 

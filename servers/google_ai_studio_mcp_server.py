@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from mcp_models.servers.core.provider import OnText
 
 BASE_URL = "https://generativelanguage.googleapis.com"
+TIER_HEADER = "x-gemini-service-tier"
 CURE = "Check GOOGLE_GEMINI_BASE_URL and the network."
 
 # The first pattern that matches the beginning of a model's name counts. Sources:
@@ -131,9 +132,10 @@ class GoogleAIStudio(Provider):
         url = f"{base}/v1beta/models/{model}:streamGenerateContent?alt=sse"
         answer = ContentAnswer()
         with core.http.map_transport_errors(base, CURE):
-            async with client.stream("POST", url, json=payload(request)) as response:
+            async with client.stream("POST", url, json=payload(request, self.tier_name(request))) as response:
                 if response.status_code != 200:
                     raise _failure(response, await response.aread())
+                answer.service_tier = response.headers.get(TIER_HEADER, "").lower() or None
                 async for event in core.http.events(response):
                     if text := answer.add(event):
                         on_text(text)
@@ -166,8 +168,13 @@ class GoogleAIStudio(Provider):
         return settings.base_url(self.env, "GOOGLE_GEMINI_BASE_URL", BASE_URL)
 
 
-def payload(request: CompletionRequest) -> dict[str, Any]:
-    """Translate a request for `generateContent`."""
+def payload(request: CompletionRequest, tier: str | None = None) -> dict[str, Any]:
+    """Translate a request for `generateContent`.
+
+    Args:
+        request: The request.
+        tier: The service tier.
+    """
     schema = request.response_schema
     config = {
         "maxOutputTokens": request.limit,
@@ -185,6 +192,8 @@ def payload(request: CompletionRequest) -> dict[str, Any]:
         ],
         "generationConfig": {name: value for name, value in config.items() if value is not None},
     }
+    if tier is not None:
+        body["serviceTier"] = tier
     if request.system is not None:
         body["systemInstruction"] = {"parts": [{"text": request.system}]}
     return body
@@ -256,7 +265,9 @@ class ContentAnswer(StreamAccumulator):
             raise errors.from_status(int(error.get("code") or 500), said, request_id=self.request_id)
         self.model = event.get("modelVersion") or self.model
         self.request_id = event.get("responseId") or self.request_id
-        self.usage = _usage(event["usageMetadata"]) if event.get("usageMetadata") else self.usage
+        if usage := event.get("usageMetadata"):
+            self.usage = _usage(usage)
+            self.service_tier = self.service_tier or (usage.get("serviceTier") or "").lower() or None
         if reason := (event.get("promptFeedback") or {}).get("blockReason"):
             raise errors.ContentFilterError(f"the prompt was blocked ({reason}).", request_id=self.request_id)
         texts: list[str] = []

@@ -80,7 +80,7 @@ class Mistral(Provider):
     aliases = MODEL_ALIASES
     successors = SUCCESSORS
     parameters = frozenset({"temperature", "top_p", "stop", "seed", "reasoning_effort", "response_schema"})
-    native_names = {"random_seed": "seed", "response_format": "response_schema"}
+    native_names = {"random_seed": "seed", "response_format": "response_schema", "prompt_cache_key": "cache_key"}
     price_list = "mistral"
     service_tiers = {"auto": "auto", "standard": "standard_only"}
     tiers_that_may_serve = {"auto": ("standard", "priority")}
@@ -96,6 +96,10 @@ class Mistral(Provider):
 
     def efforts(self, model: str) -> tuple[ReasoningEffort, ...]:
         return next((efforts for pattern, efforts in _EFFORTS if re.match(pattern, model)), ())
+
+    def takes_cache_key(self, model: str) -> bool:  # noqa: ARG002
+        """Return True: writes to the cache are free, and reads cost a tenth (https://docs.mistral.ai, prompt caching)."""
+        return True
 
     def ignores(self, model: str) -> set[str]:
         """Return the effort for models that ignore it. Magistral always decides for itself, and the others never think."""
@@ -121,7 +125,7 @@ class Mistral(Provider):
         """Ask for a streamed chat completion."""
         client: Client = await self.client()
         with self._map_errors():
-            async with await client.chat.stream_async(**payload(request)) as stream:
+            async with await client.chat.stream_async(**payload(request, self.tier_name(request))) as stream:
                 answer = ChatAnswer(_request_id(stream.response.headers))
                 async for event in stream:
                     if text := answer.add(event.data):
@@ -163,8 +167,13 @@ class Mistral(Provider):
                 raise errors.UnreachableError(f"{base} did not answer.") from error
 
 
-def payload(request: CompletionRequest) -> dict[str, Any]:
-    """Translate a request for the SDK."""
+def payload(request: CompletionRequest, tier: str | None = None) -> dict[str, Any]:
+    """Translate a request for the SDK.
+
+    Args:
+        request: The request.
+        tier: Mistral's name for the service tier.
+    """
     schema = request.response_schema
     payload = {
         "model": request.model,
@@ -175,6 +184,8 @@ def payload(request: CompletionRequest) -> dict[str, Any]:
         "stop": request.stop,
         "random_seed": request.seed,
         "reasoning_effort": request.reasoning_effort,
+        "service_tier": tier,
+        "prompt_cache_key": request.cache_key,
         "response_format": None if schema is None else _response_format(schema),
     }
     return {name: value for name, value in payload.items() if value is not None}
@@ -211,7 +222,9 @@ class ChatAnswer(StreamAccumulator):
             ProviderError: The model failed.
         """
         self.model = chunk.model or self.model
-        self.usage = _usage(chunk.usage) if chunk.usage else self.usage
+        if chunk.usage:
+            self.usage = _usage(chunk.usage)
+            self.service_tier = chunk.usage.service_tier or self.service_tier
         text = ""
         for choice in chunk.choices[:1]:
             # If the SDK does not know the reason, it is not a plain string.

@@ -9,11 +9,14 @@ from __future__ import annotations
 
 import re
 
+from mcp_models.servers import openai_caching
 from mcp_models.servers.core import errors
 from mcp_models.servers.openai_compatible import OpenAICompatible, strict_format
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from openai import AsyncOpenAI
 
     from mcp_models.servers.core.completion import Completion, CompletionRequest, ReasoningEffort
@@ -69,6 +72,12 @@ class OpenAIAPI(OpenAICompatible):
     summary = "Its models are general-purpose; most of them reason before they answer."
     default_model = "gpt-5.2"
     parameters = frozenset({"temperature", "top_p", "stop", "seed", "reasoning_effort", "response_schema"})
+    native_names = {
+        **OpenAICompatible.native_names,
+        "prompt_cache_key": "cache_key",
+        "prompt_cache_options": "cache_key",
+        "prompt_cache_breakpoint": "cache_key",
+    }
     price_list = "openai"
     service_tiers = {"auto": "auto", "standard": "default", "flex": "flex", "priority": "priority"}
     tiers_that_may_serve = {
@@ -98,6 +107,10 @@ class OpenAIAPI(OpenAICompatible):
         known = next((efforts for pattern, efforts in _EFFORTS if re.match(pattern, model)), ())
         return known if self._is_openais() else ()
 
+    def takes_cache_key(self, model: str) -> bool:  # noqa: ARG002
+        """Return True where OpenAI's own models answer. Compatible servers may refuse the field."""
+        return self._is_openais()
+
     def ignores(self, model: str) -> set[str]:
         """Return parameters that one of OpenAI's own models is known to lack, to save a request that it would refuse."""
         if not self._is_openais():
@@ -114,24 +127,40 @@ class OpenAIAPI(OpenAICompatible):
         client: AsyncOpenAI = await self.client()
         from openai import BadRequestError
 
-        from mcp_models.servers.openai_chat import chat_payload, complete_chat
-        from mcp_models.servers.openai_responses import respond
+        from mcp_models.servers.openai_chat import complete_chat
+        from mcp_models.servers.openai_responses import respond, responses_payload
 
         answer_format = None if request.response_schema is None else strict_format(request.response_schema)
         with self.map_errors():
             if self._wire_api(request) == "responses":
                 request, warnings = self._with_least_limit(request)
-                completion = await respond(client, request, on_text, answer_format, self.failure)
+                payload = responses_payload(request, answer_format)
+                if tier := self.tier_name(request):
+                    payload["service_tier"] = tier
+                if request.cache_key:
+                    openai_caching.add_to_responses(payload, request)
+                completion = await respond(client, payload, on_text, self.failure)
+                completion.service_tier = self.served_tier(completion.service_tier)
                 completion.warnings += warnings
                 return completion
             limit = NEW_LIMIT if self._is_openais() else self._limit
             try:
-                return await complete_chat(self, client, chat_payload(request, limit, answer_format), on_text)
+                return await complete_chat(self, client, self._chat_payload(request, limit, answer_format), on_text)
             except BadRequestError as error:
                 if limit == NEW_LIMIT or NEW_LIMIT not in error.message:
                     raise
                 self._limit = NEW_LIMIT  # it is a gateway to OpenAI's own reasoning models
-                return await complete_chat(self, client, chat_payload(request, NEW_LIMIT, answer_format), on_text)
+                return await complete_chat(self, client, self._chat_payload(request, NEW_LIMIT, answer_format), on_text)
+
+    def _chat_payload(self, request: CompletionRequest, limit: str, answer_format: dict[str, Any] | None) -> dict[str, Any]:
+        from mcp_models.servers.openai_chat import chat_payload
+
+        payload = chat_payload(request, limit, answer_format)
+        if tier := self.tier_name(request):
+            payload["service_tier"] = tier
+        if request.cache_key:
+            openai_caching.add_to_chat(payload, request)
+        return payload
 
     def has_list_prices(self) -> bool:
         return self._is_at(OPENAI_HOST)

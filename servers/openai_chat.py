@@ -118,6 +118,8 @@ class ChatAnswer(StreamAccumulator):
             CompletionError: The chunk itself is an error, or the answer ended with one.
         """
         self.model = chunk.model or self.model
+        if self._provider.service_tiers:  # others have tiers that cost the same, such as Groq
+            self.service_tier = self._provider.served_tier(chunk.service_tier) or self.service_tier
         if usage := chunk.usage or _usage_of_choice(chunk):
             self.usage = _usage(usage, self._provider.output_excludes_reasoning)
             self.cost_usd = _cost(usage, self._provider.cost)

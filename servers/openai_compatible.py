@@ -39,6 +39,7 @@ _ERRORS = {
     "misalignment_policy_violation": "content_filter",
     "rate_limit_exceeded": "rate_limit",
     "engine_overloaded_error": "overloaded",  # Moonshot
+    "resource_unavailable": "overloaded",  # OpenAI has no capacity for `flex`
     "exceed_context_size_error": "context_length",
 }
 
@@ -47,6 +48,7 @@ _ERRORS_BY_TEXT = {
     "maximum context length": "context_length",
     "ContextWindowExceededError": "context_length",
     "Invalid model name passed": "model_not_found",
+    "Resource Unavailable": "overloaded",
 }
 
 _PASSING = ("server_error", "internal_server_error", "api_error")

@@ -25,19 +25,15 @@ if TYPE_CHECKING:
 _STOP_REASONS: dict[str | None, StopReason] = {"max_output_tokens": "max_tokens", "content_filter": "content_filter"}
 
 
-async def respond(
-    client: AsyncOpenAI, request: CompletionRequest, on_text: OnText, strict_format: dict[str, Any] | None, failed: Failed
-) -> Completion:
+async def respond(client: AsyncOpenAI, payload: dict[str, Any], on_text: OnText, failed: Failed) -> Completion:
     """Ask for a streamed response.
 
     Args:
         client: The SDK's client.
-        request: The request.
+        payload: The request, from `responses_payload`.
         on_text: Called with each piece of the text.
-        strict_format: The answer's schema and its name, if there is one.
         failed: Returns the error for a failure within the stream.
     """
-    payload = responses_payload(request, strict_format)
     async with await client.responses.create(**payload, stream=True, timeout=None) as stream:
         request_id = stream.response.headers.get("x-request-id")
         shown = _Shown(on_text)
@@ -115,6 +111,7 @@ def responses_completion(response: Response, request_id: str | None) -> Completi
         stop_reason=stop_reason if response.status == "completed" else _STOP_REASONS.get(reason, "other"),
         native_stop_reason=reason or response.status,
         usage=_usage(response.usage),
+        service_tier=response.service_tier,
         request_id=request_id,
         auth_mode="api_key",
         reasoning="\n\n".join(thoughts) or None,

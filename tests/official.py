@@ -78,8 +78,9 @@ def _mistral(request: Request) -> None:
 def _gemini(request: Request) -> None:
     from google.genai import types
 
-    names = {"contents", "systemInstruction", "generationConfig", "safetySettings"}
+    names = {"contents", "systemInstruction", "generationConfig", "safetySettings", "serviceTier"}
     assert set(request.body) <= names
+    assert request.body.get("serviceTier", "standard") in {tier.value for tier in types.ServiceTier}
     for content in request.body["contents"]:
         _closed_model(types.Content).model_validate(content)
     if instruction := request.body.get("systemInstruction"):

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 FALLBACK = "echo"
 
+TIERS = ("auto", "standard", "flex", "priority")
+
 EXIT_CODES = {
     "configuration": 3,
     "authentication": 4,
@@ -64,6 +66,9 @@ Examples:
 @click.option("--schema", "schema_file", metavar="FILE", help="A JSON Schema that the answer must fit.")
 @click.option("--max-tokens", type=click.IntRange(min=1), default=MAX_TOKENS_DEFAULT, show_default=True)
 @click.option("--temperature", type=click.FloatRange(min=0))
+@click.option(
+    "--service-tier", type=click.Choice(TIERS), help="Speed and price, where the provider has tiers: flex costs half."
+)
 @click.option("--timeout", type=click.FloatRange(min=0, min_open=True), help="Seconds the call may take.")
 @click.option("--json", "as_json", is_flag=True, help="Print the whole result as JSON.")
 @click.option("--stream/--no-stream", default=None, help="Print the text as it comes: the default in a terminal.")

@@ -37,7 +37,7 @@ ENGINES: dict[str, type[AppServerEngine] | type[ExecEngine]] = {"app-server": Ap
 DEFAULT_ENGINE = "app-server"
 
 # Parameters that codex has no setting for.
-LACKING = ("temperature", "top_p", "stop", "seed")
+LACKING = ("temperature", "top_p", "stop", "seed", "service_tier")
 
 
 RENEWAL_SECONDS = 15.0

@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Struct
 
 from mcp_models.servers.core import MAX_TOKENS_DEFAULT, TEMPERATURE_DEFAULT, TOOL_MAX_TOKENS_DEFAULT
-from mcp_models.servers.core.completion import OPTIONAL_PARAMETERS, CompletionRequest, ReasoningEffort
+from mcp_models.servers.core.completion import CACHE_KEY, OPTIONAL_PARAMETERS, CompletionRequest, ReasoningEffort
 from mcp_models.servers.core.effort import efforts_named, nearest
 from mcp_models.servers.core.errors import CompletionError, ContextLengthError, InvalidRequestError
 from mcp_models.servers.core.provider import Provider
@@ -59,6 +59,7 @@ class Adaptation:
         self._temperature: float | None = None
         if _is_free(asked) and provider.takes_temperature(asked.model or ""):
             self._temperature = TEMPERATURE_DEFAULT
+        self._cache_key = cache_key(asked) if provider.takes_cache_key(asked.model or "") else None
         self.sent = asked
 
     def request(self) -> CompletionRequest:
@@ -70,6 +71,8 @@ class Adaptation:
         changes: dict[str, Any] = {name: None for name in self._without if getattr(self._asked, name) is not None}
         if self._temperature is not None and "temperature" not in self._without:
             changes["temperature"] = self._temperature
+        if self._cache_key is not None and CACHE_KEY not in self._without:
+            changes[CACHE_KEY] = self._cache_key
         if effort != self._asked.reasoning_effort and "reasoning_effort" not in self._without:
             changes["reasoning_effort"] = effort
         if self._asked.max_tokens is None and self._learnt.max_tokens is not None:
@@ -99,7 +102,7 @@ class Adaptation:
             return False
         if self._learn_limit(error):
             return True
-        sent = [name for name in OPTIONAL_PARAMETERS if getattr(self.sent, name) is not None]
+        sent = [name for name in (*OPTIONAL_PARAMETERS, CACHE_KEY) if getattr(self.sent, name) is not None]
         found = refused_parameter(error, sent, self._provider.native_names)
         if found is None:
             return False
@@ -135,6 +138,17 @@ class Adaptation:
             return None
         has = self._learnt.efforts or self._provider.efforts(self._asked.model or "")
         return nearest(asked, has) if has else asked
+
+
+def cache_key(request: CompletionRequest) -> str:
+    """Return a key that is the same for all requests whose prompt begins in the same way. Nothing can be read from it.
+
+    A prompt begins with the answer's schema and the system prompt. What was asked does not count, as it differs each time.
+    """
+    from hashlib import blake2b
+
+    beginning = msgspec.json.encode([request.model, request.system, request.response_schema])
+    return blake2b(beginning, digest_size=16, person=b"mcp-models cache").hexdigest()
 
 
 def _is_free(request: CompletionRequest) -> bool:

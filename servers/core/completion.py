@@ -20,6 +20,9 @@ ServiceTier = Literal["auto", "standard", "flex", "priority"]
 OPTIONAL_PARAMETERS = ("temperature", "top_p", "stop", "seed", "reasoning_effort", "response_schema")
 """Parameters that not every model supports. They are left out and reported in `dropped_params`, and the call goes on."""
 
+CACHE_KEY = "cache_key"
+"""A field of the request that we set ourselves, and that is left out in the same way, but without a word."""
+
 
 class TextPart(Struct, frozen=True, forbid_unknown_fields=True, tag="text"):
     """Text within a message."""
@@ -82,6 +85,9 @@ class CompletionRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
     is_default_model: bool = False
     """Whether `model` is the default, because the caller named none. Not an argument of the tool."""
+
+    cache_key: str | None = None
+    """What requests with the same beginning have in common, for the provider's prompt cache. Not an argument of the tool."""
 
     def __post_init__(self) -> None:
         if (self.prompt is None) == (self.messages is None):

@@ -23,6 +23,9 @@ LOAD_SECONDS = 5.0
 STANDARD = "standard"
 """The tier whose prices a price list has without a word."""
 
+UNKNOWN = "unknown"
+"""A tier that has no price."""
+
 FROM_PROVIDER = "provider"
 """`price_source` of a cost that the provider reported."""
 
@@ -64,12 +67,13 @@ class Price(NamedTuple):
     source: str
 
 
-async def book(provider: Provider, completion: Completion) -> None:
+async def book(provider: Provider, completion: Completion, asked_tier: str | None = None) -> None:
     """Write into a completion what it costs, as far as that is known. A subscription has no price per token.
 
     Args:
         provider: The provider, which names its price list and its corrections.
         completion: The completion. If the provider reported a cost, that one counts.
+        asked_tier: The service tier that was asked for. It counts if the provider does not say which one answered.
     """
     if completion.cost_usd is not None:
         completion.price_source = FROM_PROVIDER
@@ -77,7 +81,8 @@ async def book(provider: Provider, completion: Completion) -> None:
     if completion.auth_mode != "api_key" or not provider.has_list_prices():
         return
     await ready()
-    price = _price(provider, completion.model, completion.usage, completion.service_tier)
+    tier = completion.service_tier or _only_tier(provider, asked_tier)
+    price = _price(provider, completion.model, completion.usage, tier)
     if price is not None:
         surcharge = Decimal(str(completion.surcharge))
         completion.cost_usd = float(price.cost * surcharge)
@@ -86,6 +91,12 @@ async def book(provider: Provider, completion: Completion) -> None:
     with contextlib.suppress(ImportError):
         if problem := price_list.problem():
             completion.warnings.append(problem)
+
+
+def _only_tier(provider: Provider, asked: str | None) -> str | None:
+    """Return the tier that answers if this one is asked for. If several may, none is known."""
+    may_serve = provider.tiers_that_may_serve.get(asked, (STANDARD,))
+    return STANDARD if asked is None else may_serve[0] if len(may_serve) == 1 else UNKNOWN
 
 
 def cost_usd(provider: Provider, model: str, usage: Usage, tier: str | None = None) -> float | None:

@@ -164,6 +164,10 @@ class Provider:
         """Return whether to send the model our default temperature, because it is expected to accept one."""
         return True
 
+    def takes_cache_key(self, model: str) -> bool:  # noqa: ARG002
+        """Return whether to send `CompletionRequest.cache_key`, because the provider's prompt cache finds more with it."""
+        return False
+
     def ignores(self, model: str) -> set[str]:  # noqa: ARG002
         """Return the optional parameters that the model silently ignores. They are not sent, and are reported as dropped."""
         return set()
@@ -182,6 +186,14 @@ class Provider:
     def has_list_prices(self) -> bool:
         """Return whether calls cost what `price_list` says. They do not if the base URL leads to somebody else's server."""
         return self.price_list is not None
+
+    def tier_name(self, request: CompletionRequest) -> str | None:
+        """Return the provider's own name for the service tier that a request asks for."""
+        return None if request.service_tier is None else self.service_tiers[request.service_tier]
+
+    def served_tier(self, native: str | None) -> str | None:
+        """Return our name for the service tier that a provider says has answered. One that we do not offer keeps its own."""
+        return next((tier for tier, name in self.service_tiers.items() if name == native and tier != "auto"), native)
 
     def most_output_tokens(self, request: CompletionRequest) -> int:
         """Return the limit that is sent for an answer, thinking included."""

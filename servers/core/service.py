@@ -156,7 +156,7 @@ class CompletionService:
             _report_model(completion, model)
         _check_usage(completion)
         completion.warnings = [*warnings, *adaptation.warnings, *completion.warnings]
-        await pricing.book(self.provider, completion)
+        await pricing.book(self.provider, completion, request.service_tier)
         if check is not None and "response_schema" not in completion.dropped_params:
             _read_structured(completion, check)
         _note_cut(completion)

@@ -21,6 +21,7 @@ class StreamAccumulator:
         native_stop_reason: The provider's own word for why the answer ended. Empty until the end has arrived.
         request_id: The provider's identifier for the request.
         usage: The tokens used, if the provider has said so.
+        service_tier: The service tier that answers, in our words, if the provider has said so.
         texts: The pieces of the text.
         thoughts: The pieces of the thinking, if the provider shows it.
     """
@@ -33,6 +34,7 @@ class StreamAccumulator:
         self.native_stop_reason = ""
         self.request_id = request_id
         self.usage: Usage | None = None
+        self.service_tier: str | None = None
         self.texts: list[str] = []
         self.thoughts: list[str] = []
 
@@ -50,6 +52,7 @@ class StreamAccumulator:
             stop_reason=self.stop_reasons.get(self.native_stop_reason, "other"),
             native_stop_reason=self.native_stop_reason,
             usage=self.usage or core.completion.Usage(),
+            service_tier=self.service_tier,
             request_id=self.request_id,
             auth_mode=auth_mode,
             reasoning="".join(self.thoughts) or None,

@@ -15,7 +15,7 @@ from tests.fakes.provider import FakeProvider, Seen, schemas_in
 
 _FIELDS = {
     *("model", "max_tokens", "messages", "system", "stop_sequences", "stream", "thinking", "output_config"),
-    *("temperature", "top_p"),
+    *("temperature", "top_p", "service_tier"),
 }
 
 
@@ -75,6 +75,10 @@ class FakeAnthropic(FakeProvider):
     def text(self, request: Request | None, *pieces: str, stop: str = "end_turn") -> Reply:
         model = request.body["model"] if request else self.model
         return self._stream([_start(model), *map(_delta, pieces), *_end(stop)])
+
+    def used(self, **usage: Any) -> Reply:
+        """Return an answer with further fields in its usage."""
+        return self._stream([_start(self.model, **usage), _delta("Hello"), *_end("end_turn")])
 
     def ticks(self) -> Iterator[bytes]:
         return itertools.chain([_start(self.model)], itertools.repeat(_delta("tick")))
@@ -171,8 +175,16 @@ def _event(event: dict[str, Any]) -> bytes:
     return f"event: {event['type']}\ndata: {json.dumps(event)}\n\n".encode()
 
 
-def _start(model: str) -> bytes:
-    usage = {"input_tokens": 15, "cache_read_input_tokens": 5, "cache_creation_input_tokens": 0, "output_tokens": 1}
+def _start(model: str, **more_usage: Any) -> bytes:
+    usage = {
+        "input_tokens": 15,
+        "cache_read_input_tokens": 5,
+        "cache_creation_input_tokens": 0,
+        "cache_creation": {"ephemeral_5m_input_tokens": 0, "ephemeral_1h_input_tokens": 0},
+        "output_tokens": 1,
+        "service_tier": "standard",
+        **more_usage,
+    }
     message: dict[str, Any] = {
         "id": "msg_1",
         "type": "message",

@@ -49,7 +49,7 @@ class FakeGoogleAIStudio(FakeProvider):
         fields = request.body
         if "contents" not in fields:
             return self.error(400, "contents is not specified")
-        for name in fields.keys() - {"contents", "generationConfig", "systemInstruction"}:
+        for name in fields.keys() - {"contents", "generationConfig", "systemInstruction", "serviceTier"}:
             return self.error(400, f'Invalid JSON payload received. Unknown name "{name}"')
         for name in fields.get("generationConfig", {}).keys() - _CONFIG:
             return self.error(400, f"Invalid JSON payload received. Unknown name \"{name}\" at 'generation_config'")
@@ -58,7 +58,9 @@ class FakeGoogleAIStudio(FakeProvider):
         return None
 
     def text(self, request: Request | None, *pieces: str, stop: str = "end_turn") -> Reply:
-        return self._stream([*(_event(parts=[{"text": piece}]) for piece in pieces), _last(_FINISH.get(stop, stop))])
+        tier = str(request.body.get("serviceTier", "standard")) if request else "standard"
+        chunks = [*(_event(parts=[{"text": piece}]) for piece in pieces), _last(_FINISH.get(stop, stop))]
+        return self._stream(chunks, **{"x-gemini-service-tier": tier})
 
     def ticks(self) -> Iterator[bytes]:
         return itertools.repeat(_event(parts=[{"text": "tick"}]))
@@ -134,8 +136,8 @@ class FakeGoogleAIStudio(FakeProvider):
             response_schema=config.get("responseJsonSchema"),
         )
 
-    def _stream(self, chunks: list[bytes]) -> Reply:
-        return Reply(chunks=chunks, content_type="text/event-stream")
+    def _stream(self, chunks: list[bytes], **headers: str) -> Reply:
+        return Reply(chunks=chunks, content_type="text/event-stream", headers=headers)
 
 
 def _event(parts: list[dict[str, Any]], **candidate: Any) -> bytes:

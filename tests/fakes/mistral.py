@@ -12,7 +12,7 @@ from tests.fakes.provider import FakeProvider, Seen
 
 _FIELDS = {
     *("model", "messages", "max_tokens", "temperature", "top_p", "stop", "random_seed", "reasoning_effort"),
-    *("response_format", "stream"),
+    *("response_format", "stream", "service_tier", "prompt_cache_key"),
 }
 _FINISH = {"end_turn": "stop", "max_tokens": "length"}
 
@@ -59,6 +59,7 @@ class FakeMistral(FakeProvider):
             "completion_tokens": 10,
             "total_tokens": 30,
             "prompt_tokens_details": {"cached_tokens": 5},
+            "service_tier": "priority" if request and request.body.get("service_tier") == "auto" else "standard",
         }
         last = _chunk(model, "", _FINISH.get(stop, stop), usage=usage)
         return self._stream([*(_chunk(model, piece) for piece in pieces), last, b"data: [DONE]\n\n"])

@@ -29,6 +29,7 @@ _RESPONSES_FIELDS = {
     "top_p",
     "reasoning",
     "text",
+    *("service_tier", "prompt_cache_key", "prompt_cache_options"),
 }
 _CHAT_FIELDS = {
     "model",
@@ -43,6 +44,7 @@ _CHAT_FIELDS = {
     "seed",
     "reasoning_effort",
     "response_format",
+    *("service_tier", "prompt_cache_key", "prompt_cache_options"),
 }
 
 
@@ -253,8 +255,15 @@ def response(
             "output_tokens_details": {"reasoning_tokens": 4},
             "total_tokens": 30,
         },
+        "service_tier": served_tier(request),
         **fields,
     }
+
+
+def served_tier(request: Request) -> str:
+    """Return the tier that answers, as if the project's setting were `default`."""
+    asked = request.body.get("service_tier", "auto")
+    return {"auto": "default"}.get(asked, str(asked))
 
 
 def message(text: str, kind: str = "output_text") -> dict[str, Any]:
@@ -308,7 +317,8 @@ def chat_stream(request: Request, *, text: str = TEXT, finish_reason: str = "sto
         chat_chunk(request, {}, finish_reason),
     ]
     if (request.body.get("stream_options") or {}).get("include_usage"):
-        chunks.append(_chat_event({"model": request.body["model"], "choices": [], "usage": usage}))
+        last = {"choices": [], "usage": usage, "service_tier": served_tier(request)}
+        chunks.append(_chat_event({"model": request.body["model"], **last}))
     return stream([*chunks, b"data: [DONE]\n\n"])
 
 

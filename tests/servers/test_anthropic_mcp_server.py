@@ -43,6 +43,7 @@ def test_cached_tokens_are_part_of_the_input(anthropic: FakeAnthropic) -> None:
         "output_tokens": 10,
         "cache_read_tokens": 5,
         "cache_write_tokens": 0,
+        "cache_write_1h_tokens": 0,
         "reasoning_tokens": 4,
     }
     assert record["cost_usd"] is None  # the fake's address is not Anthropic's own
@@ -316,3 +317,25 @@ def test_the_limits_and_the_retirement_of_the_listed_models(anthropic: FakeAnthr
         "retires_at": "2027-01-31",
     }
     assert "context 200,000 tokens, output up to 64,000 tokens, retires 2027-01-31" in result["content"][0]["text"]
+
+
+@pytest.mark.parametrize(
+    ("model", "geo", "times"),
+    [
+        ("claude-opus-5", "us", 1.1),
+        ("claude-sonnet-4-6", "us", 1.1),
+        ("claude-sonnet-4-5-20250929", "us", 1),
+        ("claude-haiku-4-5-20251001", "us", 1),
+        ("claude-opus-5", "global", 1),
+        ("claude-opus-5", None, 1),
+    ],
+)
+def test_inference_in_the_usa_only_costs_more(model: str, geo: str | None, times: float) -> None:
+    from types import SimpleNamespace
+
+    from mcp_models.servers.anthropic_mcp_server import MessageAnswer
+
+    answer = MessageAnswer(None)
+    answer.model, answer.native_stop_reason = model, "end_turn"
+    answer._count(SimpleNamespace(input_tokens=1, output_tokens=1, inference_geo=geo))
+    assert answer.completion("api_key").surcharge == times

@@ -29,6 +29,7 @@ def test_output_includes_thinking_and_input_the_cached_tokens(google: FakeGoogle
         "output_tokens": 10,
         "cache_read_tokens": 5,
         "cache_write_tokens": 0,
+        "cache_write_1h_tokens": 0,
         "reasoning_tokens": 4,
     }
 

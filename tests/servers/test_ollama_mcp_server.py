@@ -25,6 +25,7 @@ def test_an_answer_with_everything_known_about_it(ollama: FakeOllama) -> None:
         "output_tokens": 6,
         "cache_read_tokens": 0,
         "cache_write_tokens": 0,
+        "cache_write_1h_tokens": 0,
         "reasoning_tokens": 0,
     }
     assert (record["model"], record["provider"], record["auth_mode"]) == ("tiny", "ollama", "none")

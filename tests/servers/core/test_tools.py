@@ -29,7 +29,8 @@ def schema_of(kind: type[msgspec.Struct]) -> dict[str, Any]:
     """Return the JSON Schema of a type as hosts need it: without references, `null`, and text that is only for programmers."""
     (root,), definitions = msgspec.json.schema_components([kind], ref_template="{name}")
     schema: dict[str, Any] = plain(root, definitions)
-    del schema["properties"]["is_default_model"]  # not an argument: the server itself sets this
+    for name in ("is_default_model", "cache_key"):  # not arguments: the server itself sets these
+        del schema["properties"][name]
     return schema
 
 
@@ -95,7 +96,7 @@ def test_the_schema_holds_nothing_that_a_host_refuses() -> None:
 @pytest.mark.parametrize("name", sorted(server_modules()))
 def test_the_definitions_of_a_server_cost_the_hosts_model_little(name: str) -> None:
     definitions = json.dumps(tools(load_provider(name)), separators=(",", ":"), ensure_ascii=False)
-    assert len(definitions.encode()) <= 2400
+    assert len(definitions.encode()) <= 2500
 
 
 def test_a_prefix_stands_before_the_listed_names_and_the_bare_ones_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
