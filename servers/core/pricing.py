@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sys
+import threading
 import traceback
 from decimal import Decimal
 from typing import TYPE_CHECKING, NamedTuple
@@ -29,12 +30,13 @@ UNKNOWN = "unknown"
 FROM_PROVIDER = "provider"
 """`price_source` of a cost that the provider reported."""
 
+_loading = threading.Lock()
 _loaded = False
 
 
 def begin_loading() -> None:
     """Start importing the price list in a thread. It takes a while, but the model is working meanwhile anyway."""
-    if not _loaded:
+    if not _loaded and not _loading.locked():
         asyncio.get_running_loop().run_in_executor(None, _load)
 
 
@@ -48,7 +50,7 @@ async def ready() -> None:
 
 def _load() -> None:
     global _loaded
-    with contextlib.suppress(ImportError):  # optional: without it we know no costs, and nothing else is lost
+    with _loading, contextlib.suppress(ImportError):  # optional: without it we know no costs, and nothing else is lost
         price_list.prices()
     _loaded = True
 
@@ -116,14 +118,20 @@ def _price(provider: Provider, model: str, usage: Usage, tier: str | None) -> Pr
     try:
         if model in provider.price_corrections:
             return _corrected(provider, model, usage, tier)
-        uncached = msgspec.structs.replace(usage, cache_read_tokens=0, cache_write_tokens=0, cache_write_1h_tokens=0)
         cost, note = _listed(provider, model, usage, tier)
-        return Price(cost, _listed(provider, model, uncached, tier)[0], price_list.source() + note)
+        return Price(cost, _without_cache(provider, model, usage, tier, cost), price_list.source() + note)
     except (ImportError, LookupError):
         return None
     except Exception:  # a fault in the price list must not lose the answer
         traceback.print_exc(file=sys.stderr)
         return None
+
+
+def _without_cache(provider: Provider, model: str, usage: Usage, tier: str | None, cost: Decimal) -> Decimal:
+    if not usage.cache_read_tokens and not usage.cache_write_tokens:
+        return cost
+    uncached = msgspec.structs.replace(usage, cache_read_tokens=0, cache_write_tokens=0, cache_write_1h_tokens=0)
+    return _listed(provider, model, uncached, tier)[0]
 
 
 def _corrected(provider: Provider, model: str, usage: Usage, tier: str | None) -> Price | None:

@@ -14,6 +14,7 @@ from mcp_models.client.commands.complete import EXIT_CODES
 from mcp_models.client.commands.terminal import visible
 from mcp_models.servers.core.errors import ERROR_TYPES
 from tests.client.commands.pseudo_terminal import run_in_terminal
+from tests.client.commands.run import invoke
 from tests.fakes.ollama import FakeOllama
 from tests.fakes.openai import TEXT, FakeOpenAI
 
@@ -235,3 +236,10 @@ def test_visible_characters_stay() -> None:
     text = "plain, é, 字, 🙂\n\tnext"
     assert visible(text) == text
     assert visible("\u202ex\x85\r") == "\\u202ex\\x85\\x0d"
+
+
+def test_the_service_tier(openai: FakeOpenAI) -> None:
+    done = invoke("complete", "openai", "--service-tier", "flex", "--json", "Hello?")
+    assert json.loads(done.stdout)["service_tier"] == "flex"
+    assert openai.requests[0].body["service_tier"] == "flex"
+    assert invoke("complete", "openai", "--service-tier", "fast", "Hello?").exit_code == 2
