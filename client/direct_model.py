@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 
 CLOSE_SECONDS = 5.0
 
+CLIENT_NAME = "mcp-models"
+"""Who asks, in the ledger: the name by which the bridge introduces itself to a server."""
+
 
 class DirectModel(Model):
     """A provider's model, called from this process without a server.
@@ -129,7 +132,7 @@ class Worker:
 
         from mcp_models.servers.core.service import CompletionService
 
-        self._provider, self._caller = provider, CompletionService(provider)
+        self._caller = CompletionService(provider)
         self._lock, self._closing = threading.Lock(), False
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name=f"{provider.name} model", daemon=True)
@@ -148,7 +151,7 @@ class Worker:
         with self._lock:
             if self._closing:
                 raise RuntimeError("the model was closed while it was asked")
-            work = asyncio.run_coroutine_threadsafe(self._caller.call_tool(name, arguments, on_text), self._loop)
+            work = asyncio.run_coroutine_threadsafe(self._caller.call_tool(name, arguments, on_text, CLIENT_NAME), self._loop)
 
         def abandon(_reason: str) -> None:
             work.cancel()
@@ -183,7 +186,7 @@ class Worker:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        await self._provider.aclose()
+        await self._caller.aclose()
         await self._loop.shutdown_default_executor()
 
 

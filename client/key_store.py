@@ -12,7 +12,7 @@ import os
 import stat
 import sys
 
-from mcp_models.client.user_folders import settings_folder
+from mcp_models.servers.core.user_folders import settings_folder
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

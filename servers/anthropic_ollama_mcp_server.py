@@ -60,6 +60,10 @@ class AnthropicOllama(Anthropic):
         """Return `none` for Ollama on this machine, which ignores the token."""
         return "none" if self._key() == LOCAL_TOKEN else "api_key"
 
+    def may_charge(self) -> bool:
+        """Return whether a token for Ollama's cloud is set."""
+        return self.auth_mode() == "api_key"
+
     def configured(self) -> bool:
         """Return whether the token is set. The address alone is not enough, as it may be meant for Anthropic's own server."""
         return bool(self.env.get("ANTHROPIC_AUTH_TOKEN"))

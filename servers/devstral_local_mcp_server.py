@@ -54,6 +54,9 @@ class DevstralLocal(Provider):
     def address(self) -> str:
         return self._endpoint()
 
+    def may_charge(self) -> bool:
+        return False  # wherever it runs
+
     def connect(self) -> httpx2.AsyncClient:
         key = self.env.get("DEVSTRAL_API_KEY") and settings.key(self.env, "DEVSTRAL_API_KEY", "")
         return core.http.new_client(self._endpoint(), headers={"Authorization": f"Bearer {key}"} if key else None)

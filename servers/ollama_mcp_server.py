@@ -70,6 +70,10 @@ class Ollama(Provider):
     def address(self) -> str:
         return self._base_url()
 
+    def may_charge(self) -> bool:
+        """Return whether there is a key, for Ollama's cloud."""
+        return bool(self._headers(self._base_url()))
+
     def connect(self) -> httpx2.AsyncClient:
         base = self._base_url()
         return core.http.new_client(base, headers=self._headers(base))

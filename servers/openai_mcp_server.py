@@ -54,6 +54,11 @@ class OpenAI(OpenAIAPI):
         """Return the API's address. With a login there is none, as codex chooses where to go."""
         return super().address() if self._find_login()[0] is None else None
 
+    def may_charge(self) -> bool:
+        """Return whether the key may answer: there is no login, or the key may answer instead of it."""
+        login_only = self._find_login()[0] is not None and not settings.flag(self.env, FALLBACK_VARIABLE)
+        return not login_only and not settings.is_loopback(self.base_url())
+
     def takes_temperature(self, model: str) -> bool:
         return not self._wants_login() and super().takes_temperature(model)
 

@@ -31,6 +31,7 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
             monkeypatch.delenv(name)
     monkeypatch.setenv("PYTHONPATH", str(_LOOPBACK_ONLY))
     monkeypatch.setenv("MCP_MODELS_MAX_RETRIES", "0")
+    monkeypatch.setenv("MCP_MODELS_LEDGER", "off")
     if "COVERAGE_PROCESS_CONFIG" in os.environ:
         monkeypatch.setenv("PYTHON_COVERAGE", os.environ["COVERAGE_PROCESS_CONFIG"])
 
@@ -50,3 +51,15 @@ def ollama(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeOllama]:
     with FakeOllama() as fake:
         monkeypatch.setenv("OLLAMA_HOST", fake.url)
         yield fake
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder that is the user's home for this process and its children."""
+    folder = tmp_path / "home"
+    folder.mkdir()
+    monkeypatch.setenv("HOME", str(folder))
+    monkeypatch.setenv("USERPROFILE", str(folder))
+    for name in ("XDG_CONFIG_HOME", "XDG_STATE_HOME", "APPDATA", "LOCALAPPDATA"):
+        monkeypatch.delenv(name, raising=False)
+    return folder

@@ -20,10 +20,10 @@ from mcp_models.client.hosts.jsonc import Unreadable
 from mcp_models.client.hosts.settings_file import SettingsFile
 from mcp_models.client.hosts.table import HOSTS
 from mcp_models.client.key_store import KeyStoreError
-from mcp_models.client.user_folders import this_system
 from mcp_models.servers import load_provider, server_modules
 from mcp_models.servers.core import settings
 from mcp_models.servers.core.errors import ConfigurationError
+from mcp_models.servers.core.user_folders import this_system
 
 SECRET_ENDINGS = ("_KEY", "_TOKEN", "_SECRET", "_PASSWORD")
 CARRIED = ("XDG_CONFIG_HOME", settings.TIMEOUT_VARIABLE)

@@ -23,9 +23,9 @@ from mcp_models.client.hosts.settings_file import SettingsFile
 from mcp_models.client.key_store import KeyStoreError
 from mcp_models.client.reference import is_reference
 from mcp_models.client.server_handle import ServerHandle
-from mcp_models.client.user_folders import APPLICATION, this_system, user_folders
 from mcp_models.servers import load_provider, server_modules
 from mcp_models.servers.core import errors, settings
+from mcp_models.servers.core.user_folders import APPLICATION, this_system, user_folders
 
 START_SECONDS = 20.0
 KEYRING_VARIABLE = "DBUS_SESSION_BUS_ADDRESS"

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mcp_models.client.atomic_file import write_atomically
-from mcp_models.client.user_folders import state_folder
+from mcp_models.servers.core.user_folders import state_folder
 
 
 @dataclass(frozen=True)

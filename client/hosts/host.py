@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from mcp_models.client.user_folders import this_system, user_folders
+from mcp_models.servers.core.user_folders import this_system, user_folders
 
 if TYPE_CHECKING:
-    from mcp_models.client.user_folders import System
+    from mcp_models.servers.core.user_folders import System
 
 Format = Literal["json", "toml", "yaml"]
 

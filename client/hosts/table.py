@@ -8,7 +8,7 @@ from mcp_models.client.hosts.host import Host
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from mcp_models.client.user_folders import System
+    from mcp_models.servers.core.user_folders import System
 
 
 def everywhere(*paths: str) -> dict[System, tuple[str, ...]]:

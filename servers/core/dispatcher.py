@@ -86,7 +86,7 @@ class Dispatcher:
                 for task in self._tasks:
                     task.cancel()
                 await asyncio.gather(*self._tasks, return_exceptions=True)
-                await self._server.provider.aclose()
+                await self._service.aclose()
 
     def _on_line(self, line: bytes | LineTooLongError) -> None:
         action = self._server.received(line)
@@ -138,7 +138,7 @@ class Dispatcher:
 
     async def _serve(self, call: ToolCall) -> None:
         if call.progress_token is None:
-            result = await self._service.call_tool(call.name, call.arguments, _ignore)
+            result = await self._service.call_tool(call.name, call.arguments, _ignore, call.client_name)
         else:
             result = await self._with_progress(call)
         if self._calls.get(call.id) is asyncio.current_task():  # otherwise it was cancelled just now
@@ -149,7 +149,7 @@ class Dispatcher:
         progress = Progress(call, self._transport.send)
         heartbeat = asyncio.get_running_loop().create_task(progress.beat())
         try:
-            result = await self._service.call_tool(call.name, call.arguments, progress.on_text)
+            result = await self._service.call_tool(call.name, call.arguments, progress.on_text, call.client_name)
         finally:
             heartbeat.cancel()
         progress.finish()

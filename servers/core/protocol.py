@@ -31,6 +31,7 @@ UNSUPPORTED_PROTOCOL_VERSION = -32022
 META_VERSION = "io.modelcontextprotocol/protocolVersion"
 META_CAPABILITIES = "io.modelcontextprotocol/clientCapabilities"
 META_SERVER_INFO = "io.modelcontextprotocol/serverInfo"
+META_CLIENT_INFO = "io.modelcontextprotocol/clientInfo"
 
 META_COMPLETION = "mcp-models/completion"
 """The `_meta` key of a result that holds everything known about the completion except its text."""
@@ -80,19 +81,32 @@ class Server:
         instructions: One sentence for the host's model about what the server is for.
         tools: Returns the list for `tools/list`. It is called only when needed, as the schemas take time to build.
         tool_names: The names that `tools/call` accepts, each with its tool. The main tool comes first.
+
+    Attributes:
+        client_name: How the client named itself in the last `initialize`. It is for the ledger, and no answer depends on it. A
+            modern request names its own client.
     """
 
     def __init__(
         self, info: dict[str, str], instructions: str, tools: Callable[[], list[dict[str, Any]]], tool_names: dict[str, str]
     ) -> None:
         self.info, self.instructions, self.tools, self.tool_names = info, instructions, tools, tool_names
+        self.client_name: str | None = None
 
 
 class ToolCall:
     """A `tools/call` to carry out. Answer it with `tool_response`."""
 
-    def __init__(self, request_id: RequestId, name: str, arguments: dict[str, Any], meta: dict[str, Any], modern: bool) -> None:
-        self.id, self.name, self.arguments, self.modern = request_id, name, arguments, modern
+    def __init__(
+        self,
+        request_id: RequestId,
+        name: str,
+        arguments: dict[str, Any],
+        meta: dict[str, Any],
+        modern: bool,
+        client_name: str | None = None,
+    ) -> None:
+        self.id, self.name, self.arguments, self.modern, self.client_name = request_id, name, arguments, modern, client_name
         self.progress_token: RequestId | None = meta.get("progressToken")
         self.stream = meta.get(META_STREAM) is True
 
@@ -252,6 +266,7 @@ def _initialize(params: dict[str, Any], server: Server) -> dict[str, Any]:
     version = params.get("protocolVersion")
     if not isinstance(version, str):
         raise ProtocolError(INVALID_PARAMS, f"protocolVersion: expected a string such as {LEGACY_VERSIONS[-1]!r}")
+    server.client_name = _client_name(params.get("clientInfo"))
     return {
         "protocolVersion": version if version in LEGACY_VERSIONS else LEGACY_VERSIONS[-1],
         "capabilities": {"tools": {}},
@@ -308,7 +323,14 @@ def _tool_call(request_id: RequestId, params: dict[str, Any], server: Server, mo
         raise ProtocolError(INVALID_PARAMS, f"progressToken: expected string or integer, got {json_codec.kind(token)}")
     if len(str(token)) > MAX_TOKEN_CHARACTERS:
         raise ProtocolError(INVALID_PARAMS, f"progressToken: expected up to {MAX_TOKEN_CHARACTERS:,} characters")
-    return ToolCall(request_id, server.tool_names[name], arguments or {}, meta, modern)
+    client_name = _client_name(meta.get(META_CLIENT_INFO)) if modern else server.client_name
+    return ToolCall(request_id, server.tool_names[name], arguments or {}, meta, modern, client_name)
+
+
+def _client_name(info: Any) -> str | None:
+    """Return the name in a `clientInfo`, or None if there is none."""
+    name = info.get("name") if isinstance(info, dict) else None
+    return name if isinstance(name, str) and name else None
 
 
 def _is_id(value: Any) -> bool:

@@ -203,6 +203,17 @@ class Provider:
         """Return the models whose price a call may have: usually the one that was asked."""
         return [request.model or ""]
 
+    def may_charge(self) -> bool:
+        """Return whether a call may cost money. What runs on this machine costs nothing.
+
+        Raises:
+            ConfigurationError: As in `address`.
+        """
+        from mcp_models.servers.core.settings import is_loopback
+
+        address = self.address()
+        return address is not None and not is_loopback(address)
+
     async def aclose(self) -> None:
         """Close the client and whatever else the provider holds."""
         if self._client is not None:

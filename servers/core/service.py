@@ -19,6 +19,7 @@ from mcp_models.servers.core.adaptation import Adaptation, Learnt, learnt_of
 from mcp_models.servers.core.arguments import parse_arguments
 from mcp_models.servers.core.catalogue import ModelInfo
 from mcp_models.servers.core.completion import Completion, CompletionRequest, Usage
+from mcp_models.servers.core.ledger.recorder import RecordedCall, Recorder
 from mcp_models.servers.core.log import log_call, log_failure, log_try
 from mcp_models.servers.core.provider import Provider
 from mcp_models.servers.core.result import completion_result, error_result, models_result
@@ -81,14 +82,22 @@ class CompletionService:
     def __init__(self, provider: Provider) -> None:
         self.provider = provider
         self._learnt: dict[str, Learnt] = {}
+        self._recorder = Recorder(provider)
 
-    async def call_tool(self, name: str, arguments: dict[str, Any], on_text: OnText) -> dict[str, Any]:
+    async def aclose(self) -> None:
+        """Write to the ledger what is not there yet, and close the provider."""
+        await asyncio.gather(self._recorder.aclose(), self.provider.aclose())
+
+    async def call_tool(
+        self, name: str, arguments: dict[str, Any], on_text: OnText, client_name: str | None = None
+    ) -> dict[str, Any]:
         """Carry out a tool call and return MCP's result. A failure is a result too: nothing is raised except a cancellation.
 
         Args:
             name: `list_models`. Any other name means a completion.
             arguments: The tool's arguments as they arrived.
             on_text: Called with each new piece of a completion's text.
+            client_name: How the program that asks names itself. It is for the ledger.
         """
         received = Received(on_text)
         model = None
@@ -100,7 +109,8 @@ class CompletionService:
             model, warnings = self.provider.resolve(request.model)
             request = msgspec.structs.replace(request, model=model, is_default_model=request.model is None)
             log_call(self.provider.name, name, request)
-            return completion_result(await self.complete(request, warnings, received))
+            async with self._recorder.call(request, client_name, received.texts) as call:
+                return completion_result(await self.complete(request, warnings, received, call))
         except errors.CompletionError as error:
             failure = error.with_traceback(None)  # its frames would hold what was read, and this frame the error, in a cycle
         except Exception as error:
@@ -119,13 +129,16 @@ class CompletionService:
             raise errors.InvalidRequestError(f"{next(iter(arguments))}: unknown argument; `list_models` takes none")
         return await catalogue.list_models(self.provider)
 
-    async def complete(self, request: CompletionRequest, warnings: list[str], received: Received) -> Completion:
+    async def complete(
+        self, request: CompletionRequest, warnings: list[str], received: Received, call: RecordedCall
+    ) -> Completion:
         """Return the completion for a request, within its deadline.
 
         Args:
             request: The request. Its `model` must be set.
             warnings: Warnings about the choice of the model. The completion's own are added to them.
             received: Collects the text.
+            call: The call's record in the ledger.
 
         Raises:
             CompletionError: The call failed for good.
@@ -148,15 +161,16 @@ class CompletionService:
             if names := await catalogue.close_names(self.provider, model):
                 error.add(f"Close names: {', '.join(names)}.")
             raise
-        _check_answer(completion)
         completion.provider = self.provider.name
         completion.latency_ms = round((time.monotonic() - started) * 1000)
+        _check_usage(completion)
+        await pricing.book(self.provider, completion, request.service_tier)
+        call.completion = completion
+        _check_answer(completion)
         _report_dropped(completion, adaptation, request)
         if not self.provider.is_same_model(completion.model, model):
             _report_model(completion, model)
-        _check_usage(completion)
         completion.warnings = [*warnings, *adaptation.warnings, *completion.warnings]
-        await pricing.book(self.provider, completion, request.service_tier)
         if check is not None and "response_schema" not in completion.dropped_params:
             _read_structured(completion, check)
         _note_cut(completion)

@@ -9,7 +9,7 @@ import pytest
 from platformdirs.macos import MacOS
 from platformdirs.unix import Unix
 
-from mcp_models.client.user_folders import settings_folder, state_folder, this_system, user_folders
+from mcp_models.servers.core.user_folders import settings_folder, state_folder, this_system, user_folders
 
 
 def test_on_this_system(home: Path) -> None:
