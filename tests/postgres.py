@@ -83,9 +83,10 @@ class Postgres:
         self._process.wait(20)
 
     def query(self, statement: str) -> list[tuple[Any, ...]]:
-        """Return the rows of a query."""
+        """Run a statement, and return the rows that it gives."""
         with psycopg.connect(self.url, autocommit=True) as connection:
-            return connection.execute(statement.encode()).fetchall()
+            cursor = connection.execute(statement.encode())
+            return cursor.fetchall() if cursor.description else []
 
     def _answers(self) -> bool:
         assert self._process.poll() is None, (self._home / "log").read_text()
