@@ -73,8 +73,9 @@ class PostgresStore(Store):
 
     def version(self) -> int:
         """Return how many of the schema's steps the database has."""
-        ((table,),) = self.execute(f"SELECT TO_REGCLASS('{SCHEMA}.schema_version')")
-        return 0 if table is None else int(self.execute("SELECT version FROM schema_version")[0][0])
+        # Not TO_REGCLASS: within a transaction it remembers that there was no table.
+        found = self.execute(f"SELECT 1 FROM pg_tables WHERE schemaname = '{SCHEMA}' AND tablename = 'schema_version'")
+        return int(self.execute("SELECT version FROM schema_version")[0][0]) if found else 0
 
     def apply(self, step: str, version: int) -> None:
         """Take a step of the schema and remember its number."""

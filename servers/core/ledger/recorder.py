@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from mcp_models.servers.core.ledger.writer import Writer
     from mcp_models.servers.core.provider import Provider
 
-RESERVE_SECONDS = 10.0
+RESERVE_SECONDS = 30.0
 """How long a call may wait for its reservation."""
 
 CANCELLED = "cancelled"

@@ -98,7 +98,7 @@ class Writer:
         return job.done
 
     def flush(self) -> Future[float | BudgetError]:
-        """Write what is waiting now. The future ends when that has been done, or has failed."""
+        """Write what is waiting now. The future ends when that has been done, or cannot be done now."""
         job = Job()
         if self._thread is None:  # there was no row
             job.done.set_result(0.0)
@@ -187,7 +187,9 @@ class Writer:
         self._next_try = time.monotonic() + min(LONGEST_BREAK, 2.0 ** (self._failures - 1))
         self._warn(f"the ledger {self._target} cannot be written: {error}. Calls go on without it, unless there is a budget.")
         for job in jobs:
-            if not job.done.done():
+            if job.reservation is None:
+                job.done.set_result(0.0)
+            else:
                 job.done.set_exception(error)
         self._jobs.put(None)  # try again
 

@@ -23,7 +23,7 @@ def postgres() -> Iterator[Postgres]:
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.slow)])
-def target(request: pytest.FixtureRequest, tmp_path: Path, home: Path) -> Target:  # noqa: ARG001
+def target(request: pytest.FixtureRequest, tmp_path: Path, home: Path) -> Target:
     """An empty ledger, in a SQLite file and in a PostgreSQL."""
     if request.param == "sqlite":
         return Target(str(tmp_path / "ledger.sqlite3"), is_postgres=False)

@@ -47,7 +47,17 @@ def test_no_budget(text: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["5", "5 USD", "5 EUR/day", "-5 USD/day", "5 USD/year", "5 USD/day per model", "1e3 USD/day", "unpriced=allow", "1.5 calls/day"],
+    [
+        "5",
+        "5 USD",
+        "5 EUR/day",
+        "-5 USD/day",
+        "5 USD/year",
+        "5 USD/day per model",
+        "1e3 USD/day",
+        "unpriced=allow",
+        "1.5 calls/day",
+    ],
 )
 def test_what_makes_no_sense_is_refused_with_an_example(text: str) -> None:
     with pytest.raises(ConfigurationError, match=r"MCP_MODELS_BUDGET: expected"):

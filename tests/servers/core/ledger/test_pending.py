@@ -11,6 +11,7 @@ import pytest
 
 from mcp_models.servers.core.ledger import pending
 from mcp_models.servers.core.ledger.pending import PendingError, PendingRows, left_behind
+from mcp_models.servers.core.ledger.row import encode
 from tests.servers.core.ledger.conftest import row
 
 KILLED = """
@@ -85,12 +86,14 @@ def test_what_the_disk_does_not_take_stays_in_memory(tmp_path: Path) -> None:
 def test_what_waits_has_a_bound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pending, "MAX_BYTES", 1000)
     rows = PendingRows(str(tmp_path))
+    size = len(encode(row())) + 1
+    for _ in range(1000 // size):
+        rows.append(row())
     with pytest.raises(PendingError, match="rows are lost"):
-        for _ in range(100):
-            rows.append(row())
+        rows.append(row())
     taken = rows.take()
     assert taken is not None
-    assert 0 < len(taken.rows) < 100
+    assert len(taken.rows) == 1000 // size
     rows.append(row())  # there is room again
 
 

@@ -15,7 +15,9 @@ from mcp_models.servers.core.ledger.target import Target
 from tests.servers.core.ledger.conftest import NOON, row
 
 
-def reservation(budget: str, cost: int, provider: str = "openai", host: str | None = "tests", seconds: float = 60) -> Reservation:
+def reservation(
+    budget: str, cost: int, provider: str = "openai", host: str | None = "tests", seconds: float = 60
+) -> Reservation:
     parsed = parse_budget(budget)
     assert parsed is not None
     return Reservation(new_id(NOON), parsed.caps, seconds, provider, host, cost)
@@ -31,7 +33,9 @@ def is_refused(store: Store, asked: Reservation) -> bool:
 
 def test_a_row_is_kept_as_it_was(store: Store) -> None:
     store.write([row(cost=1_234_567, cache_savings=-5000, service_tier="flex", request_id="req_1")], [])
-    columns = "started_at, provider, model_asked, model, host, input_tokens, cost_usd, cache_savings_usd, service_tier, latency_ms"
+    columns = (
+        "started_at, provider, model_asked, model, host, input_tokens, cost_usd, cache_savings_usd, service_tier, latency_ms"
+    )
     ((started_at, *rest),) = store.execute(f"SELECT {columns} FROM calls")
     assert str(started_at).startswith(("2026-11-26T12:00:00.000Z", "2026-11-26 12:00:00+00:00"))
     assert rest == ["openai", "gpt-5.2", "gpt-5.2", "tests", 10, 0.001234567, -0.000005, "flex", 1200]
@@ -60,7 +64,9 @@ def test_the_views_answer_what_people_ask(store: Store) -> None:
     assert store.execute("SELECT model, calls, errors FROM spend_by_model") == [("gpt-5.2", 4, 2)]
     assert sorted(store.execute("SELECT host, calls FROM spend_by_host"), key=str) == [("tests", 4), (None, 0)]
     assert sorted(store.execute("SELECT error_type, errors FROM errors_by_type")) == [("billing", 1), ("timeout", 1)]
-    assert store.execute("SELECT model, calls, p50_ms, p99_ms, max_ms FROM latency_by_model") == [("gpt-5.2", 3, 1200, 3000, 3000)]
+    assert store.execute("SELECT model, calls, p50_ms, p99_ms, max_ms FROM latency_by_model") == [
+        ("gpt-5.2", 3, 1200, 3000, 3000)
+    ]
 
 
 def test_a_call_fits_as_long_as_spent_and_reserved_leave_room(store: Store) -> None:
@@ -157,7 +163,8 @@ def test_the_file_is_for_its_owner_and_any_tool_can_read_it(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize(
-    ("content", "said"), [(b"no database, but a text of more than a hundred bytes. " * 9, "not a database"), (None, "unable to open")]
+    ("content", "said"),
+    [(b"no database, but a text of more than a hundred bytes. " * 9, "not a database"), (None, "unable to open")],
 )
 def test_a_file_that_is_no_database(tmp_path: Path, content: bytes | None, said: str) -> None:
     path = tmp_path / "ledger.sqlite3"
@@ -176,6 +183,6 @@ def test_a_network_drive_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         sqlite_store.SQLiteStore(str(tmp_path / "my home" / "ledger"))
 
 
-def test_a_postgres_that_is_not_there(home: Path) -> None:  # noqa: ARG001
+def test_a_postgres_that_is_not_there(home: Path) -> None:
     with pytest.raises(StoreError, match="refused"):
         Target("postgresql://me:secret@127.0.0.1:1/db", is_postgres=True).open()

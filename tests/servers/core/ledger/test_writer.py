@@ -90,9 +90,7 @@ def test_a_process_killed_while_others_run_is_taken_over_too(target: Target, mon
     assert count(target) == 3
 
 
-def test_a_locked_ledger_costs_a_warning_and_no_row(
-    target: Target, impatient: None, caplog: pytest.LogCaptureFixture  # noqa: ARG001
-) -> None:
+def test_a_locked_ledger_costs_a_warning_and_no_row(target: Target, impatient: None, caplog: pytest.LogCaptureFixture) -> None:
     target.open().close()
     holder = sqlite3.connect(target.place, isolation_level=None, check_same_thread=False)
     holder.execute("BEGIN IMMEDIATE")
@@ -109,7 +107,7 @@ def test_a_locked_ledger_costs_a_warning_and_no_row(
 
 @pytest.mark.parametrize("trouble", ["corrupt", "a folder", "no permission", "full"])
 def test_a_ledger_that_cannot_be_used_costs_one_warning(
-    trouble: str, target: Target, impatient: None, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch  # noqa: ARG001
+    trouble: str, target: Target, impatient: None, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if trouble == "corrupt":
         Path(target.place).write_bytes(b"this is no database " * 100)
@@ -139,7 +137,7 @@ def test_reservations_of_many_threads_never_exceed_the_budget(target: Target) ->
     assert refused.count(False) == 4
 
 
-def test_a_reservation_that_cannot_be_made_fails(target: Target, impatient: None) -> None:  # noqa: ARG001
+def test_a_reservation_that_cannot_be_made_fails(target: Target, impatient: None) -> None:
     os.mkdir(target.place)
     with pytest.raises(StoreError):
         Writer(target).reserve(reservation()).result(10)
