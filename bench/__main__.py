@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import statistics
+import tempfile
 from collections.abc import Callable
 from functools import partial
 from typing import Any
+from unittest import mock
 
 import click
 
@@ -25,6 +28,11 @@ US, FLOOR, SDK = peers.OURS.name, peers.FLOOR.name, peers.SDK.name
 def main(quick: bool, half: bool, only: str) -> None:
     """Measure what the bridge costs, compared with what you would use instead."""
     scale = 0.1 if quick else 0.5 if half else 1.0
+    with tempfile.TemporaryDirectory() as folder, mock.patch.dict(os.environ, {"XDG_STATE_HOME": folder}):  # for the ledger
+        _measure(scale, only, is_kept=not (quick or only), runs="half of the usual number" if half else "")
+
+
+def _measure(scale: float, only: str, is_kept: bool, runs: str) -> None:
     tables: list[Table] = []
     targets: list[Target] = []
     servers = peers.servers()
@@ -45,8 +53,8 @@ def main(quick: bool, half: bool, only: str) -> None:
         targets += found
     for target in targets:
         click.echo(f"{'met' if target.met else 'MISSED'}: {target.what}: asked {target.asked}, got {target.got:.3g}")
-    if not (quick or only):
-        report.write(tables, targets, {"runs": "half of the usual number"} if half else {})
+    if is_kept:
+        report.write(tables, targets, {"runs": runs} if runs else {})
 
 
 def at_most(what: str, got: float, limit: float, unit: str = "×") -> Target:
@@ -258,6 +266,28 @@ def throughputs(_: list[Peer], scale: float) -> tuple[Table, list[Target]]:
     return table, [at_least("completions a second with 64 in flight, to the SDK's", ratios[0], 0.85)]
 
 
+def ledger_costs(_: list[Peer], scale: float) -> tuple[Table, list[Target]]:
+    """What the ledger costs."""
+
+    def calls_a_second(url: str) -> float:
+        calls = int(4096 * scale)
+        return float(ways.needed(ways.completions(US, url, "throughput", 64, max(calls, 256))))
+
+    found: dict[str, list[tuple[float, float]]] = {"on": [], "off": []}
+    with ways.provider(0.02) as url:
+        for _turn in range(few(7, scale)):
+            for name, runs in found.items():
+                with mock.patch.dict(os.environ, {} if name == "on" else {"MCP_MODELS_LEDGER": "off"}):
+                    trip = stdio.round_trip(peers.OURS, calls=int(1000 * scale), cores=stdio.PLACES["on one core"])
+                    runs.append((trip, calls_a_second(url)))
+    rows = {name: [statistics.median(column) for column in zip(*runs, strict=True)] for name, runs in found.items()}
+    table = Table("What the ledger costs", ["ledger", "round trip on one core, µs", "completions a second, 64 in flight"])
+    table.rows = [[name, *row] for name, row in rows.items()]
+    ratio = rows["on"][1] / rows["off"][1]
+    table.rows.append(["× without it", rows["on"][0] / rows["off"][0], ratio])
+    return table, [at_least("completions a second with the ledger, to those without", ratio, 0.97)]
+
+
 def firsts(_: list[Peer], scale: float) -> tuple[Table, list[Target]]:
     """First completion from a cold start."""
     with ways.provider(0) as url:
@@ -337,6 +367,7 @@ MEASURES = (
     latencies,
     first_texts,
     throughputs,
+    ledger_costs,
     firsts,
 )
 

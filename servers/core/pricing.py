@@ -207,8 +207,3 @@ def context_tokens(provider: Provider, model: str) -> int | None:
     except (ImportError, LookupError):
         return None
     return found
-
-
-def highest_cost_usd(provider: Provider, model: str, usage: Usage) -> float | None:
-    """Stand in until the bound of a price is here."""
-    return cost_usd(provider, model, usage)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import time
 from typing import TYPE_CHECKING, Self
 
@@ -171,12 +172,13 @@ class RecordedCall:
         if not budget.limits_money or not provider.may_charge():
             return 0
         if provider.has_list_prices():
-            from mcp_models.servers.core.ledger.estimate import highest_cost
+            from mcp_models.servers.core.price_bound import highest_cost_usd
 
             pricing.begin_loading()
             await pricing.ready()
-            if (cost := highest_cost(provider, self._request)) is not None:
-                return cost
+            cost = highest_cost_usd(provider, self._request, self._request.model or "")
+            if cost is not None:
+                return math.ceil(cost * NANO)
         if budget.allows_unpriced:
             return 0
         from mcp_models.servers.core.ledger.budget import BudgetError
@@ -224,5 +226,7 @@ def _add_completion(row: Row, completion: Completion) -> None:
     row.input_tokens, row.output_tokens = usage.input_tokens, usage.output_tokens
     row.cache_read_tokens, row.cache_write_tokens = usage.cache_read_tokens, usage.cache_write_tokens
     row.reasoning_tokens = usage.reasoning_tokens
+    row.service_tier = kept(completion.service_tier)
     row.cost = None if completion.cost_usd is None else round(completion.cost_usd * NANO)
+    row.cache_savings = None if completion.cache_savings_usd is None else round(completion.cache_savings_usd * NANO)
     row.stop_reason, row.request_id = completion.stop_reason, kept(completion.request_id)
