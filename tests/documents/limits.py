@@ -20,6 +20,7 @@ from mcp_models.servers.core import (
     stdio,
     structured,
 )
+from mcp_models.servers.core.ledger import pending, recorder, row, store, writer
 from mcp_models.servers.core.transport import lines
 from mcp_models.servers.core.transport import stdio as transport
 
@@ -63,6 +64,7 @@ def _limits() -> dict[str, list[Limit]]:
         "What a host sends to a server": _HOST,
         "What a provider sends to a server": _PROVIDER,
         "What a server sends to the bridge": _SERVER,
+        "The ledger and the budget": _LEDGER,
     }
 
 
@@ -247,5 +249,46 @@ _SERVER = [
         _size(key_store.MAX_BYTES),
         "it is refused",
         "client/commands/test_keys.py::test_a_file_that_holds_something_else_is_refused",
+    ),
+]
+
+_LEDGERS = "servers/core/ledger"
+
+_LEDGER = [
+    Limit(
+        "waiting for a reservation",
+        f"{recorder.RESERVE_SECONDS:g} s, and the call's timeout",
+        "error `billing`; nothing is sent",
+        f"{_LEDGERS}/test_recorder.py::test_a_ledger_that_does_not_answer_is_waited_for_within_bounds",
+    ),
+    Limit(
+        "waiting for another process that writes",
+        f"{store.WAIT_SECONDS:g} s",
+        "a warning; the rows are written later",
+        f"{_LEDGERS}/test_writer.py::test_a_locked_ledger_costs_a_warning_and_no_row",
+    ),
+    Limit(
+        "a reservation of a server that was killed",
+        f"the call's timeout and {store.SETTLE_SECONDS:g} s",
+        "it is freed",
+        f"{_LEDGERS}/test_store.py::test_a_reservation_of_a_killed_process_is_freed_after_the_calls_deadline",
+    ),
+    Limit(
+        "rows of a process that the database does not take",
+        _size(pending.MAX_BYTES),
+        "a warning; further rows are lost",
+        f"{_LEDGERS}/test_pending.py::test_what_waits_has_a_bound",
+    ),
+    Limit(
+        "a pause after a failure of the database",
+        f"{writer.LONGEST_BREAK:g} s",
+        "it is tried again",
+        f"{_LEDGERS}/test_writer.py::test_a_ledger_that_cannot_be_used_costs_one_warning",
+    ),
+    Limit(
+        "a name or an id in a row",
+        f"{row.LONGEST_TEXT} characters",
+        "it is cut",
+        f"{_LEDGERS}/test_row.py::test_names_are_short_and_printable",
     ),
 ]

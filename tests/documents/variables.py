@@ -44,6 +44,12 @@ TABLES: dict[str, list[Variable]] = {
         Variable("MCP_MODELS_ALLOW_HTTP", "", "`1`: allow an address of another machine without encryption, `http://…`"),
         Variable("MCP_MODELS_TOOL_PREFIX", "", "put before the tools' names, such as `openai_`"),
         Variable("MCP_MODELS_PRICES", "the list of genai-prices", "a file with a newer price list; see [prices.md](prices.md)"),
+        Variable(
+            "MCP_MODELS_LEDGER",
+            "a file in your state folder",
+            "another file, `postgresql://…`, or `off`; see [usage.md](usage.md)",
+        ),
+        Variable("MCP_MODELS_BUDGET", "", "caps such as `5 USD/day, 200 calls/hour`; see [budget.md](budget.md)"),
         Variable("MCP_MODELS_LOG", "", "`debug`, `info` or `warning`: log calls to stderr"),
     ],
     "Anthropic": [
