@@ -40,6 +40,7 @@ def test_the_wheels_only_top_level_name_is_mcp_models(wheel: Path) -> None:
         "servers/openai_mcp_server.py",
         "servers/core/protocol.py",
         "client/server_handle.py",
+        "client/usage/page.html.jinja",
         "client/py.typed",
         "servers/py.typed",
     ):

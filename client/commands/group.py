@@ -17,6 +17,7 @@ COMMANDS = {
     "prices": "mcp_models.client.commands.prices",
     "serve": "mcp_models.client.commands.serve_help",
     "uninstall": "mcp_models.client.commands.uninstall",
+    "usage": "mcp_models.client.commands.usage",
 }
 """Each command, with the module that defines it as `command`."""
 

@@ -12,6 +12,7 @@ ROOMS = {
     "client/doctor": "checks of a set-up",
     "client/hosts": "the settings of MCP hosts",
     "client/models": "a class for each provider",
+    "client/usage": "reports on the ledger",
     "client": "the bridge",
     "servers": "a provider a file",
     "servers/codex": "the ChatGPT login",

@@ -1,0 +1,1 @@
+"""Report what the ledger says: what was spent, on what, and what is left of the budget."""
