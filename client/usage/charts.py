@@ -1,7 +1,7 @@
 """Draw charts as SVG: Vega-Lite specifications in, pictures out. Nothing is fetched.
 
 Colours are variables of CSS, `--c0` and so on, so that the page sets them for dark and for light. Each bar has an `aria-label`
-with its values, which Vega writes. Source: https://vega.github.io/vega-lite/docs/.
+with its values, `said`. Source: https://vega.github.io/vega-lite/docs/.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import vl_convert
 
 from mcp_models.client.usage.queries import ErrorCount, Latency, ModelDay
 from mcp_models.client.usage.report import Group
+from mcp_models.client.usage.words import count, dollars
 
 WIDTH = 560
 HEIGHT = 240
@@ -66,7 +67,13 @@ def spend(costs: list[ModelDay], periods: list[str]) -> str:
         model = f"{cost.provider}/{cost.model}"
         sums[period_of(cost.day, periods), model if model in told else OTHERS] += cost.cost_usd
     values = [
-        {"period": period, "model": model, "USD": round(amount, 9), "order": told.index(model)}
+        {
+            "period": period,
+            "model": model,
+            "USD": round(amount, 9),
+            "order": told.index(model),
+            "said": f"{period}, {model}: {dollars(amount)}",
+        }
         for (period, model), amount in sums.items()
     ]
     return _stacked("Spend by model", values, periods, "USD", "model", told, "$,.2~f")
@@ -80,7 +87,13 @@ def tokens(days: list[Group], periods: list[str]) -> str:
         for kind, number in zip(kinds, (day.sums.input_tokens, day.sums.output_tokens), strict=True):
             sums[period_of(day.key[0], periods), kind] += number
     values = [
-        {"period": period, "kind": kind, "tokens": number, "order": kinds.index(kind)}
+        {
+            "period": period,
+            "kind": kind,
+            "tokens": number,
+            "order": kinds.index(kind),
+            "said": f"{period}, {kind}: {count(number)} tokens",
+        }
         for (period, kind), number in sums.items()
     ]
     return _stacked("Tokens", values, periods, "tokens", "kind", kinds, "~s")
@@ -89,7 +102,12 @@ def tokens(days: list[Group], periods: list[str]) -> str:
 def latencies(found: list[Latency]) -> str:
     """Return bars: the percentiles of how long the answers of each model took, in seconds."""
     values = [
-        {"model": f"{line.provider}/{line.model}", "percentile": name, "seconds": milliseconds / 1000}
+        {
+            "model": f"{line.provider}/{line.model}",
+            "percentile": name,
+            "seconds": milliseconds / 1000,
+            "said": f"{line.provider}/{line.model}, {name}: {milliseconds / 1000:g} seconds",
+        }
         for line in found
         for name, milliseconds in zip(PERCENTILES, (line.p50_ms, line.p95_ms, line.p99_ms), strict=True)
     ]
@@ -104,7 +122,9 @@ def latencies(found: list[Latency]) -> str:
 
 def errors(found: list[ErrorCount]) -> str:
     """Return bars: how often calls failed with each type of error."""
-    values = [{"type": line.error_type, "errors": line.errors} for line in found]
+    values = [
+        {"type": line.error_type, "errors": line.errors, "said": f"{line.error_type}: {count(line.errors)}"} for line in found
+    ]
     encoding = {
         "y": {"field": "type", "type": "nominal", "sort": None, "title": None},
         "x": {"field": "errors", "type": "quantitative", "axis": {"tickMinStep": 1, "format": ",d"}},
@@ -150,7 +170,7 @@ def _svg(title: str, values: list[dict[str, Any]], mark: dict[str, Any], encodin
         "description": title,
         "data": {"values": values},
         "mark": mark,
-        "encoding": encoding,
+        "encoding": {**encoding, "description": {"field": "said"}},
         "width": WIDTH,
         "height": height,
         "autosize": {"type": "fit-x", "contains": "padding"},
