@@ -46,7 +46,8 @@ _CONFIG: dict[str, Any] = {
     },
     "legend": {
         "orient": "bottom",
-        "columns": 3,
+        "columns": 2,
+        "columnPadding": 45,  # a browser's font may be wider than the one that was measured
         "title": None,
         "labelColor": "currentColor",
         "labelFontSize": 12,

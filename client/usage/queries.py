@@ -149,6 +149,12 @@ def _users(store: Store, cap: Cap, now: float) -> list[str | None]:
 def _sums(row: tuple[Any, ...]) -> Sums:
     """Return the sums in a row. PostgreSQL adds up in decimals, and both give NULL as the sum of nothing."""
     calls, failed, tokens_in, tokens_out, cost, saved, unknown = row
-    whole = (int(number or 0) for number in (calls, failed, tokens_in, tokens_out))
-    cost, saved = (None if amount is None else float(amount) for amount in (cost, saved))
-    return Sums(*whole, cost_usd=cost, cache_savings_usd=saved, calls_of_unknown_cost=int(unknown or 0))
+    return Sums(
+        calls=int(calls or 0),
+        errors=int(failed or 0),
+        input_tokens=int(tokens_in or 0),
+        output_tokens=int(tokens_out or 0),
+        cost_usd=None if cost is None else float(cost),
+        cache_savings_usd=None if saved is None else float(saved),
+        calls_of_unknown_cost=int(unknown or 0),
+    )

@@ -6,12 +6,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tests.checkout import ROOT
-from tests.documents import imports, limits, presets, variables
+from tests.documents import imports, limits, presets, usage, variables
 
 PAGES: dict[str, tuple[str, Callable[[], str]]] = {
     "limits": ("docs/limits.md", limits.table),
     "imports": ("docs/architecture.md", imports.picture),
     "presets": ("docs/providers.md", presets.table),
+    "usage": ("docs/usage.md", usage.output),
     "variables": ("docs/environment.md", variables.table),
 }
 
