@@ -81,7 +81,7 @@ def _figures(store: Store, report: Report) -> list[Figure]:
     costs = queries.cost_by_day_and_model(store, report.since)
     slow = queries.latencies(store, report.since, charts.MOST_MODELS)
     failed = queries.errors(store, report.since)
-    periods = _periods(days, report.until)
+    periods = periods_of(days, report.until)
     each = "a day" if periods and len(periods[0]) > 7 else "a month"
     has_tokens = any(day.sums.input_tokens + day.sums.output_tokens for day in days)
     return [
@@ -116,7 +116,7 @@ def _figures(store: Store, report: Report) -> list[Figure]:
     ]
 
 
-def _periods(days: list[Group], until: float) -> list[str]:
+def periods_of(days: list[Group], until: float) -> list[str]:
     """Return the days from the first with a call until the end, or the months if those are too many."""
     if not days:
         return []

@@ -6,7 +6,7 @@ import re
 from html.parser import HTMLParser
 
 from mcp_models.client.usage import charts, queries
-from mcp_models.client.usage.page import page
+from mcp_models.client.usage.page import page, periods_of
 from mcp_models.client.usage.words import dollars
 from mcp_models.servers.core.ledger.budget import parse_budget
 from mcp_models.servers.core.ledger.row import NANO
@@ -93,21 +93,19 @@ def test_an_empty_ledger_gives_a_page_without_charts(store: Store) -> None:
 
 def test_a_day_without_calls_has_its_place(store: Store) -> None:
     store.write([row(1, NOON - 4 * DAY), row(2, NOON)], [])
-    assert made_periods(store) == ["2026-11-22", "2026-11-23", "2026-11-24", "2026-11-25", "2026-11-26"]
+    assert shown_periods(store) == ["2026-11-22", "2026-11-23", "2026-11-24", "2026-11-25", "2026-11-26"]
 
 
 def test_a_long_period_is_shown_in_months(store: Store) -> None:
     store.write([row(1, NOON - 200 * DAY), row(2, NOON), row(3, NOON - DAY)], [])
-    assert made_periods(store) == [f"2026-{month:02}" for month in range(5, 12)]
+    assert shown_periods(store) == [f"2026-{month:02}" for month in range(5, 12)]
     found = made(store)
     assert "Spend a month by model" in found.text
     assert "2026-11, openai/gpt-5.2: $0.0020" in found.labels()
 
 
-def made_periods(store: Store) -> list[str]:
-    from mcp_models.client.usage.page import _periods
-
-    return _periods(queries.groups(store, ("day",), 0, "day"), NOON)
+def shown_periods(store: Store) -> list[str]:
+    return periods_of(queries.groups(store, ("day",), 0, "day"), NOON)
 
 
 def test_beyond_eight_models_the_rest_are_one() -> None:
