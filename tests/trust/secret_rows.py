@@ -223,6 +223,16 @@ def _hosts(scene: Scene) -> None:
     scene.search.left("the output of uninstall", invoke("uninstall", next(iter(HOSTS))).output)
 
 
+def _usage(scene: Scene) -> None:
+    """Report on the calls so far, among them one whose answer names the key as its model."""
+    for form in ("--json", "--csv"):
+        for by in ("model", "host", "provider"):
+            _command("usage", "--by", by, form)(scene)
+    page = scene.home / "usage.html"
+    _command("usage", "--html", str(page))(scene)
+    scene.search.left("the page of usage", page.read_text(encoding="utf-8"))
+
+
 ROWS: tuple[Row, ...] = (
     Row("an answer", _answered),
     *(Row(f"HTTP {status} with the key in its body", _body(status)) for status in STATUSES),
@@ -259,6 +269,7 @@ ROWS: tuple[Row, ...] = (
     Row("complete --stream", _command("complete", "{provider}", "x", "--model", "{model}", "--stream"), slow=True),
     Row("keys", _keys, slow=True),
     Row("install and uninstall", _hosts, slow=True),
+    Row("usage of the calls so far", _usage, slow=True),
     Row("serve", _command("serve", "{provider}", stdin='{{"jsonrpc": "2.0", "id": 1, "method": "{key}"}}\n'), slow=True),
 )
 """Every situation. A new one is one more row here."""
