@@ -91,7 +91,7 @@ def test_json(ledger: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     now = time.time()
     fill(ledger, [row(1, now), row(2, now, cost=None)])
     report = json.loads(invoke("usage", "--by", "host", "--json").stdout)
-    sums = {"calls": 2, "errors": 0, "input_tokens": 20, "output_tokens": 40, "cost_usd": 0.001}
+    sums: dict[str, object] = {"calls": 2, "errors": 0, "input_tokens": 20, "output_tokens": 40, "cost_usd": 0.001}
     sums |= {"cache_savings_usd": None, "calls_of_unknown_cost": 1}
     assert (report["by"], report["rows"], report["total"]) == ("host", [{"host": "tests", **sums}], sums)
     (cap,) = report["budget"]
