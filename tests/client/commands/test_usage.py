@@ -250,8 +250,9 @@ def test_a_postgresql_that_does_not_answer(monkeypatch: pytest.MonkeyPatch, home
 def test_without_the_extra_for_charts(ledger: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     fill(ledger, [row(1, time.time())])
     monkeypatch.setitem(sys.modules, "vl_convert", None)
-    monkeypatch.delitem(sys.modules, "mcp_models.client.usage.charts", raising=False)
-    monkeypatch.delitem(sys.modules, "mcp_models.client.usage.page", raising=False)
+    for module in ("charts", "page"):  # as if nobody had imported them yet
+        monkeypatch.delitem(sys.modules, f"mcp_models.client.usage.{module}", raising=False)
+        monkeypatch.delattr(f"mcp_models.client.usage.{module}", raising=False)
     assert 'run `pip install "mcp-models[charts]"`' in refusal("--html", str(tmp_path / "page.html"))
 
 
