@@ -11,7 +11,6 @@ from tests.fakes.anthropic import FakeAnthropic
 from tests.fakes.google_ai_studio import FakeGoogleAIStudio
 from tests.fakes.mistral import FakeMistral
 from tests.fakes.openai import FakeOpenAI
-from tests.fakes.provider import FakeProvider
 from tests.peer import Peer, call, request
 from tests.published import programs
 from tests.published.launch import Launcher, entry, registry_command
@@ -21,7 +20,8 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 SECONDS = 120
 SERVERS = {server.provider: server for server in servers()}
-ASKED = {fake.provider: fake for fake in (FakeAnthropic, FakeGoogleAIStudio, FakeMistral, FakeOpenAI)}
+Fake = FakeAnthropic | FakeGoogleAIStudio | FakeMistral | FakeOpenAI
+ASKED: dict[str, type[Fake]] = {fake.provider: fake for fake in (FakeAnthropic, FakeGoogleAIStudio, FakeMistral, FakeOpenAI)}
 """Providers with a key, one for each extra, with their fakes."""
 
 FILES = (
@@ -38,7 +38,7 @@ def started(command: list[str], environment: dict[str, str], cwd: Path) -> Peer:
     return Peer(str(program), *command[1:], env=environment, cwd=cwd)
 
 
-def check(server: Server, peer: Peer, fake: FakeProvider | None = None) -> None:
+def check(server: Server, peer: Peer, fake: Fake | None = None) -> None:
     """Do a handshake, list the tools, and if there is a fake of the provider, ask it and see that the key reaches it."""
     client = {"name": "tests", "version": "1"}
     first = request(0, "initialize", {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": client})
