@@ -5,12 +5,12 @@ from __future__ import annotations
 import functools
 import re
 import tomllib
-from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from mcp_models.servers import load_provider, server_modules
 from mcp_models.servers.core import __version__, errors, settings
+from mcp_models.servers.core.provider import Provider
 from mcp_models.servers.core.tools import tools
 from tests.checkout import ROOT
 from tests.documents import variables
@@ -143,13 +143,20 @@ def _server(name: str) -> Server:
         summary=plain(provider.summary),
         login=LOGIN.get(name, ""),
         extra=provider.extra,
-        own=_with_keys(variables.of_provider(name), provider.key_variables, name not in LOGIN and _needs_key(name)),
+        own=_own_settings(provider, name not in LOGIN and _needs_key(name)),
         local=address if address and settings.is_loopback(address) else "",
     )
 
 
-def _with_keys(own: Iterable[variables.Variable], keys: tuple[str, ...], required: bool) -> tuple[Setting, ...]:
-    found = [_setting(variable, keys, required) for variable in own]
+def _own_settings(provider: Provider, required: bool) -> tuple[Setting, ...]:
+    """Return the settings that only this provider has, the key first, with the page where one gets it."""
+    keys, page = provider.key_variables, re.search(r"\((https://[^)]+)\)", provider.setup)
+    found = [_setting(variable, keys, required) for variable in variables.of_provider(provider.name)]
+    if page:
+        found = [
+            replace(one, description=f"{one.description} Get one at {page[1]}.") if one.secret and not one.another_name else one
+            for one in found
+        ]
     return tuple(sorted(found, key=lambda one: keys.index(one.variable) if one.secret else len(keys)))
 
 

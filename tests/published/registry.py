@@ -35,12 +35,12 @@ def server_json(server: Server) -> dict[str, Any]:
     A host puts the command together from it: `uvx`, the runtime's arguments, the package, the package's arguments. It asks
     for each variable that has a description, one by one, so the general settings are left to their page.
     """
-    how = "with your API key or a ChatGPT login" if server.login else "on this machine" if server.local else ""
+    how = ", on an API key or a ChatGPT login" if server.login else ", on this machine" if server.local else ""
     return {
         "$schema": SCHEMA,
         "name": registry_name(server),
         "title": server.title,
-        "description": " ".join(filter(None, [f"Ask {server.title} with one tool, complete", how])) + ".",
+        "description": f"Ask {server.title} with the tool complete{how}.",
         "version": VERSION,
         "repository": {"url": REPOSITORY, "source": "github"},
         "websiteUrl": f"{REPOSITORY}#readme",

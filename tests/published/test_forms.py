@@ -112,6 +112,13 @@ def test_a_key_is_required_where_nothing_works_without_it() -> None:
     assert "ChatGPT login" in SERVERS["openai"].description
 
 
+def test_a_form_says_where_to_get_a_key() -> None:
+    without = [
+        one.variable for server in servers() for one in server.settings if one.required and "https://" not in one.description
+    ]
+    assert without == []
+
+
 def test_no_file_holds_a_key(files: dict[str, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for provider in SERVERS:
         for variable in variables_of(provider):
