@@ -7,9 +7,11 @@ from pathlib import Path
 
 from tests.checkout import ROOT
 from tests.documents import imports, limits, presets, usage, variables
+from tests.published import registry
 
 PAGES: dict[str, tuple[str, Callable[[], str]]] = {
     "limits": ("docs/limits.md", limits.table),
+    "mcp-names": ("README.md", registry.marks),
     "imports": ("docs/architecture.md", imports.picture),
     "presets": ("docs/providers.md", presets.table),
     "usage": ("docs/usage.md", usage.output),

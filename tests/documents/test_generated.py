@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from mcp_models.servers import load_provider, server_modules
 from tests.checkout import ROOT
 from tests.documents import imports, variables
 from tests.documents.pages import PAGES, page, written
@@ -23,6 +24,11 @@ def test_every_room_is_in_the_picture() -> None:
 def test_every_variable_that_the_code_reads_is_in_the_table() -> None:
     read = variables.read_by_the_code() - variables.PASSED_ON - variables.WORDS
     assert read - variables.documented() == set()
+
+
+def test_a_providers_variables_are_found_by_its_name() -> None:
+    for name in server_modules():
+        assert {variable.name for variable in variables.of_provider(name)} >= set(load_provider(name, {}).key_variables), name
 
 
 def test_no_word_of_somebody_elses_is_read_as_a_variable() -> None:

@@ -7,6 +7,7 @@ import functools
 import re
 from typing import NamedTuple
 
+from mcp_models.servers import load_provider
 from mcp_models.servers.preset import Preset
 from mcp_models.servers.presets import PRESETS
 from tests.checkout import ROOT
@@ -30,14 +31,20 @@ def _of_preset(row: type[Preset]) -> list[Variable]:
     first, *others = row.key_variables
     key = "the key" if row.needs_key else "its key, if you started it with one"
     return [
-        Variable(first, "", f"{row.title}: {key}"),
-        *(Variable(name, "", f"{row.title}: {key}, if `{first}` is not set") for name in others),
-        Variable(row.url_variable, row.own_url, f"{row.title}: another address"),
+        Variable(first, "", key),
+        *(Variable(name, "", f"{key}, if `{first}` is not set") for name in others),
+        Variable(row.url_variable, row.own_url, "another address of the API"),
     ]
 
 
+def _of_presets() -> list[Variable]:
+    return [one._replace(what=f"{row.title}: {one.what}") for row in PRESETS.values() for one in _of_preset(row)]
+
+
+GENERAL = "For every server"
+
 TABLES: dict[str, list[Variable]] = {
-    "For every server": [
+    GENERAL: [
         Variable("MODEL_DEFAULT", "the provider's default", "the model to ask if a call names none"),
         Variable("MCP_MODELS_TIMEOUT", "600", "seconds that a call may take, retries included, if it does not say"),
         Variable("MCP_MODELS_MAX_RETRIES", "2", "how often a call that failed for now is tried again"),
@@ -83,15 +90,15 @@ TABLES: dict[str, list[Variable]] = {
         Variable("OLLAMA_HOST", "http://localhost:11434", "its address: `host`, `host:port` or a URL"),
         Variable("OLLAMA_API_KEY", "", "the key for Ollama's cloud"),
     ],
-    "Ollama through Anthropic's protocol": [
+    "Ollama (Anthropic protocol)": [
         Variable("ANTHROPIC_BASE_URL", "http://localhost:11434", "its address"),
         Variable("ANTHROPIC_AUTH_TOKEN", "ollama", "the token; the default does for an Ollama on this machine"),
     ],
-    "llama.cpp": [
+    "Devstral (local)": [
         Variable("DEVSTRAL_ENDPOINT", "http://127.0.0.1:8080", "the server's address"),
         Variable("DEVSTRAL_API_KEY", "", "its key, if you started it with one"),
     ],
-    "APIs that speak Chat Completions": [variable for row in PRESETS.values() for variable in _of_preset(row)],
+    "APIs that speak Chat Completions": _of_presets(),
     "Programs and folders": [
         Variable("PYTHON", "`.venv`'s", "the interpreter that `run_with_env.sh` uses"),
         Variable("LLAMA_SERVER", "llama-server", "the program that `devstral_server.sh` starts"),
@@ -165,6 +172,11 @@ def table() -> str:
         rows = [f"| `{name}` | {_cell(default)} | {what} |\n" for name, default, what in variables]
         parts.append(f"\n### {title}\n\n| variable | default | |\n|---|---|---|\n{''.join(rows)}")
     return "".join(parts)
+
+
+def of_provider(name: str) -> list[Variable]:
+    """Return a provider's own variables. They stand under its title, but those of the presets, which share a table."""
+    return _of_preset(PRESETS[name]) if name in PRESETS else TABLES.get(load_provider(name, {}).title, [])
 
 
 def documented() -> set[str]:

@@ -1,0 +1,32 @@
+"""Write all forms once, with a real wheel, and let uv find it."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.published.forms import write
+from tests.published.launch import Launcher
+from tests.published.wheel import build_wheel
+
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+
+
+@pytest.fixture(scope="session")
+def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder with all forms."""
+    folder = tmp_path_factory.mktemp("published")
+    write(folder, COMMIT, build_wheel(tmp_path_factory.mktemp("wheel")))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def launcher(published: Path, tmp_path_factory: pytest.TempPathFactory) -> Launcher:
+    """The environment in which the forms' commands find the wheel."""
+    folder = tmp_path_factory.mktemp("uv")
+    wheels = folder / "wheels"
+    wheels.mkdir()
+    shutil.copy(next((published / "docker").glob("*.whl")), wheels)
+    return Launcher(folder, wheels)
