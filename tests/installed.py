@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -39,6 +40,13 @@ def python(lock_file: Path) -> Path:
         _run(sys.executable, "-m", "uv", "pip", "install", *options, "-r", str(lock_file))
 
     return _installed(f"{lock_file.stem}-{sys.implementation.cache_tag}", lock_file, install) / "bin" / "python"
+
+
+def pinned(package: str, lock_file: Path) -> str:
+    """Return the version of a package in a lock file for Python."""
+    found = re.search(rf"^{package}==(\S+)", lock_file.read_text(encoding="utf-8"), re.MULTILINE)
+    assert found, package
+    return found[1]
 
 
 def _installed(name: str, lock_file: Path, install: Callable[[Path], None]) -> Path:

@@ -23,7 +23,7 @@ from mcp_models.servers import server_modules
 from tests.checkout import ROOT
 from tests.fakes import SAMPLED
 from tests.fakes.gguf import write_model
-from tests.installed import npm_packages, python
+from tests.installed import npm_packages, pinned, python
 from tests.peer import Peer, request
 
 ACCEPTED = "accepted"
@@ -70,14 +70,14 @@ class Acceptor:
 
 def acceptors() -> list[Acceptor]:
     """Return all acceptors. llama.cpp is included if it is installed."""
-    genai, older_xllamacpp = pinned("google-genai"), pinned("xllamacpp")
+    genai, older_xllamacpp = _pinned("google-genai"), _pinned("xllamacpp")
     node = json.loads((ENVIRONMENTS / "package.json").read_text(encoding="utf-8"))["dependencies"]
     found = [
         Acceptor("google-genai parameters", genai, google_genai("parameters")),
         # This accepts any JSON. The column is for information only, as it does not show that Gemini accepts the schema.
         Acceptor("google-genai parameters_json_schema", genai, google_genai("parameters_json_schema")),
-        Acceptor("openai-agents", pinned("openai-agents"), in_environment("openai_agents")),
-        Acceptor("Python SDK 1", pinned("mcp", "mcp_1"), in_environment("mcp_1")),
+        Acceptor("openai-agents", _pinned("openai-agents"), in_environment("openai_agents")),
+        Acceptor("Python SDK 1", _pinned("mcp", "mcp_1"), in_environment("mcp_1")),
         Acceptor("Python SDK 2", version("mcp"), mcp_2, slow=False),
         Acceptor("TypeScript SDK 1", node["@modelcontextprotocol/sdk"], typescript("1")),
         Acceptor("TypeScript SDK 2", node["@modelcontextprotocol/client"], typescript("2")),
@@ -86,14 +86,6 @@ def acceptors() -> list[Acceptor]:
         found.append(Acceptor("older llama.cpp", older_xllamacpp, older_llama))
         found.append(Acceptor("llama.cpp", version("xllamacpp"), newest_llama, slow=False))
     return found
-
-
-def pinned(package: str, environment: str = "") -> str:
-    """Return the version of a package in its environment's lock file."""
-    text = (ENVIRONMENTS / f"{environment or package.replace('-', '_')}.txt").read_text(encoding="utf-8")
-    found = re.search(rf"^{package}==(\S+)", text, re.MULTILINE)
-    assert found, package
-    return found[1]
 
 
 def servers() -> Servers:
@@ -151,6 +143,10 @@ def _llama(interpreter: str | Path, servers: Servers) -> Verdicts:
 
 def _environment(name: str) -> Path:
     return python(ENVIRONMENTS / f"{name}.txt")
+
+
+def _pinned(package: str, environment: str = "") -> str:
+    return pinned(package, ENVIRONMENTS / f"{environment or package.replace('-', '_')}.txt")
 
 
 def run(command: list[str | Path], servers: Servers, folder: Path | None = None) -> Verdicts:

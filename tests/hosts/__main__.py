@@ -1,4 +1,4 @@
-"""Visit every host, print the table, and write it to `docs/hosts.md`: `python -m tests.hosts`."""
+"""Visit the hosts, and print the table: `python -m tests.hosts [NAME]…`. Without names, visit all and write `docs/hosts.md`."""
 
 from __future__ import annotations
 
@@ -17,10 +17,12 @@ PAGE = ROOT / "docs" / "hosts.md"
 START, END = "<!-- visits -->\n", "<!-- /visits -->"
 
 
-def main() -> int:
-    """Visit all, and return the exit code."""
+def main(names: list[str]) -> int:
+    """Visit the hosts with these names, or all, and return the exit code."""
     visits, failed = [], 0
     for name, go in _visits():
+        if names and name not in names:
+            continue
         with _home() as home:
             try:
                 visits.append(go(home))
@@ -28,25 +30,26 @@ def main() -> int:
             except (AssertionError, RuntimeError, OSError) as error:
                 failed += 1
                 print(f"{name}: {error}", file=sys.stderr)
-    if not failed:
+    if not failed and not names:
         before, _, rest = PAGE.read_text(encoding="utf-8").partition(START)
         PAGE.write_text(f"{before}{START}\n{table(visits)}\n\n{END}{rest.partition(END)[2]}", encoding="utf-8")
-    return int(failed > 0)
+    return int(failed > 0 or not visits)
 
 
 def table(visits: list[Visit]) -> str:
     """Return the visits as a Markdown table."""
-    head = ["| host | version | protocol | seconds | command |", "|---|---|---|---|---|"]
+    head = ["| host | version | protocol | how far | seconds | command |", "|---|---|---|---|---|---|"]
     return "\n".join([*head, *map(_row, visits)])
 
 
 def _row(one: Visit) -> str:
-    return f"| {one.host} | {one.version} | {one.protocol} | {one.seconds:.1f} | `{one.command.replace('`', '')}` |"
+    command = one.command.replace("`", "")
+    return f"| {one.host} | {one.version} | {one.protocol} | {one.reached} | {one.seconds:.1f} | `{command}` |"
 
 
 def _visits() -> Iterator[tuple[str, Callable[[Path], Visit]]]:
     for program in PROGRAMS:
-        yield program.host, lambda home, program=program: visit(program, home)  # type: ignore[misc]
+        yield program.title, lambda home, program=program: visit(program, home)  # type: ignore[misc]
     for client in clients():
         yield client.name, lambda home, client=client: call(client, home)  # type: ignore[misc]
 
@@ -58,4 +61,4 @@ def _home() -> Iterator[Path]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -8,7 +8,7 @@ from pathlib import Path
 from tests.acceptors import ACCEPTED, Acceptor, Server, acceptors, servers
 from tests.hosts.models import PROMPT
 from tests.hosts.recording import answered, protocol, recording_interpreter
-from tests.hosts.visit import Visit
+from tests.hosts.visit import REACHED, Visit
 
 NAMES = ("Python SDK 1", "Python SDK 2", "TypeScript SDK 1", "TypeScript SDK 2", "openai-agents")
 
@@ -31,4 +31,6 @@ def call(client: Acceptor, folder: Path) -> Visit:
     verdicts = client.judge({"echo": Server(command, tools, {"prompt": PROMPT})})
     assert verdicts == {"echo": ACCEPTED}
     seconds = answered(log, PROMPT) - started
-    return Visit(client.name, client.version, protocol(log), seconds, "bash run_with_env.sh -m tests.acceptors")
+    return Visit(
+        client.name, client.version, protocol(log), REACHED["call"], seconds, "bash run_with_env.sh -m tests.acceptors"
+    )

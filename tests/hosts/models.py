@@ -12,7 +12,7 @@ PROMPT = "one two three four five six"
 
 
 class FakeModel(Endpoint):
-    """A model that calls the tool `complete` with `PROMPT`, and then says "done".
+    """A model that calls the tool `complete` with `PROMPT`, and then says "done". Hosts without a model do not ask it.
 
     Attributes:
         results: What the host sent back as the tool's result, as JSON text.
@@ -53,9 +53,11 @@ class FakeModel(Endpoint):
         raise NotImplementedError
 
 
-def _events(records: list[dict[str, Any]], *, named: bool = True) -> Reply:
+def _events(records: list[dict[str, Any]], *, named: bool = True, end: bool = False) -> Reply:
     lines = (f"event: {record['type']}\n" if named else "" for record in records)
     chunks = [f"{line}data: {json.dumps(record)}\n\n".encode() for line, record in zip(lines, records, strict=True)]
+    if end:
+        chunks.append(b"data: [DONE]\n\n")
     return Reply(chunks=chunks, content_type="text/event-stream")
 
 
@@ -173,3 +175,46 @@ class GeminiModel(FakeModel):
         candidate = {"content": {"role": "model", "parts": [part]}, "finishReason": "STOP", "index": 0}
         record = {"candidates": [candidate], "usageMetadata": usage, "modelVersion": "gemini-2.5-flash"}
         return _events([record], named=False) if "stream" in request.path else json_reply(record)
+
+
+class ChatModel(FakeModel):
+    """A model behind OpenAI's Chat Completions, for the hosts that take an address of your own."""
+
+    def answer(self, request: Request) -> Reply:
+        """Answer the list of models as well."""
+        return json_reply({"object": "list", "data": []}) if request.method == "GET" else super().answer(request)
+
+    def tools(self, body: dict[str, Any]) -> list[str]:
+        return [str(tool["function"]["name"]) for tool in body.get("tools", [])]
+
+    def tool_results(self, body: dict[str, Any]) -> list[str]:
+        return [json.dumps(turn["content"]) for turn in body.get("messages", []) if turn["role"] == "tool"]
+
+    def calls(self, name: str, arguments: dict[str, Any], request: Request) -> Reply:
+        function = {"name": name, "arguments": json.dumps(arguments)}
+        call = {"index": 0, "id": "call_1", "type": "function", "function": function}
+        return self._turn({"content": None, "tool_calls": [call]}, "tool_calls", request)
+
+    def says(self, text: str, request: Request) -> Reply:
+        return self._turn({"content": text}, "stop", request)
+
+    @staticmethod
+    def _turn(message: dict[str, Any], reason: str, request: Request) -> Reply:
+        usage = {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2}
+        record = {"id": "chatcmpl_1", "created": 1, "model": request.body.get("model")}
+        turn = {"role": "assistant", **message}
+        if not request.body.get("stream"):
+            choice = {"index": 0, "message": turn, "finish_reason": reason}
+            return json_reply({**record, "object": "chat.completion", "choices": [choice], "usage": usage})
+        chunk = {**record, "object": "chat.completion.chunk"}
+        pieces = [{"index": 0, "delta": turn, "finish_reason": None}, {"index": 0, "delta": {}, "finish_reason": reason}]
+        records = [{**chunk, "choices": [piece]} for piece in pieces]
+        return _events([*records, {**chunk, "choices": [], "usage": usage}], named=False, end=True)
+
+
+class AmpService(FakeModel):
+    """Amp's own service, without which Amp does nothing. It knows nothing, and its model is not to be had."""
+
+    def answer(self, request: Request) -> Reply:
+        """Answer with an empty object."""
+        return json_reply({})

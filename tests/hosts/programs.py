@@ -1,132 +1,237 @@
-"""List the hosts that can be run here without a person, each with what it needs to run in a private home."""
+"""List the hosts that can be run here without a person."""
 
 from __future__ import annotations
 
 import json
-import subprocess
+import os
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
+from tests.checkout import ROOT
 from tests.codex_cli import codex
-from tests.hosts.models import FakeModel, GeminiModel, MessagesModel, ResponsesModel
-from tests.installed import npm_packages
+from tests.hosts.models import PROMPT, AmpService, ChatModel, GeminiModel, MessagesModel, ResponsesModel
+from tests.hosts.program import Program
+from tests.installed import npm_packages, pinned, python
 
 ASK = "Use the tool `complete` of the server echo."
+HERE = Path(__file__).parent
+AGENTS = HERE / "agents"
+ENVIRONMENTS = HERE / "environments"
 
 
-@dataclass(frozen=True)
-class Program:
-    """A host's program.
-
-    Attributes:
-        host: The host's name in our table.
-        model: Makes the fake of its model.
-        program: Returns the path of the program.
-        arguments: Its arguments.
-        file: Its settings, below the home.
-        settings: Returns what stands in these before our server is installed, given the model's address.
-        variables: Returns its environment, given its home and the model's address.
-        writes_its_file: Whether the host itself writes to the file that we edit.
-    """
-
-    host: str
-    model: Callable[[], FakeModel]
-    program: Callable[[], Path]
-    arguments: tuple[str, ...]
-    file: str
-    settings: Callable[[str], str]
-    variables: Callable[[Path, str], dict[str, str]]
-    writes_its_file: bool = False
-
-    def set_up(self, home: Path, url: str) -> None:
-        """Write the settings that it has before our server comes."""
-        file = home / self.file
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(self.settings(url), encoding="utf-8")
-
-    def environment(self, home: Path, url: str) -> dict[str, str]:
-        """Return the variables that it needs."""
-        return self.variables(home, url)
-
-    def command(self, home: Path) -> list[str]:
-        """Return the command that asks it to use the tool."""
-        return [str(self.program()), *self.arguments]
-
-    def version(self, home: Path) -> str:
-        """Return the number of its version."""
-        said = subprocess.run([str(self.program()), "--version"], capture_output=True, text=True, timeout=60, cwd=home).stdout
-        return next(word for word in said.split() if word[:1].isdigit())
+def _npm(name: str) -> Callable[[], Path]:
+    return lambda: npm_packages("hosts", HERE) / "node_modules" / ".bin" / name
 
 
-def _npm(name: str) -> Path:
-    return npm_packages("hosts", Path(__file__).parent) / "node_modules" / ".bin" / name
+def _native(pattern: str) -> Callable[[], Path]:
+    """Return a program of the package for this platform. npm's launcher would be made by a script, which is not run."""
+    return lambda: next(iter(sorted((npm_packages("hosts", HERE) / "node_modules").glob(pattern))))
 
 
-def _claude() -> Path:
-    """Return the program itself. npm's launcher would be made by a script of the package, which is not run."""
-    packages = _npm("claude").parent.parent / "@anthropic-ai"
-    return next(packages.glob("claude-code-*/claude*"))
+def _python(environment: str) -> Callable[[], Path]:
+    return lambda: python(ENVIRONMENTS / f"{environment}.txt")
 
 
-def _codex_settings(url: str) -> str:
-    return f"""# The settings of a person who writes comments.
-model = "gpt-5.2"   # a model
+def _pinned(package: str, environment: str) -> Callable[[], str]:
+    return lambda: pinned(package, ENVIRONMENTS / f"{environment}.txt")
+
+
+def _newer_node(home: Path, url: str) -> dict[str, str]:
+    """Put npm's own Node first on the path."""
+    return {"PATH": f"{_npm('node')().parent}{os.pathsep}{os.environ['PATH']}"}
+
+
+def _agent(home: Path, url: str) -> dict[str, str]:
+    return {"FAKE_URL": f"{url}/v1", "LANGSMITH_TRACING": "false", "PYTHONPATH": str(ROOT / "tests" / "loopback_only")}
+
+
+_COMMENTED = '{\n  // The servers of a person who writes comments.\n  "mcpServers": {\n    /* none yet */\n  }\n}\n'
+_PLAIN = '{\n   "mcpServers": {}\n}\n'
+
+_CODEX_PROFILE = """model = "gpt-5.2"
 model_provider = "fake"
 
 [model_providers.fake]
 name = "fake"
-base_url = "{url}/v1"
+base_url = "URL/v1"
 env_key = "FAKE_KEY"
 wire_api = "responses"
 """
 
+_GEMINI_SETTINGS = """{
+    // The settings of a person who writes comments.
+    "security": { "folderTrust": { "enabled": false } },
+    "privacy": { "usageStatisticsEnabled": false },
+    "general": { "enableAutoUpdate": false }
+}
+"""
 
-_GEMINI_SETTINGS = json.dumps(
-    {
-        "security": {"auth": {"selectedType": "gemini-api-key"}, "folderTrust": {"enabled": False}},
-        "privacy": {"usageStatisticsEnabled": False},
-        "telemetry": {"enabled": False},
-    },
-    indent=4,
-)
+
+def _opencode_model(url: str) -> str:
+    options = {"baseURL": f"{url}/v1", "apiKey": "made-up"}
+    fake = {"npm": "@ai-sdk/openai-compatible", "options": options, "models": {"fake": {"name": "fake"}}}
+    return json.dumps({"provider": {"fake": fake}, "model": "fake/fake", "autoupdate": False, "share": "disabled"})
+
+
+def _cline_files(url: str) -> dict[str, str]:
+    settings = {"provider": "openai-compatible", "apiKey": "made-up", "model": "fake", "baseUrl": f"{url}/v1"}
+    provider = {"settings": settings, "updatedAt": "2026-11-26T00:00:00.000Z", "tokenSource": "manual"}
+    providers = {"version": 1, "lastUsedProvider": "openai-compatible", "providers": {"openai-compatible": provider}}
+    return {
+        ".cline/data/settings/providers.json": json.dumps(providers),
+        ".cline/data/settings/global-settings.json": json.dumps({"telemetryOptOut": True, "autoUpdateEnabled": False}),
+    }
+
 
 PROGRAMS = (
     Program(
         host="codex",
         model=ResponsesModel,
         program=codex,
-        arguments=("exec", "--skip-git-repo-check", "--dangerously-bypass-approvals-and-sandbox", ASK),
+        arguments=("exec", "--skip-git-repo-check", "--dangerously-bypass-approvals-and-sandbox", "--profile", "fake", ASK),
         file=".codex/config.toml",
-        settings=_codex_settings,
+        settings='# The settings of a person who writes comments.\nmodel_verbosity = "low"   # be brief\n',
+        other_files=lambda url: {".codex/fake.config.toml": _CODEX_PROFILE.replace("URL", url)},
         variables=lambda home, url: {"CODEX_HOME": str(home / ".codex"), "FAKE_KEY": "made-up"},
     ),
     Program(
         host="claude-code",
         model=MessagesModel,
-        program=_claude,
+        program=_native("@anthropic-ai/claude-code-*/claude*"),
         arguments=("-p", ASK, "--allowedTools", "mcp__echo__complete", "--model", "claude-sonnet-4-6"),
         file=".claude.json",
-        settings=lambda url: '{\n  "hasCompletedOnboarding": true\n}\n',
+        settings='{\n  "hasCompletedOnboarding": true\n}\n',
         variables=lambda home, url: {
             "ANTHROPIC_BASE_URL": url,
             "ANTHROPIC_API_KEY": "made-up",
             "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
             "DISABLE_AUTOUPDATER": "1",
+            "ENABLE_TOOL_SEARCH": "false",  # or else its model has to search for the tool first
         },
         writes_its_file=True,
     ),
     Program(
         host="gemini",
         model=GeminiModel,
-        program=lambda: _npm("gemini"),
+        program=_npm("gemini"),
         arguments=("-p", ASK, "-m", "gemini-2.5-flash", "--approval-mode", "yolo"),
         file=".gemini/settings.json",
-        settings=lambda url: _GEMINI_SETTINGS,
+        settings=_GEMINI_SETTINGS,
         variables=lambda home, url: {
-            "GEMINI_API_KEY": "made-up",
-            "GOOGLE_GEMINI_BASE_URL": url,
+            # The only way to log in with variables alone, and to an address of your own.
+            "GOOGLE_GENAI_USE_VERTEXAI": "true",
+            "GOOGLE_API_KEY": "made-up",
+            "GOOGLE_VERTEX_BASE_URL": url,
             "GEMINI_CLI_TRUST_WORKSPACE": "true",
+            "GEMINI_TELEMETRY_ENABLED": "false",
         },
+    ),
+    Program(
+        host="opencode",
+        model=ChatModel,
+        program=_native("opencode-*-baseline/bin/opencode"),
+        linux_only=True,
+        arguments=("run", ASK),
+        file=".config/opencode/opencode.json",
+        settings='{\n  "$schema": "https://opencode.ai/config.json",\n  // The settings of a person who writes comments.\n}\n',
+        variables=lambda home, url: {
+            "OPENCODE_CONFIG_CONTENT": _opencode_model(url),
+            "OPENCODE_DISABLE_AUTOUPDATE": "1",
+            "OPENCODE_DISABLE_MODELS_FETCH": "1",
+            "OPENCODE_DISABLE_LSP_DOWNLOAD": "1",
+            "OPENCODE_DISABLE_DEFAULT_PLUGINS": "1",
+            "OPENCODE_DISABLE_SHARE": "1",
+        },
+        adds=frozenset({"$schema"}),
+    ),
+    Program(
+        host="copilot",
+        model=ChatModel,
+        program=_native("@github/copilot-*/copilot"),
+        arguments=("-p", ASK, "--allow-all-tools"),
+        file=".copilot/mcp-config.json",
+        settings=_COMMENTED,
+        variables=lambda home, url: {
+            "COPILOT_PROVIDER_BASE_URL": f"{url}/v1",
+            "COPILOT_PROVIDER_API_KEY": "made-up",
+            "COPILOT_MODEL": "fake",
+            "COPILOT_OFFLINE": "true",  # no login, no telemetry, no update
+            "COPILOT_AUTO_UPDATE": "false",
+        },
+    ),
+    Program(
+        host="cline",
+        model=ChatModel,
+        program=_native("@cline/cli-*/bin/cline"),
+        linux_only=True,
+        arguments=(ASK,),
+        file=".cline/data/settings/cline_mcp_settings.json",
+        settings=_PLAIN,
+        other_files=_cline_files,
+        variables=lambda home, url: {
+            "CLINE_NO_AUTO_UPDATE": "1",
+            "CLINE_SESSION_BACKEND_MODE": "local",  # or else it leaves a process behind
+        },
+    ),
+    Program(
+        host="amp",
+        model=AmpService,
+        reach="list",
+        program=_native("@ampcode/cli-*/amp"),
+        linux_only=True,
+        arguments=("mcp", "doctor"),
+        file=".config/amp/settings.json",
+        settings='{\n  // The settings of a person who writes comments.\n  "amp.updates.mode": "disabled",\n}\n',
+        variables=lambda home, url: {"AMP_URL": url, "AMP_API_KEY": "made-up", "AMP_SKIP_UPDATE_CHECK": "1"},
+    ),
+    Program(
+        host="claude-code",
+        name="Inspector's CLI",
+        project=True,
+        reach="call",
+        program=_npm("mcp-inspector"),
+        arguments=(
+            *("--cli", "--config", ".mcp.json", "--server", "echo"),
+            *("--method", "tools/call", "--tool-name", "complete", "--tool-arg", f"prompt={PROMPT}"),
+        ),
+        file=".mcp.json",
+        settings=_PLAIN,
+        variables=_newer_node,
+    ),
+    Program(
+        host="claude-code",
+        name="langchain-mcp-adapters",
+        project=True,
+        model=ChatModel,
+        program=_python("langchain"),
+        arguments=(str(AGENTS / "langchain_agent.py"), ".mcp.json", ASK),
+        file=".mcp.json",
+        settings=_PLAIN,
+        variables=_agent,
+        pinned=_pinned("langchain-mcp-adapters", "langchain"),
+    ),
+    Program(
+        host="claude-code",
+        name="pydantic-ai",
+        project=True,
+        model=ChatModel,
+        program=_python("pydantic_ai"),
+        arguments=(str(AGENTS / "pydantic_ai_agent.py"), ".mcp.json", ASK),
+        file=".mcp.json",
+        settings=_PLAIN,
+        variables=_agent,
+        pinned=_pinned("pydantic-ai-slim", "pydantic_ai"),
+    ),
+    Program(
+        host="claude-code",
+        name="FastMCP",
+        project=True,
+        reach="call",
+        program=_python("pydantic_ai"),
+        arguments=(str(AGENTS / "fastmcp_client.py"), ".mcp.json", PROMPT),
+        file=".mcp.json",
+        settings=_PLAIN,
+        variables=_agent,
+        pinned=_pinned("fastmcp-slim", "pydantic_ai"),
     ),
 )

@@ -37,13 +37,26 @@ def answered(log: Path, text: str) -> float:
     Raises:
         AssertionError: None has.
     """
+    return _passed(log, "content", text)
+
+
+def listed(log: Path, tool: str) -> float:
+    """Return when a list of tools with this one passed, on the clock of `time.monotonic`.
+
+    Raises:
+        AssertionError: None has.
+    """
+    return _passed(log, "tools", f'"{tool}"')
+
+
+def _passed(log: Path, field: str, text: str) -> float:
     for direction, moment, message in _lines(log):
-        if direction == "<" and text in json.dumps((message.get("result") or {}).get("content")):
+        if direction == "<" and text in json.dumps((message.get("result") or {}).get(field)):
             return moment
-    raise AssertionError(f"no result with {text!r} in {log.read_text(encoding='utf-8')[-2000:]}")
+    raise AssertionError(f"no {field} with {text!r} passed between host and server")
 
 
 def _lines(log: Path) -> Iterator[tuple[str, float, dict[str, Any]]]:
-    for line in log.read_text(encoding="utf-8").splitlines():
+    for line in log.read_text(encoding="utf-8").splitlines() if log.exists() else ():
         direction, moment, text = line.split(" ", 2)
         yield direction, float(moment), json.loads(text)

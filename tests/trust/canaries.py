@@ -17,8 +17,9 @@ VARIABLES = {
     "mistral": "MISTRAL_API_KEY",
     "ollama": "OLLAMA_API_KEY",
     "openai": "OPENAI_API_KEY",
+    "openrouter": "OPENROUTER_API_KEY",
 }
-"""The variable of each provider's key."""
+"""The variable of each provider's key. One preset stands for all of them."""
 
 FOREIGN = "AWS_SECRET_KEY"
 """The variable of a secret that belongs to no provider."""

@@ -7,13 +7,17 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tests.fakes import FAKES
+from tests.fakes.presets import FakeOpenRouter
 from tests.fakes.provider import FakeProvider
 from tests.trust.outcome import Outcome
 from tests.trust.scene import Scene
 from tests.trust.secret_rows import ROWS, Row
 
+SEARCHED: tuple[type[FakeProvider], ...] = (*FAKES, FakeOpenRouter)
+"""Every provider with a file of its own, and one preset."""
 
-def check_secrets(fakes: Sequence[type[FakeProvider]] = FAKES, rows: Sequence[Row] = ROWS) -> Outcome:
+
+def check_secrets(fakes: Sequence[type[FakeProvider]] = SEARCHED, rows: Sequence[Row] = ROWS) -> Outcome:
     """Bring about every situation with every provider, and search what left for the canaries of all of them."""
     outcome = Outcome("No key leaves a process, except to its own provider")
     for fake_class in fakes:

@@ -6,6 +6,7 @@ import contextlib
 import json
 import logging
 import pickle
+import sys
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -21,6 +22,7 @@ from mcp_models.client import (
     DevstralLocalModel,
     GoogleAIStudioMCPModel,
     GoogleAIStudioModel,
+    MCPModel,
     MistralAPIModel,
     MistralMCPModel,
     OllamaMCPModel,
@@ -28,11 +30,31 @@ from mcp_models.client import (
     OpenAIMCPModel,
     OpenAIModel,
 )
+from mcp_models.client.direct_model import DirectModel
+from mcp_models.servers import server_modules
 from tests.fakes.endpoint import Endpoint, Reply, Request, json_reply
 from tests.fakes.provider import FakeProvider
 from tests.peer import SECONDS, Peer, call
 from tests.trust.canaries import VARIABLES, Search, canaries
 from tests.trust.isolation import environment, private_environment
+
+
+class OpenRouterModel(DirectModel):
+    """A preset, called from this process."""
+
+    provider_name = "openrouter"
+
+    def __init__(self, model: str | None = None, api_key: str | None = None) -> None:
+        super().__init__(model, {"OPENROUTER_API_KEY": api_key})
+
+
+class OpenRouterMCPModel(MCPModel):
+    """A preset, over MCP."""
+
+    def __init__(self, model_name: str | None = None, api_key: str | None = None) -> None:
+        command = [sys.executable, "-m", *server_modules()["openrouter"]]
+        super().__init__("openrouter", model_name, command, api_key)
+
 
 MODELS: dict[str, tuple[Any, Any]] = {
     "anthropic": (AnthropicModel, AnthropicMCPModel),
@@ -42,13 +64,14 @@ MODELS: dict[str, tuple[Any, Any]] = {
     "mistral": (MistralAPIModel, MistralMCPModel),
     "ollama": (OllamaModel, OllamaMCPModel),
     "openai": (OpenAIModel, OpenAIMCPModel),
+    "openrouter": (OpenRouterModel, OpenRouterMCPModel),
 }
 """The classes of each provider: the model in this process, and the one over MCP."""
 
 # Each adapter logs all it can: ours, and the SDKs of the providers.
 _LOGS = {"MCP_MODELS_LOG": "debug", "OPENAI_LOG": "debug", "ANTHROPIC_LOG": "debug", "MISTRAL_DEBUG": "true"}
 _ADDRESSES = ("ANTHROPIC_BASE_URL", "DEVSTRAL_ENDPOINT", "GOOGLE_GEMINI_BASE_URL", "MISTRAL_BASE_URL", "OLLAMA_HOST",
-              "OPENAI_BASE_URL")  # fmt: skip
+              "OPENAI_BASE_URL", "OPENROUTER_BASE_URL")  # fmt: skip
 
 
 class Stranger(Endpoint):

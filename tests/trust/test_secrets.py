@@ -8,17 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.fakes import FAKES
 from tests.fakes.endpoint import Request
 from tests.fakes.openai import FakeOpenAI
 from tests.fakes.provider import FakeProvider
 from tests.trust.canaries import Search, canary
-from tests.trust.leaks import check_secrets
+from tests.trust.leaks import SEARCHED, check_secrets
 from tests.trust.secret_rows import ROWS, Row
 
 FAST = [row for row in ROWS if not row.slow]
 SLOW = [row for row in ROWS if row.slow]
-OTHERS = [fake for fake in FAKES if fake is not FakeOpenAI]
+OTHERS = [fake for fake in SEARCHED if fake is not FakeOpenAI]
 
 
 def test_no_key_of_openai_leaves_a_process() -> None:

@@ -302,45 +302,6 @@ def test_a_server_that_does_not_start(monkeypatch: pytest.MonkeyPatch, tmp_path:
     assert cure.startswith("pip install")
 
 
-def codex_that(answers: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Put a program `codex` on PATH that always answers the same."""
-    program = folder / "bin" / "codex"
-    program.parent.mkdir()
-    program.write_text(f"#!/bin/sh\necho '{answers}'\n")
-    program.chmod(0o755)
-    monkeypatch.setenv("OPENAI_CODEX_BIN", str(program))
-
-
-@pytest.fixture
-def wants_login(openai: FakeOpenAI, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("OPENAI_CHATGPT_LOGIN_MODE", "true")
-
-
-def test_codex_is_missing(wants_login: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("OPENAI_CODEX_BIN", "/nowhere/codex")
-    check, said, cure = problem("openai")
-    assert check == "login"
-    assert "/nowhere/codex" in said
-    assert "npm install -g @openai/codex" in cure
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="the stand-in for codex is a script of sh")
-def test_codex_is_too_old(wants_login: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    codex_that("codex-cli 0.9.0", tmp_path, monkeypatch)
-    check, said, cure = problem("openai")
-    assert check == "login"
-    assert "too old" in said
-    assert "npm install -g @openai/codex" in cure
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="the stand-in for codex is a script of sh")
-def test_nobody_has_logged_in(wants_login: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    codex_that("codex-cli 0.169.0", tmp_path, monkeypatch)
-    check, said, cure = problem("openai")
-    assert (check, cure) == ("login", "run `codex login`")
-    assert "no ChatGPT login was found" in said
-
-
 def test_a_switch_that_is_neither_on_nor_off(openai: FakeOpenAI, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_CHATGPT_LOGIN_MODE", "perhaps")
     found = [finding for finding in findings("openai") if finding["mark"] == "problem"]
