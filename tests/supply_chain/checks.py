@@ -59,13 +59,17 @@ _NO_LICENCE = ("DFSG approved",)
 _BY_THEIR_FILES = {"mistralai": "Apache-2.0"}
 """Packages that name no licence in their metadata, each with that of the licence file in their wheel."""
 
+_OF_AN_EXTRA = {"psycopg": "LGPL-3.0-only", "psycopg-binary": "LGPL-3.0-only"}
+"""Packages of an extra that nobody else needs, each with a licence that asks only for changes to the package itself."""
+
 
 def refused_licences() -> tuple[dict[str, str], int]:
     """Return the installed packages whose licence is not allowed, each with what it says, and how many were looked at."""
     options = ["--format=json", "--from=mixed", f"--python={sys.executable}"]
     found = json.loads(_run(*_module("piplicenses"), *options))
     packages = {package["Name"]: package["License"] for package in found if package["Name"] != "mcp-models"}
-    refused = {name: said for name, said in packages.items() if not is_allowed(_BY_THEIR_FILES.get(name, said))}
+    asked = {name: said for name, said in packages.items() if _OF_AN_EXTRA.get(name) != said}
+    refused = {name: said for name, said in asked.items() if not is_allowed(_BY_THEIR_FILES.get(name, said))}
     return refused, len(packages)
 
 
