@@ -179,6 +179,7 @@ def test_in_the_workers_of_multiprocessing(method: str, tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 def test_a_fork_while_other_threads_start_and_call() -> None:
     """The child does not wait for a lock that a thread of the parent held."""

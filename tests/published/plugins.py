@@ -24,6 +24,11 @@ AGENT_SCHEMAS = "https://agent-plugins.org/schemas/1.0.0"
 FIRST_START_SECONDS = 180
 """How long a host should wait for a server to start: the first time, uv downloads what it needs."""
 
+CLAUDE_MARKETPLACE = "mcp-models/claude-code"
+"""The repository on GitHub that is to hold the marketplace."""
+
+_NAMED_FOR_THE_API = {"anthropic": "messages", "anthropic-ollama": "ollama-messages"}
+
 MARKETPLACE = "Every LLM provider as its own MCP server with one tool, complete."
 
 
@@ -42,17 +47,29 @@ def agent_plugins() -> Files:
 
 
 def claude_code() -> Files:
-    """Return a marketplace for Claude Code and its plugins. Claude Code passes the whole environment on to a server."""
-    listed = [_listed(server) for server in servers()]
+    """Return a marketplace for Claude Code and its plugins. Claude Code passes the whole environment on to a server.
+
+    Sources of the rules for names: what `claude plugin validate --strict` says.
+    """
+    listed = [{**_listed(server), "name": claude_name(server)} for server in servers()]
     market = {"name": NAME, "owner": AUTHOR, "description": MARKETPLACE, "plugins": listed}
     files: Files = {".claude-plugin/marketplace.json": _json(market)}
     for server in servers():
         folder = f"plugins/{server.slug}"
-        files[f"{folder}/.claude-plugin/plugin.json"] = _json(_about(server, server.slug))
+        files[f"{folder}/.claude-plugin/plugin.json"] = _json(_about(server, claude_name(server)))
         files[f"{folder}/.mcp.json"] = _json({"mcpServers": {server.slug: _entry("claude-code", server, [])}})
-        files[f"{folder}/README.md"] = readme(server, "Claude Code passes the variables of your shell on to it.")
+        files[f"{folder}/README.md"] = readme(
+            server,
+            "Claude Code passes the variables of your shell on to it.",
+            install=f"/plugin install {claude_name(server)} --marketplace {CLAUDE_MARKETPLACE}",
+        )
         files[f"{folder}/LICENSE"] = _license()
     return files
+
+
+def claude_name(server: Server) -> str:
+    """Return what a plugin is called. Claude Code refuses names with `anthropic`: these have the name of its API, Messages."""
+    return f"ask-{_NAMED_FOR_THE_API.get(server.slug, server.slug)}"
 
 
 def codex() -> Files:
@@ -105,11 +122,13 @@ def gemini() -> Files:
     return files
 
 
-def readme(server: Server, about_variables: str) -> str:
+def readme(server: Server, about_variables: str, install: str = "") -> str:
     """Return a page for people."""
     names = " and ".join(f"`{tool['name']}`" for tool in server.tools)
     origin = f"[{NAME}]({REPOSITORY}) {VERSION}. It needs [uv](https://docs.astral.sh/uv/)."
     lines = [f"# Ask {server.title}", "", server.description, "", f"It is an MCP server with the tools {names}, of {origin}"]
+    if install:
+        lines += ["", "```text", install, "```"]
     if any(one.secret for one in server.own):
         lines += ["", "Store the key once, and every host's server finds it:", ""]
         lines += ["```console", f"$ uvx {NAME} keys set {server.slug}", "```"]

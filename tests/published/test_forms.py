@@ -20,6 +20,7 @@ from tests.checkout import ROOT
 from tests.documents import variables
 from tests.published import bundles, image, pins, registry
 from tests.published.forms import forms
+from tests.published.plugins import claude_name
 from tests.published.product import Server, servers
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -140,10 +141,14 @@ def test_names_fit_where_hosts_put_them(files: dict[str, bytes]) -> None:
     for server in servers():
         assert re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", server.name)
         for tool in server.tools:
-            assert len(f"mcp__plugin_{server.slug}_{server.slug}__{tool['name']}") <= 64  # Claude Code's, which APIs limit
-    slugs = {server.slug for server in servers()}
-    for path in ("claude-code/.claude-plugin/marketplace.json", "codex/.agents/plugins/marketplace.json"):
-        assert {plugin["name"] for plugin in read(files, path)["plugins"]} == slugs
+            name = f"mcp__plugin_{claude_name(server)}_{server.slug}__{tool['name']}"  # as Claude Code has it
+            assert len(name) <= 64  # the limit of Anthropic's API
+    names = {
+        "claude-code/.claude-plugin/marketplace.json": set(map(claude_name, servers())),
+        "codex/.agents/plugins/marketplace.json": {server.slug for server in servers()},
+    }
+    for path, expected in names.items():
+        assert {plugin["name"] for plugin in read(files, path)["plugins"]} == expected
 
 
 def test_an_entry_of_the_registry_names_its_schema_and_fits_its_limits(files: dict[str, bytes]) -> None:

@@ -12,7 +12,8 @@ import pytest
 
 from tests.fakes.presets import FakeGroq
 from tests.hosts.models import FakeModel
-from tests.hosts.programs import PROGRAMS, Program
+from tests.hosts.program import Program
+from tests.hosts.programs import PROGRAMS
 from tests.published.launch import Launcher
 from tests.published.product import servers
 
@@ -41,14 +42,16 @@ CHANNELS = {
         lambda at: [["plugin", "marketplace", "add", str(at / "codex")], ["plugin", "add", "groq@mcp-models"]],
     ),
     "claude-code": Channel(
-        lambda at: [["plugin", "marketplace", "add", str(at / "claude-code")], ["plugin", "install", "groq@mcp-models"]],
-        tool="mcp__plugin_groq_groq__complete",
+        lambda at: [["plugin", "marketplace", "add", str(at / "claude-code")], ["plugin", "install", "ask-groq@mcp-models"]],
+        tool="mcp__plugin_ask-groq_groq__complete",
     ),
     "gemini": Channel(
         lambda at: [["extensions", "install", str(at / "gemini" / "mcp-models-groq"), "--consent", "--skip-settings"]],
         answers=".gemini/extensions/mcp-models-groq/.env",
     ),
 }
+
+WITH_PLUGINS = [program for program in PROGRAMS if program.host in CHANNELS and not program.name]
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -65,25 +68,23 @@ def groq() -> Iterator[FakeGroq]:
         yield fake
 
 
-@pytest.mark.parametrize("program", PROGRAMS, ids=lambda program: str(program.host))
+@pytest.mark.parametrize("program", WITH_PLUGINS, ids=lambda program: str(program.host))
 def test_a_hosts_model_gets_the_answer_through_the_plugin(
     program: Program, published: Path, launcher: Launcher, groq: FakeGroq, tmp_path: Path
 ) -> None:
     channel = CHANNELS[program.host]
     with program.model() as model:
-        program.set_up(tmp_path, model.url)
+        program.set_up(tmp_path, model.url, has_file=True)
         environment = {
-            "PATH": f"{launcher.bin}:{os.environ['PATH']}",
-            "HOME": str(tmp_path),
-            "PWD": str(tmp_path),
             **program.environment(tmp_path, model.url),
+            "PATH": f"{launcher.bin}:{os.environ['PATH']}",
             **groq.environment(),  # as in the shell of a person who has set a key
         }
         for words in channel.install(published):
             run([str(program.program()), *words], environment, tmp_path)
         if channel.answers:
             (tmp_path / channel.answers).write_text(f"GROQ_BASE_URL={environment.pop('GROQ_BASE_URL')}\n", encoding="utf-8")
-        command = [channel.tool if word.startswith("mcp__") else word for word in program.command(tmp_path)]
+        command = [channel.tool if word.startswith("mcp__") else word for word in program.command()]
         said = run(command, environment, tmp_path)
         check(model, groq, said)
 

@@ -58,7 +58,7 @@ def test_a_plain_client_of_2024_reads_one_line_a_request(provider: str) -> None:
             assert answer["result"]["isError"] is False
 
 
-@pytest.mark.parametrize("mode", ["auto", "legacy", "2026-07-28"])
+@pytest.mark.parametrize("mode", ["auto", pytest.param("legacy", marks=pytest.mark.slow)])  # `auto` finds the modern era
 async def test_the_official_client_lists_and_calls_it(provider: str, mode: Mode) -> None:
     values: list[float] = []
 

@@ -20,6 +20,7 @@ SLOW = [row for row in ROWS if row.slow]
 OTHERS = [fake for fake in SEARCHED if fake is not FakeOpenAI]
 
 
+@pytest.mark.slow
 def test_no_key_of_openai_leaves_a_process() -> None:
     assert check_secrets([FakeOpenAI], FAST).failures == []
 

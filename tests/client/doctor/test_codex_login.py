@@ -66,6 +66,7 @@ def logged_in(
         yield fake
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(300)  # the first run installs codex
 def test_a_login_that_works_is_named_and_none_of_its_tokens_shown(logged_in: FakeChatGPT, tmp_path: Path) -> None:
     path = logged_in.log_in(tmp_path / "codex")

@@ -67,7 +67,13 @@ def excess(provider: Provider, model: str, request: CompletionRequest, usage: Us
     return [tier for tier, cost in costs.items() if cost is not None and cost * surcharge > bound * (1 + 1e-12)]
 
 
-@pytest.mark.parametrize("provider", PRICED, ids=lambda provider: provider.name)
+FAST = "mistral"  # has two tiers, and a list that is quick to go through
+EACH = [
+    pytest.param(provider, id=provider.name, marks=[] if provider.name == FAST else [pytest.mark.slow]) for provider in PRICED
+]
+
+
+@pytest.mark.parametrize("provider", EACH)
 def test_no_usage_of_any_listed_model_costs_more_than_the_bound(provider: Provider) -> None:
     bounded = 0
     for tier in tiers(provider):
