@@ -23,8 +23,14 @@ _OURS = re.compile(
 runpy.run_path(str(_LOOPBACK_ONLY / "sitecustomize.py"))
 
 
+@pytest.fixture(scope="session")
+def state_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder for the ledger of a model that a test gives an environment of its own."""
+    return tmp_path_factory.mktemp("state")
+
+
 @pytest.fixture(autouse=True)
-def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+def clean_environment(monkeypatch: pytest.MonkeyPatch, state_folder: Path) -> None:
     """Remove every key and setting from the environment, and restrict child processes to loopback."""
     for name in list(os.environ):
         if _OURS.search(name):
@@ -32,6 +38,7 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONPATH", str(_LOOPBACK_ONLY))
     monkeypatch.setenv("MCP_MODELS_MAX_RETRIES", "0")
     monkeypatch.setenv("MCP_MODELS_LEDGER", "off")
+    monkeypatch.setenv("XDG_STATE_HOME", str(state_folder))
     if "COVERAGE_PROCESS_CONFIG" in os.environ:
         monkeypatch.setenv("PYTHON_COVERAGE", os.environ["COVERAGE_PROCESS_CONFIG"])
 

@@ -41,7 +41,7 @@ class Launcher:
     def environment(self, **settings: str) -> dict[str, str]:
         """Return an environment with settings of a server, as a host would start it."""
         environment = network_environment(**settings)
-        return {**environment, "PATH": f"{self.bin}:{environment['PATH']}"}
+        return {**environment, "PATH": f"{self.bin}:{environment['PATH']}", "MCP_MODELS_LEDGER": "off"}
 
 
 def entry(file: Path, server: str) -> dict[str, Any]:
