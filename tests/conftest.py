@@ -21,6 +21,7 @@ _OURS = re.compile(
 )
 
 runpy.run_path(str(_LOOPBACK_ONLY / "sitecustomize.py"))
+os.environ["MCP_MODELS_LEDGER"] = "off"  # here, as fixtures of a module start servers before a test has its own environment
 
 
 @pytest.fixture(scope="session")
