@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 import click
 
@@ -23,11 +24,21 @@ from mcp_models.client.key_store import KeyStoreError
 from mcp_models.servers import load_provider, server_modules
 from mcp_models.servers.core import settings
 from mcp_models.servers.core.errors import ConfigurationError
+from mcp_models.servers.core.price_list import PRICES_VARIABLE
 from mcp_models.servers.core.user_folders import this_system
 
 SECRET_ENDINGS = ("_KEY", "_TOKEN", "_SECRET", "_PASSWORD")
-CARRIED = ("XDG_CONFIG_HOME", settings.TIMEOUT_VARIABLE)
-"""Variables that a server must share with this process: where the keys are, and how long a call may take."""
+CARRIED = (
+    "XDG_CONFIG_HOME",
+    "XDG_STATE_HOME",
+    settings.TIMEOUT_VARIABLE,
+    settings.LEDGER_VARIABLE,
+    settings.BUDGET_VARIABLE,
+    PRICES_VARIABLE,
+)
+"""Variables that a server must share with this process: where the keys and the ledger are, what a call may take and cost."""
+
+_USUAL = {"XDG_CONFIG_HOME": "~/.config", "XDG_STATE_HOME": "~/.local/state"}
 
 
 @click.command("install", epilog=f"HOST is one of {HOST_NAMES}. Example: mcp-models install claude-code openai")
@@ -105,8 +116,7 @@ def _settings(given: tuple[str, ...]) -> dict[str, str]:
         click.UsageError: One is not NAME=VALUE, or is a key.
     """
     found = {name: os.environ[name] for name in CARRIED if os.environ.get(name, "").strip()}
-    if found.get("XDG_CONFIG_HOME") == os.path.expanduser("~/.config"):
-        del found["XDG_CONFIG_HOME"]
+    found = {name: value for name, value in found.items() if value != os.path.expanduser(_USUAL.get(name, ""))}
     for text in given:
         name, separator, value = text.partition("=")
         if not separator or not name.isidentifier():
@@ -114,7 +124,20 @@ def _settings(given: tuple[str, ...]) -> dict[str, str]:
         if name.upper().endswith(SECRET_ENDINGS):
             raise click.UsageError(f"--env: {name} is a key, which does not go into a host's file: use `mcp-models keys set`.")
         found[name] = value
+    if _holds_password(found.get(settings.LEDGER_VARIABLE, "")):
+        raise click.UsageError(
+            f"{settings.LEDGER_VARIABLE} holds a password, which does not go into a host's file: "
+            "put it into ~/.pgpass, and leave it out of the address."
+        )
     return found
+
+
+def _holds_password(address: str) -> bool:
+    try:
+        parts = urlsplit(address)
+    except ValueError:
+        return False
+    return "://" in address and (parts.password is not None or "password=" in parts.query)
 
 
 def _configured() -> list[str]:

@@ -23,6 +23,8 @@ from mcp_models.client.server_handle import ServerHandle
 from mcp_models.servers import load_provider
 from mcp_models.servers.core import errors, settings
 from mcp_models.servers.core.catalogue import ModelInfo, list_models
+from mcp_models.servers.core.ledger.budget import parse_budget
+from mcp_models.servers.core.ledger.target import ledger_target
 from mcp_models.servers.core.provider import Provider
 
 START_SECONDS = 20.0
@@ -125,11 +127,15 @@ def _missing_key(case: ProviderCase) -> Iterator[Finding]:
 
 def _settings(case: ProviderCase) -> Iterator[Finding]:
     """Check the settings that every server has."""
-    for read in (settings.default_timeout, settings.max_retries):
+    for read in (settings.default_timeout, settings.max_retries, _budget, ledger_target):
         try:
             read(case.provider.env)
         except errors.ConfigurationError as error:
             yield case.finding("settings", "problem", *parts(error.message))
+
+
+def _budget(env: Mapping[str, str]) -> None:
+    parse_budget(env.get(settings.BUDGET_VARIABLE, ""))
 
 
 def _package(case: ProviderCase) -> Iterator[Finding]:

@@ -87,7 +87,8 @@ def codex() -> Files:
     files: Files = {".agents/plugins/marketplace.json": _json(market)}
     for server in servers():
         folder = f"plugins/{server.slug}"
-        passed = [*(one.variable for one in server.settings), "XDG_CONFIG_HOME"]  # the last: where stored keys are
+        places = ["XDG_CONFIG_HOME", "XDG_STATE_HOME"]  # where stored keys and the ledger are
+        passed = [*(one.variable for one in server.settings), *places]
         launch = {**_entry("codex", server, passed), "startup_timeout_sec": FIRST_START_SECONDS}
         about = _about(server, server.slug)
         interface = {"displayName": about.pop("displayName"), "shortDescription": about["description"]}

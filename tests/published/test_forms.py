@@ -84,7 +84,7 @@ def test_every_variable_can_be_set(provider: str, files: dict[str, bytes]) -> No
     found = manifests(files, server)
     assert {one["envVar"] for one in found["gemini"]["settings"]} == everything
     passed = read(files, f"codex/plugins/{server.slug}/.mcp.json")["mcpServers"][server.slug]["env_vars"]
-    assert set(passed) == everything | {"XDG_CONFIG_HOME"}
+    assert set(passed) == everything | {"XDG_CONFIG_HOME", "XDG_STATE_HOME"}
     assert set(found["mcpb"]["server"]["mcp_config"]["env"]) == asked_for
     listed = found["registry"]["packages"][0]["environmentVariables"]
     assert {one["name"] for one in listed} == asked_for - {one.variable for one in server.settings if one not in server.own}

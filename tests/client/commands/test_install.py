@@ -23,6 +23,12 @@ KEY = "sk-canary-0123456789"
 CURSOR = Path(".cursor", "mcp.json")
 
 
+@pytest.fixture(autouse=True)
+def usual_ledger(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No variable says where the ledger is."""
+    monkeypatch.delenv("MCP_MODELS_LEDGER")
+
+
 def everything(folder: Path) -> str:
     """Return the contents of all files in a folder."""
     return "".join(path.read_text() for path in folder.rglob("*") if path.is_file())
@@ -126,6 +132,25 @@ def test_a_file_that_cannot_be_edited_is_left_and_the_block_printed(host: str, f
     assert '"serve", "echo"' in done.stdout
     assert [found for found in home.rglob("*") if found.is_file()] == [path]
     assert path.read_text() == text
+
+
+def test_the_budget_and_the_ledger_reach_every_host(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A budget that a host does not pass on would be none."""
+    ledger = {"MCP_MODELS_BUDGET": "5 USD/day", "MCP_MODELS_LEDGER": "/ledger", "XDG_STATE_HOME": "/state"}
+    for name, value in ledger.items():
+        monkeypatch.setenv(name, value)
+    run("install", "codex", "echo")
+    found = tomllib.loads((home / ".codex" / "config.toml").read_text())["mcp_servers"]["echo"]
+    assert found["env"] == ledger
+
+
+@pytest.mark.parametrize("address", ["postgresql://me:secret@127.0.0.1/db", "postgresql://me@127.0.0.1/db?password=secret"])
+def test_a_ledgers_password_does_not_go_into_a_file(address: str, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MCP_MODELS_LEDGER", address)
+    done = run("install", "codex", "echo")
+    assert done.exit_code == 2
+    assert "put it into ~/.pgpass" in done.stderr
+    assert not (home / ".codex").exists()
 
 
 def test_settings_for_the_servers(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -146,9 +146,17 @@ def test_a_key_that_the_keychain_has_lost(openai: FakeOpenAI, monkeypatch: pytes
     assert "mcp-models keys set" in cure
 
 
-@pytest.mark.parametrize("variable", ["MCP_MODELS_TIMEOUT", "MCP_MODELS_MAX_RETRIES"])
-def test_a_setting_that_is_no_number(variable: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(variable, "soon")
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("MCP_MODELS_TIMEOUT", "soon"),
+        ("MCP_MODELS_MAX_RETRIES", "soon"),
+        ("MCP_MODELS_BUDGET", "five dollars"),
+        ("MCP_MODELS_LEDGER", "mysql://x"),
+    ],
+)
+def test_a_setting_that_makes_no_sense(variable: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(variable, value)
     check, said, cure = problem("echo")
     assert (check, cure) == ("settings", "correct it or unset it")
     assert variable in said
