@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import Any, ClassVar, TypeAlias
 
+    from mcp_models.servers.core.batches import BatchJobs
     from mcp_models.servers.core.catalogue import ModelInfo
     from mcp_models.servers.core.completion import Completion, CompletionRequest, ReasoningEffort
     from mcp_models.servers.core.settings import Environment
@@ -213,6 +214,10 @@ class Provider:
 
         address = self.address()
         return address is not None and not is_loopback(address)
+
+    def batch_jobs(self) -> BatchJobs | None:
+        """Return the provider's Batch API, or None if it has none. Import and connect as `connect` does."""
+        return None
 
     async def aclose(self) -> None:
         """Close the client and whatever else the provider holds."""
