@@ -101,12 +101,16 @@ class BatchJobs(ABC):
         """
 
     @abstractmethod
-    async def find(self, name: str, since: float) -> str | None:
+    async def find(self, name: str, since: float, requests: int) -> str | None:
         """Return the id of the job with this name, or None if the provider has none.
 
         Args:
             name: The job's name.
             since: When it was submitted at the earliest, in seconds since 1970.
+            requests: How many requests it has. Where a provider keeps no names, this tells running jobs apart.
+
+        Raises:
+            CompletionError: The provider could not be asked, or several of its jobs may be the one.
         """
 
     @abstractmethod
