@@ -83,6 +83,7 @@ class GoogleAIStudio(Provider):
     tiers_that_may_serve = {"flex": ("flex",), "priority": ("standard", "priority")}
     # https://ai.google.dev/gemini-api/docs/flex-inference: half the price; …/priority-inference: 75 to 100 % more.
     tier_factors = {"flex": (0.5, 0.5), "priority": (None, 2.0)}
+    batch_halves_cached = False  # https://ai.google.dev/gemini-api/docs/pricing: cached tokens cost the same in a batch
     package = "httpx2"
     extra = "http"
 

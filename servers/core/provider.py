@@ -84,6 +84,12 @@ class Provider:
     tier_factors: ClassVar[dict[str, tuple[float | None, float]]] = {}
     """What a tier costs if the price list does not say: times the standard price, exactly or None, and at most."""
 
+    batch_factor: ClassVar[float] = 0.5
+    """What the Batch API costs if the price list does not say, times the standard price."""
+
+    batch_halves_cached: ClassVar[bool] = True
+    """Whether tokens from the prompt cache cost less in a job of the Batch API, too."""
+
     most_surcharge: ClassVar[float] = 1.0
     """The most that `Completion.surcharge` can be."""
 
