@@ -124,7 +124,7 @@ def _price(provider: Provider, model: str, usage: Usage, tier: str | None) -> Pr
         cost, note = _listed(provider, model, usage, tier)
         without = _without_cache(provider, model, usage, tier, cost)
         if tier == BATCH and not provider.batch_halves_cached:
-            cost = without - _saved_by_cache(provider, model, usage, without)
+            cost = without - _saved_by_cache(provider, model, usage)
         return Price(cost, without, price_list.source() + note)
     except (ImportError, LookupError):
         return None
@@ -140,12 +140,8 @@ def _without_cache(provider: Provider, model: str, usage: Usage, tier: str | Non
     return _listed(provider, model, uncached, tier)[0]
 
 
-def _saved_by_cache(provider: Provider, model: str, usage: Usage, without: Decimal) -> Decimal:
-    """Return what the cache saves in a job if tokens that are read from it cost there what they cost elsewhere.
-
-    Args:
-        without: What the same tokens cost in a job without the cache.
-    """
+def _saved_by_cache(provider: Provider, model: str, usage: Usage) -> Decimal:
+    """Return what the cache saves in a job if tokens that are read from it cost there what they cost elsewhere."""
     uncached = msgspec.structs.replace(usage, cache_read_tokens=0, cache_write_tokens=0, cache_write_1h_tokens=0)
     standard, prompt = [_listed(provider, model, each, None)[0] for each in (uncached, _prompt_of(uncached))]
     share = Decimal(usage.cache_read_tokens) / max(usage.input_tokens, 1)
