@@ -71,7 +71,7 @@ def joined_bytes(lines: Sequence[bytes], start: bytes, between: bytes, end: byte
 
 
 async def finished(provider: Provider, item_id: str, completion: Completion) -> BatchResult:
-    """Return the result for an answer: checked and priced.
+    """Return the result for an answer: checked and priced. One that was billed but is of no use has an error beside it.
 
     Args:
         provider: The provider.
@@ -85,7 +85,7 @@ async def finished(provider: Provider, item_id: str, completion: Completion) -> 
     try:
         check_answer(completion)
     except errors.CompletionError as error:
-        return BatchResult(item_id, error=error.with_traceback(None))
+        return BatchResult(item_id, completion, error.with_traceback(None))
     note_cut(completion)
     return BatchResult(item_id, completion)
 

@@ -53,12 +53,12 @@ class BatchStatus(Struct, frozen=True):
 
 
 class BatchResult(Struct, frozen=True):
-    """What came of one request: either a completion or an error.
+    """What came of one request: a completion, an error, or both if an answer was billed that is of no use.
 
     Attributes:
         id: The request's id.
         completion: The completion, with `service_tier` `batch`, its price, and everything else that a call's has.
-        error: Why there is none. `retryable` is true if it was not answered because the job ended before.
+        error: Why there is none, or none of use. `retryable` is true if it was not answered because the job ended before.
     """
 
     id: str
