@@ -83,6 +83,11 @@ def _anthropic_line(request: Request, line: dict[str, Any]) -> None:
     _exhaust(_closed("anthropic", "anthropic.types.messages.batch_create_params", "Request").validate_python(line))
 
 
+def _gemini_line(request: Request, line: dict[str, Any]) -> None:
+    assert line.keys() == {"key", "request"}
+    _gemini(Request(request.method, request.path, request.headers, line["request"]))
+
+
 def _mistral(request: Request) -> None:
     from mistralai.client import models
 
@@ -144,4 +149,7 @@ _CHECKS: dict[str, Callable[[Request], None]] = {
     "devstral_local": _openai,
 }
 
-_BATCH_CHECKS: dict[str, Callable[[Request, dict[str, Any]], None]] = {"anthropic": _anthropic_line}
+_BATCH_CHECKS: dict[str, Callable[[Request, dict[str, Any]], None]] = {
+    "anthropic": _anthropic_line,
+    "google_ai_studio": _gemini_line,
+}

@@ -115,7 +115,7 @@ async def events(response: httpx2.Response) -> AsyncIterator[dict[str, Any]]:
 
 
 async def lines(response: httpx2.Response) -> AsyncIterator[bytes]:
-    """Yield the lines of a response without their ends, as they arrive. Only a line feed ends one, as in a file of JSON lines."""
+    """Yield the lines of a response without their ends, as they arrive. Only a line feed ends one, as in JSON Lines."""
     unread: list[bytes] = []
     async for chunk in response.aiter_bytes():
         *whole, rest = chunk.split(b"\n")

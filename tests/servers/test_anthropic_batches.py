@@ -286,4 +286,5 @@ async def test_the_key_is_never_in_an_address_or_an_error(fake: FakeAnthropicBat
 def test_ollama_has_no_batch_api() -> None:
     from mcp_models.servers.anthropic_ollama_mcp_server import AnthropicOllama
 
-    assert AnthropicOllama({"ANTHROPIC_AUTH_TOKEN": "ollama"}).batch_jobs() is None
+    provider: Anthropic = AnthropicOllama({"ANTHROPIC_AUTH_TOKEN": "ollama"})
+    assert provider.batch_jobs() is None
