@@ -10,7 +10,7 @@ import asyncio
 import json
 import re
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from mcp_models.servers import core
@@ -18,7 +18,7 @@ from mcp_models.servers.anthropic_errors import failed_while_answering
 from mcp_models.servers.anthropic_mcp_server import SAMPLING_VERSION, deprecation
 from mcp_models.servers.anthropic_messages import MessageAnswer
 from mcp_models.servers.core import errors, settings
-from mcp_models.servers.core.batch_lines import adapted, cancelled, expired, finished, joined, joined_bytes
+from mcp_models.servers.core.batch_lines import SLOWEST_UPLOAD, adapted, cancelled, expired, finished, joined, joined_bytes
 from mcp_models.servers.core.batches import BatchItem, BatchJobs, BatchResult, BatchStatus
 
 if TYPE_CHECKING:
@@ -77,13 +77,11 @@ class AnthropicBatches(BatchJobs):
     async def submit(self, name: str, model: str, lines: Sequence[bytes]) -> str:  # noqa: ARG002
         from anthropic.types.messages import MessageBatch
 
-        headers = {
-            "content-type": "application/json",
-            "content-length": str(joined_bytes(lines, _START, _BETWEEN, _END)),
-        }
+        size = joined_bytes(lines, _START, _BETWEEN, _END)
+        headers = {"content-type": "application/json", "content-length": str(size)}
         if any(map(_HAS_SAMPLING.match, lines)):  # older models take it under this version only, newer ones have none of it
             headers["anthropic-version"] = SAMPLING_VERSION
-        async with self._call():
+        async with self._call(size=size):
             batch = await self._client.post(
                 PATH,
                 cast_to=MessageBatch,
@@ -130,9 +128,12 @@ class AnthropicBatches(BatchJobs):
 
     async def results(self, job_id: str) -> AsyncIterator[BatchResult]:
         async for row in self._rows(job_id):
-            with self._provider.map_errors():
-                result = self._read(row)
-            yield await finished(self._provider, *result) if isinstance(result, tuple) else result
+            try:
+                with self._provider.map_errors():
+                    result = await self._result(row)
+            except errors.CompletionError as error:  # this one makes no sense, but the others may
+                result = BatchResult(row.custom_id, error=error.with_traceback(None))
+            yield result
 
     async def cancel(self, job_id: str) -> None:
         async with self._call(job_id):
@@ -141,21 +142,21 @@ class AnthropicBatches(BatchJobs):
     async def aclose(self) -> None:
         await self._client.close()
 
-    def _read(self, row: MessageBatchIndividualResponse) -> BatchResult | tuple[str, Any]:
-        """Return what came of a request: the result, or its id and a completion that is still to be checked."""
+    async def _result(self, row: MessageBatchIndividualResponse) -> BatchResult:
+        """Return what came of a request."""
         item_id, result = row.custom_id, row.result
         if result.type == "succeeded":
-            answer = MessageAnswer(result.message.id)
+            answer, refusal = MessageAnswer(result.message.id), None
             try:
                 answer.add_message(result.message)
-                completion = answer.completion(self._provider.auth_mode())
-            except errors.CompletionError as error:
-                return BatchResult(item_id, error=error.with_traceback(None))
+            except errors.RefusalError as error:
+                refusal = error.with_traceback(None)
+            completion = answer.completion(self._provider.auth_mode())
             completion.warnings += deprecation(completion.model)
-            return item_id, completion
+            return await finished(self._provider, item_id, completion, refusal)
         if result.type == "errored":
-            refusal = result.error.error
-            return BatchResult(item_id, error=failed_while_answering(refusal.type, refusal.message, result.error.request_id))
+            said = result.error.error
+            return BatchResult(item_id, error=failed_while_answering(said.type, said.message, result.error.request_id))
         if result.type == "canceled":
             return cancelled(item_id)
         if result.type == "expired":
@@ -187,23 +188,30 @@ class AnthropicBatches(BatchJobs):
         try:
             with self._provider.map_errors():
                 async for line in core.http.lines(rows.http_response):  # the SDK reads 64 bytes at a time
-                    yield MessageBatchIndividualResponse.construct(**json.loads(line))
+                    if not line.strip():
+                        continue
+                    row = MessageBatchIndividualResponse.construct(**json.loads(line))
+                    if not isinstance(row.custom_id, str):
+                        raise errors.ProviderError("a result of the job does not say whose it is.")
+                    yield row
         finally:
             await rows.close()
 
     @asynccontextmanager
-    async def _call(self, job_id: str | None = None) -> AsyncIterator[None]:
+    async def _call(self, job_id: str | None = None, size: int = 0) -> AsyncIterator[None]:
         """Bound a call, and turn its failures into errors.
 
         Args:
             job_id: The job that the call is about.
+            size: How many bytes it sends.
         """
+        seconds = self._seconds + size / SLOWEST_UPLOAD
         try:
-            async with asyncio.timeout(self._seconds):
+            async with asyncio.timeout(seconds):
                 with self._provider.map_errors():
                     yield
         except TimeoutError:
-            raise errors.CallTimeoutError(f"no answer within {self._seconds:g} s.") from None
+            raise errors.CallTimeoutError(f"no answer within {seconds:g} s.") from None
         except errors.CompletionError as error:
             if job_id is None or error.status != 404:
                 raise

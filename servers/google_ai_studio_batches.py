@@ -15,7 +15,7 @@ from urllib.parse import quote, urlsplit
 
 from mcp_models.servers import core
 from mcp_models.servers.core import errors, settings
-from mcp_models.servers.core.batch_lines import adapted, finished, joined, joined_bytes
+from mcp_models.servers.core.batch_lines import SLOWEST_UPLOAD, adapted, finished, joined, joined_bytes
 from mcp_models.servers.core.batches import BatchItem, BatchJobs, BatchResult, BatchStatus
 from mcp_models.servers.core.redaction import redact
 from mcp_models.servers.google_ai_studio_mcp_server import CURE, ContentAnswer, failure, payload
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     import httpx2
 
     from mcp_models.servers.core.batches import JobState
-    from mcp_models.servers.core.completion import Completion
     from mcp_models.servers.google_ai_studio_mcp_server import GoogleAIStudio
 
 PAGE = 100
@@ -79,8 +78,9 @@ class GoogleBatches(BatchJobs):
         return json.dumps({"key": item.id, "request": request}, separators=(",", ":")).encode()
 
     async def submit(self, name: str, model: str, lines: Sequence[bytes]) -> str:
-        async with self._call():
-            file = await self._upload(name, lines)
+        size = joined_bytes(lines, b"", _BETWEEN, _END)
+        async with self._call(size=size):
+            file = await self._upload(name, lines, size)
             model = quote(model.removeprefix("models/"), safe="")
             batch = {"displayName": name, "inputConfig": {"fileName": file}}
             job = await self._json("POST", f"/v1beta/models/{model}:batchGenerateContent", json={"batch": batch})
@@ -133,18 +133,17 @@ class GoogleBatches(BatchJobs):
     async def aclose(self) -> None:
         await self._client.aclose()
 
-    async def _upload(self, name: str, lines: Sequence[bytes]) -> str:
+    async def _upload(self, name: str, lines: Sequence[bytes], size: int) -> str:
         """Upload the lines, and return the name of the file."""
-        size = str(joined_bytes(lines, b"", _BETWEEN, _END))
         headers = {
             "x-goog-upload-protocol": "resumable",
             "x-goog-upload-command": "start",
-            "x-goog-upload-header-content-length": size,
+            "x-goog-upload-header-content-length": str(size),
             "x-goog-upload-header-content-type": "jsonl",
         }
         started = await self._send("POST", "/upload/v1beta/files", headers=headers, json={"file": {"displayName": name}})
         url = urlsplit(started.headers["x-goog-upload-url"])  # only its path, as the key must not go to another address
-        headers = {"content-length": size, "x-goog-upload-offset": "0", "x-goog-upload-command": "upload, finalize"}
+        headers = {"content-length": str(size), "x-goog-upload-offset": "0", "x-goog-upload-command": "upload, finalize"}
         content = joined(lines, b"", _BETWEEN, _END)
         uploaded = await self._json("POST", f"{url.path}?{url.query}", headers=headers, content=content)
         return _name(uploaded["file"], "files")
@@ -170,13 +169,22 @@ class GoogleBatches(BatchJobs):
         """
         with core.http.map_transport_errors(self._base, CURE):
             item_id = row.get("key") or (row.get("metadata") or {}).get("key")
-            if not isinstance(item_id, str):
-                raise errors.ProviderError("a result of the job does not say whose it is.")
-            try:
-                completion = _completion(row, model)
-            except errors.CompletionError as error:
-                return BatchResult(item_id, error=error.with_traceback(None))
-        return await finished(self._provider, item_id, completion)
+        if not isinstance(item_id, str):
+            raise errors.ProviderError("a result of the job does not say whose it is.")
+        answer, problem = ContentAnswer(), None
+        answer.model = model.removeprefix("models/")
+        try:
+            with core.http.map_transport_errors(self._base, CURE):
+                answer.add(_event(row))
+        except errors.CompletionError as error:
+            problem = error.with_traceback(None)
+        if problem is not None and not answer.native_stop_reason:
+            return BatchResult(item_id, error=problem)
+        try:
+            completion = answer.completion("api_key")
+        except errors.CompletionError as error:
+            return BatchResult(item_id, error=error.with_traceback(None))
+        return await finished(self._provider, item_id, completion, problem)
 
     async def _json(self, method: str, path: str, **options: Any) -> dict[str, Any]:
         body = (await self._send(method, path, **options)).json()
@@ -192,37 +200,32 @@ class GoogleBatches(BatchJobs):
         return response
 
     @asynccontextmanager
-    async def _call(self, job_id: str | None = None) -> AsyncIterator[None]:
+    async def _call(self, job_id: str | None = None, size: int = 0) -> AsyncIterator[None]:
         """Bound a call, and turn its failures into errors.
 
         Args:
             job_id: The job that the call is about.
+            size: How many bytes it sends.
         """
+        seconds = self._seconds + size / SLOWEST_UPLOAD
         try:
-            async with asyncio.timeout(self._seconds):
+            async with asyncio.timeout(seconds):
                 with core.http.map_transport_errors(self._base, CURE):
                     yield
         except TimeoutError:
-            raise errors.CallTimeoutError(f"no answer within {self._seconds:g} s.") from None
+            raise errors.CallTimeoutError(f"no answer within {seconds:g} s.") from None
         except errors.CompletionError as error:
             if job_id is None or error.status != 404:
                 raise
             raise errors.InvalidRequestError(f"there is no job {job_id}, or its results are gone.", status=404) from None
 
 
-def _completion(row: dict[str, Any], model: str) -> Completion:
-    """Return the completion in a row of the results.
-
-    Raises:
-        CompletionError: The row is an error, or no usable answer.
-    """
+def _event(row: dict[str, Any]) -> dict[str, Any]:
+    """Return a row of the results as the same would stand in a stream."""
     if error := row.get("error") or row.get("status"):
         code = int(error.get("code") or 0)
-        row = {"response": {"error": {**error, "code": _HTTP_STATUSES.get(code, code)}}}
-    answer = ContentAnswer()
-    answer.add(row.get("response") or {})
-    answer.model = answer.model or model.removeprefix("models/")
-    return answer.completion("api_key")
+        return {"error": {**error, "code": _HTTP_STATUSES.get(code, code)}}
+    return row.get("response") or {}
 
 
 def _metadata(job: dict[str, Any]) -> dict[str, Any]:

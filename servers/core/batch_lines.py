@@ -30,6 +30,9 @@ ID = r"[a-zA-Z0-9_-]{1,64}"
 PIECE_BYTES = 256 * 1024
 """The size of the pieces in which lines are sent."""
 
+SLOWEST_UPLOAD = 100_000
+"""Bytes a second. A call that sends lines has as much more time as they take at this rate."""
+
 
 def adapted(provider: Provider, item: BatchItem) -> CompletionRequest:
     """Return the request as its model takes it: with our default temperature, and the nearest effort that there is.
@@ -70,13 +73,16 @@ def joined_bytes(lines: Sequence[bytes], start: bytes, between: bytes, end: byte
     return len(start) + sum(map(len, lines)) + len(between) * max(len(lines) - 1, 0) + len(end)
 
 
-async def finished(provider: Provider, item_id: str, completion: Completion) -> BatchResult:
+async def finished(
+    provider: Provider, item_id: str, completion: Completion, problem: errors.CompletionError | None = None
+) -> BatchResult:
     """Return the result for an answer: checked and priced. One that was billed but is of no use has an error beside it.
 
     Args:
         provider: The provider.
         item_id: The request's id.
         completion: What the provider answered.
+        problem: Why it is of no use, if that is known already.
     """
     completion.provider = provider.name
     completion.service_tier = pricing.BATCH
@@ -85,7 +91,9 @@ async def finished(provider: Provider, item_id: str, completion: Completion) -> 
     try:
         check_answer(completion)
     except errors.CompletionError as error:
-        return BatchResult(item_id, completion, error.with_traceback(None))
+        problem = problem or error.with_traceback(None)
+    if problem is not None:
+        return BatchResult(item_id, completion, problem)
     note_cut(completion)
     return BatchResult(item_id, completion)
 

@@ -79,12 +79,12 @@ class FakeAnthropicBatches(FakeAnthropic):
         asked = self._requests[job_id]
         results = [*rows, *(succeeded(self.model, f"Hello, {each['custom_id']}.") for each in asked[len(rows) :])]
         pairs = [{"custom_id": each["custom_id"], "result": result} for each, result in zip(asked, results, strict=True)]
-        for pair in pairs[:50]:
+        for pair in pairs[len(rows) : 50]:
             MessageBatchIndividualResponse.model_validate(pair)
         self._rows[job_id] = pairs[::-1]  # the order is not promised
         counts = dict.fromkeys(("processing", "succeeded", "errored", "canceled", "expired"), 0)
         for result in results:
-            counts[result["type"]] += 1
+            counts[result["type"] if result["type"] in counts else "errored"] += 1
         job = self.jobs[job_id]
         # A true address of Anthropic's, so that a test sees if anything goes there.
         url = f"https://api.anthropic.com{_PATH}/{job_id}/results"

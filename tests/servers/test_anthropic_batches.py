@@ -139,6 +139,8 @@ async def test_each_request_may_fail_in_its_own_way(fake: FakeAnthropicBatches, 
         (EXPIRED, "overloaded", True),
         (succeeded(MODEL, "", stop_reason="refusal", stop_details=details), "refusal", False),
         (succeeded(MODEL, " "), "empty_output", False),
+        (succeeded(MODEL, "", content=None), "provider_error", False),
+        ({"type": "brand_new"}, "provider_error", False),
     ]
     job = await jobs.submit("job-a", MODEL, lines(jobs, len(ends) + 1))
     fake.end(job, *(row for row, _, _ in ends))
@@ -148,6 +150,10 @@ async def test_each_request_may_fail_in_its_own_way(fake: FakeAnthropicBatches, 
         assert error is not None, kind
         assert (error.type, error.retryable) == (kind, retryable)
     assert results[f"job-a-{len(ends)}"].completion is not None
+    refused = results["job-a-8"]
+    assert refused.error is not None
+    assert "I cannot help with that." in refused.error.message
+    assert refused.completion is not None, "it was billed"
 
 
 async def test_a_job_that_is_cancelled_or_expires_has_results_all_the_same(fake: FakeAnthropicBatches, jobs: BatchJobs) -> None:

@@ -47,7 +47,7 @@ async def read(jobs: BatchJobs, job_id: str) -> dict[str, BatchResult]:
 
 
 @pytest.mark.parametrize("form", [{}, {"inline": True}, {"old": True}], ids=["file", "inline", "old"])
-async def test_a_job_is_sent_and_its_results_are_read(fake: FakeGoogleBatches, jobs: BatchJobs, form: dict[str, bool]) -> None:
+async def test_a_job_is_sent_and_its_results_are_read(fake: FakeGoogleBatches, jobs: BatchJobs, form: dict[str, Any]) -> None:
     job = await jobs.submit("job-a", f"models/{MODEL}", lines(jobs))
     status = await jobs.status(job)
     assert (status.state, status.native_state, status.done, status.total) == ("running", "BATCH_STATE_PENDING", 0, 3)
@@ -119,6 +119,8 @@ async def test_each_request_may_fail_in_its_own_way(fake: FakeGoogleBatches, job
         (response("Well,", "SAFETY"), "content_filter", False),
         (response("", "MAX_TOKENS"), "empty_output", False),
         ({}, "connection", True),
+        ({"response": {"candidates": 5}}, "provider_error", False),
+        (response("Well,", "MALFORMED_RESPONSE"), "provider_error", True),
     ]
     job = await jobs.submit("job-a", MODEL, lines(jobs, len(ends) + 1))
     fake.end(job, *(row for row, _, _ in ends), state="PARTIALLY_SUCCEEDED")
