@@ -281,6 +281,19 @@ async def test_a_job_of_thousands_of_requests_with_results_longer_than_any_one_a
     assert len(await read(jobs, job)) == 3000
 
 
+@pytest.mark.parametrize(("limit", "value"), [("LONGEST_EVENT", 10_000), ("LONGEST_FILE", 50_000)])
+async def test_results_have_a_limit_for_a_line_and_for_all(
+    fake: FakeAnthropicBatches, jobs: BatchJobs, monkeypatch: pytest.MonkeyPatch, limit: str, value: int
+) -> None:
+    from mcp_models.servers.core import response_limits
+
+    job = await jobs.submit("job-a", MODEL, lines(jobs, 10))
+    fake.end(job, *(succeeded(MODEL, "x" * 20_000) for _ in range(10)))
+    monkeypatch.setattr(response_limits, limit, value)
+    with pytest.raises(response_limits.UnusableResponseError, match="it sent more than"):
+        await read(jobs, job)
+
+
 async def test_the_key_is_never_in_an_address_or_an_error(fake: FakeAnthropicBatches, jobs: BatchJobs) -> None:
     fake.script(fake.error(400, f"bad key {fake.key}"))
     with pytest.raises(errors.CompletionError) as raised:
