@@ -170,7 +170,7 @@ def _has_its_files(job: Batch) -> bool:
     wants_output, wants_errors = (counts.completed, counts.failed) if counts else (not job.error_file_id, 0)
     if (job.output_file_id or not wants_output) and (job.error_file_id or not wants_errors):
         return True
-    end = job.completed_at or job.expired_at or job.cancelled_at or 0
+    end = job.completed_at or job.expired_at or job.cancelled_at or job.created_at + _DAY
     return end < time.time() - SETTLE_SECONDS
 
 

@@ -12,14 +12,16 @@ import pytest
 
 from mcp_models.servers.core import batch_files, errors
 from mcp_models.servers.core.batches import BatchJobs, BatchResult
+from mcp_models.servers.mistral_mcp_server import Mistral
 from mcp_models.servers.openai_api import OpenAIAPI
 from tests.fakes.batch_files import BatchFiles
 from tests.fakes.endpoint import Reply, Request
+from tests.fakes.mistral_batches import FakeMistralBatches
 from tests.fakes.openai_batches import FakeOpenAIBatches
 from tests.servers.batching import NAME, error_of, item, jobs_of, results_of, submitted
 
 AMBIGUOUS = {"connection", "timeout", "overloaded", "provider_error"}
-FAKES: list[type[BatchFiles]] = [FakeOpenAIBatches]
+FAKES: list[type[BatchFiles]] = [FakeOpenAIBatches, FakeMistralBatches]
 
 
 @pytest.fixture(params=FAKES, ids=lambda fake: str(fake.provider))
@@ -289,6 +291,6 @@ async def test_a_secret_in_what_the_provider_says_is_not_passed_on(fake: Any, jo
 
 
 async def test_a_key_that_is_missing_is_an_error_before_anything_is_sent() -> None:
-    for provider in (OpenAIAPI,):
+    for provider in (OpenAIAPI, Mistral):
         with pytest.raises(errors.MissingKeyError):
             provider({}).batch_jobs()
