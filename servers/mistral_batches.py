@@ -1,7 +1,7 @@
 """Use Mistral's Batch API: a file of requests, which is answered within a day, at half price.
 
-Sources: https://docs.mistral.ai/capabilities/batch; the types of `mistralai` 3.7. A file's `expiry` has no documented unit, so none
-is set.
+Sources: https://docs.mistral.ai/capabilities/batch; the types of `mistralai` 3.7. A file's `expiry` has no documented unit, so
+none is set.
 """
 
 from __future__ import annotations

@@ -236,7 +236,8 @@ class ChatAnswer(StreamAccumulator):
         for choice in chunk.choices[:1]:
             # If the SDK does not know the reason, it is not a plain string.
             self.native_stop_reason = str(choice.finish_reason or self.native_stop_reason)
-            content = (getattr(choice, "delta", None) or choice.message).content
+            said: Any = getattr(choice, "delta", None) or getattr(choice, "message", None)
+            content = said.content
             text = content if isinstance(content, str) else "".join(map(self._chunk_text, content or ()))
         if self.native_stop_reason == "error":
             raise errors.ProviderError("the model failed while it answered.", retryable=True, request_id=self.request_id)
