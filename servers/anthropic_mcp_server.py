@@ -12,23 +12,25 @@ from contextlib import contextmanager
 
 from mcp_models.servers import core
 from mcp_models.servers.anthropic_caching import cached_system
+from mcp_models.servers.anthropic_errors import map_api_errors
+from mcp_models.servers.anthropic_messages import US_ONLY_SURCHARGE, MessageAnswer
 from mcp_models.servers.anthropic_thinking import LEAST_BUDGET, thinking_budget, thinking_of
 from mcp_models.servers.core import errors, settings
 from mcp_models.servers.core.effort import nearest
 from mcp_models.servers.core.provider import Provider
 from mcp_models.servers.core.stdio import serve
-from mcp_models.servers.core.stream_accumulator import StreamAccumulator
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
     from typing import Any, ClassVar
 
-    from anthropic import APIStatusError, AsyncAnthropic
+    import httpx2
+    from anthropic import AsyncAnthropic
     from anthropic.types import ModelInfo as ListedModel
-    from anthropic.types import RawMessageStreamEvent
 
     from mcp_models.servers.anthropic_thinking import Thinking
+    from mcp_models.servers.core.batches import BatchJobs
     from mcp_models.servers.core.catalogue import ModelInfo
     from mcp_models.servers.core.completion import (
         Completion,
@@ -36,7 +38,6 @@ if TYPE_CHECKING:
         ImagePart,
         Message,
         ReasoningEffort,
-        StopReason,
     )
     from mcp_models.servers.core.provider import OnText
 
@@ -55,35 +56,6 @@ SAMPLING_VERSION = "2023-06-01"
 
 # Claude up to 4.6 accepts a temperature. Newer models refuse one under every version of the API.
 _TAKES_TEMPERATURE = r"claude-(3|(haiku|sonnet|opus)-4(-[0-6])?(-\d{8})?$)"
-
-# What inference in the USA only costs, which a workspace may have set: https://platform.claude.com/docs/en/about-claude/pricing.
-US_ONLY, US_ONLY_SURCHARGE = "us", 1.1
-_COSTS_MORE_IN_THE_US = r"claude-(?!3|(haiku|sonnet|opus)-4(-[0-5])?(-\d{8})?$)"  # Opus 4.6 and newer models
-
-# Look at the type before the status, because an error within a stream comes with HTTP 200.
-_BY_TYPE: dict[str, type[errors.CompletionError]] = {
-    "authentication_error": errors.AuthenticationError,
-    "billing_error": errors.BillingError,
-    "not_found_error": errors.ModelNotFoundError,
-    "overloaded_error": errors.OverloadedError,
-    "permission_error": errors.PermissionDeniedError,
-    "rate_limit_error": errors.RateLimitError,
-    "request_too_large": errors.ContextLengthError,
-    "timeout_error": errors.CallTimeoutError,
-}
-
-# The last two come from llama.cpp and LiteLLM.
-_TOO_LONG = ("prompt is too long", "exceed context limit", "exceed_context_size_error", "ContextWindowExceededError")
-
-# Errors that no retry will fix, even if they come in the middle of a stream.
-_FOR_GOOD = (
-    "invalid_request_error",
-    "authentication_error",
-    "billing_error",
-    "not_found_error",
-    "permission_error",
-    "request_too_large",
-)
 
 
 class Anthropic(Provider):
@@ -135,23 +107,26 @@ class Anthropic(Provider):
 
     def connect(self) -> AsyncAnthropic:
         key, base = self._key(), self._base_url()
-        from anthropic import AsyncAnthropic
+        return sdk_client(key, base, core.http.new_client(base))
 
-        http = core.http.new_client(base)
-        # No `timeout`, as we have our own deadline. Passing the key keeps the SDK from looking for other credentials.
-        return AsyncAnthropic(api_key=key, base_url=base, max_retries=0, timeout=None, http_client=http, open_telemetry=False)
+    def batch_jobs(self) -> BatchJobs | None:
+        from mcp_models.servers.anthropic_batches import AnthropicBatches
+
+        key, base = self._key(), self._base_url()
+        http = core.http.new_client(base, for_files=True)
+        return AnthropicBatches(self, sdk_client(key, base, http, http.timeout))
 
     async def complete(self, request: CompletionRequest, on_text: OnText) -> Completion:
         """Ask for a streamed message."""
         client: AsyncAnthropic = await self.client()
-        with self._map_errors():
+        with self.map_errors():
             async with await client.messages.create(**self.payload(request), stream=True) as stream:
                 answer = MessageAnswer(stream.response.headers.get("request-id"))
                 async for event in stream:
                     if text := answer.add(event):
                         on_text(text)
         completion = answer.completion(self.auth_mode())
-        completion.warnings += [*self._no_room(request), *_deprecation(request.model or "")]
+        completion.warnings += [*self._no_room(request), *deprecation(request.model or "")]
         return completion
 
     def _no_room(self, request: CompletionRequest) -> list[str]:
@@ -168,7 +143,7 @@ class Anthropic(Provider):
     async def list_models(self) -> list[ModelInfo]:
         """Return the models that `/v1/models` lists, with their limits and retirement dates."""
         client: AsyncAnthropic = await self.client()
-        with self._map_errors():
+        with self.map_errors():
             return [_model_info(model) async for model in client.models.list(limit=1000)]
 
     async def aclose(self) -> None:
@@ -253,81 +228,25 @@ class Anthropic(Provider):
         return settings.base_url(self.env, "ANTHROPIC_BASE_URL", BASE_URL)
 
     @contextmanager
-    def _map_errors(self) -> Iterator[None]:
+    def map_errors(self) -> Iterator[None]:
+        """Turn what the SDK and its HTTP client raise into a `CompletionError`."""
         base = self._base_url()
-        with _map_api_errors(base), core.http.map_transport_errors(base, "Check ANTHROPIC_BASE_URL."):
+        with map_api_errors(base), core.http.map_transport_errors(base, "Check ANTHROPIC_BASE_URL."):
             yield
 
 
-class MessageAnswer(StreamAccumulator):
-    """Collect the events of a streamed message."""
+def sdk_client(key: str, base: str, http: httpx2.AsyncClient, timeout: httpx2.Timeout | None = None) -> AsyncAnthropic:
+    """Return the SDK's client.
 
-    stop_reasons: ClassVar[Mapping[str, StopReason]] = {
-        "end_turn": "end_turn",
-        "max_tokens": "max_tokens",
-        "model_context_window_exceeded": "max_tokens",
-        "stop_sequence": "stop_sequence",
-        "tool_use": "tool_use",
-        "refusal": "refusal",
-    }
+    Args:
+        key: The key. Passing it keeps the SDK from looking for other credentials.
+        base: The server's address.
+        http: The HTTP client.
+        timeout: How long to wait. None, as a call has its own deadline.
+    """
+    from anthropic import AsyncAnthropic
 
-    def __init__(self, request_id: str | None) -> None:
-        super().__init__(request_id)
-        self.counts: dict[str, int] = {}
-        self.surcharge = 1.0
-
-    def completion(self, auth_mode: str) -> Completion:
-        completion = super().completion(auth_mode)
-        completion.surcharge = self.surcharge if re.match(_COSTS_MORE_IN_THE_US, self.model) else 1.0
-        return completion
-
-    def add(self, event: RawMessageStreamEvent) -> str | None:
-        """Add an event and return the text in it.
-
-        Raises:
-            RefusalError: Claude declined to answer.
-        """
-        if event.type == "message_start":
-            self.model = event.message.model
-            self._count(event.message.usage)
-        elif event.type == "content_block_delta" and event.delta.type == "text_delta":
-            self.texts.append(event.delta.text)
-            return event.delta.text
-        elif event.type == "content_block_delta" and event.delta.type == "thinking_delta":
-            self.thoughts.append(event.delta.thinking)
-        elif event.type == "message_delta":
-            self._count(event.usage)
-            # llama.cpp gives `end_turn` as the reason after a stop sequence, but names the sequence.
-            self.native_stop_reason = "stop_sequence" if event.delta.stop_sequence else event.delta.stop_reason or ""
-            if self.native_stop_reason == "refusal":
-                details = event.delta.stop_details
-                why = (details.explanation or details.category or "") if details else ""
-                raise errors.RefusalError(f"the model declined to answer. {why}", request_id=self.request_id)
-        return None
-
-    def _count(self, usage: Any) -> None:
-        """Update the token counts from an event. The last value of each one counts."""
-        for name in ("input_tokens", "output_tokens", "cache_read_input_tokens", "cache_creation_input_tokens"):
-            if (count := getattr(usage, name, None)) is not None:
-                self.counts[name] = count
-        details = getattr(usage, "output_tokens_details", None)
-        if details is not None and getattr(details, "thinking_tokens", None) is not None:
-            self.counts["thinking_tokens"] = details.thinking_tokens
-        created = getattr(usage, "cache_creation", None)
-        if created is not None and created.ephemeral_1h_input_tokens is not None:
-            self.counts["cache_creation_1h"] = created.ephemeral_1h_input_tokens
-        self.service_tier = getattr(usage, "service_tier", None) or self.service_tier
-        if getattr(usage, "inference_geo", None) == US_ONLY:
-            self.surcharge = US_ONLY_SURCHARGE
-        read, written = self.counts.get("cache_read_input_tokens", 0), self.counts.get("cache_creation_input_tokens", 0)
-        self.usage = core.completion.Usage(
-            input_tokens=self.counts.get("input_tokens", 0) + read + written,  # Anthropic counts cached tokens separately
-            output_tokens=self.counts.get("output_tokens", 0),
-            cache_read_tokens=read,
-            cache_write_tokens=written,
-            cache_write_1h_tokens=self.counts.get("cache_creation_1h", 0),
-            reasoning_tokens=self.counts.get("thinking_tokens", 0),
-        )
+    return AsyncAnthropic(api_key=key, base_url=base, max_retries=0, timeout=timeout, http_client=http, open_telemetry=False)
 
 
 def _model_info(model: ListedModel) -> ModelInfo:
@@ -339,44 +258,12 @@ def _model_info(model: ListedModel) -> ModelInfo:
     )
 
 
-def _deprecation(model: str) -> list[str]:
+def deprecation(model: str) -> list[str]:
     """Return a warning if the SDK knows that a model will be retired."""
     from anthropic.resources import messages
 
     date = getattr(messages, "DEPRECATED_MODELS", {}).get(model)
     return [f"{model} is deprecated; Anthropic retires it on {date}"] if date else []
-
-
-@contextmanager
-def _map_api_errors(base: str) -> Iterator[None]:
-    from anthropic import APIConnectionError, APIError, APIStatusError, APITimeoutError
-
-    try:
-        yield
-    except APITimeoutError as error:
-        raise errors.CallTimeoutError(f"{base} was silent for too long.") from error
-    except APIConnectionError as error:
-        raise core.http.connection_error(error, base) from error
-    except APIStatusError as error:
-        raise _failure(error) from error
-    except APIError as error:
-        raise errors.ProviderError(f"{core.http.quote(error.body or error.message)}.") from error
-
-
-def _failure(error: APIStatusError) -> errors.CompletionError:
-    said = core.http.quote(error.body if error.body is not None else error.response.text)
-    cls = _BY_TYPE.get(error.type or "")
-    if any(words in f"{said} {error.body}" for words in _TOO_LONG):
-        cls = errors.ContextLengthError
-    elif "Invalid model name passed" in said:  # from LiteLLM
-        cls = errors.ModelNotFoundError
-    elif "credit balance" in said:
-        cls = errors.BillingError
-    if error.status_code == 200:
-        cls = cls or (errors.InvalidRequestError if error.type == "invalid_request_error" else errors.ProviderError)
-        retryable = error.type not in _FOR_GOOD
-        return cls(f"the model failed while it answered: {said}.", request_id=error.request_id, retryable=retryable)
-    return core.http.from_response(error.response, said, cls)
 
 
 def main() -> None:

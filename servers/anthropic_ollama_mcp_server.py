@@ -80,6 +80,9 @@ class AnthropicOllama(Anthropic):
         client._custom_headers = {}  # ANTHROPIC_CUSTOM_HEADERS may hold credentials that Ollama must not see
         return client
 
+    def batch_jobs(self) -> None:
+        """Return None: Ollama has no Batch API."""
+
     async def complete(self, request: CompletionRequest, on_text: OnText) -> Completion:
         """Ask for a streamed message, and check that Ollama has read the whole prompt.
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     import httpx2
 
+    from mcp_models.servers.core.batches import BatchJobs
     from mcp_models.servers.core.catalogue import ModelInfo
     from mcp_models.servers.core.completion import (
         Completion,
@@ -83,6 +84,7 @@ class GoogleAIStudio(Provider):
     tiers_that_may_serve = {"flex": ("flex",), "priority": ("standard", "priority")}
     # https://ai.google.dev/gemini-api/docs/flex-inference: half the price; …/priority-inference: 75 to 100 % more.
     tier_factors = {"flex": (0.5, 0.5), "priority": (None, 2.0)}
+    batch_halves_cached = False  # https://ai.google.dev/gemini-api/docs/pricing: cached tokens cost the same in a batch
     package = "httpx2"
     extra = "http"
 
@@ -123,6 +125,13 @@ class GoogleAIStudio(Provider):
         """Create the client. The key goes into a header, because in the URL it would end up in logs and errors."""
         return core.http.new_client(self._base_url(), headers={"x-goog-api-key": self._key()})
 
+    def batch_jobs(self) -> BatchJobs | None:
+        from mcp_models.servers.google_ai_studio_batches import GoogleBatches
+
+        base = self._base_url()
+        headers = {"x-goog-api-key": self._key()}
+        return GoogleBatches(self, base, core.http.new_client(base, headers, for_files=True))
+
     async def complete(self, request: CompletionRequest, on_text: OnText) -> Completion:
         """Ask for a streamed answer with `streamGenerateContent`."""
         from urllib.parse import quote
@@ -134,7 +143,7 @@ class GoogleAIStudio(Provider):
         with core.http.map_transport_errors(base, CURE):
             async with client.stream("POST", url, json=payload(request, self.tier_name(request))) as response:
                 if response.status_code != 200:
-                    raise _failure(response, await response.aread())
+                    raise failure(response, await response.aread())
                 answer.service_tier = response.headers.get(TIER_HEADER, "").lower() or None
                 async for event in core.http.events(response):
                     if text := answer.add(event):
@@ -291,7 +300,13 @@ def _usage(usage: dict[str, int]) -> Usage:
     )
 
 
-def _failure(response: httpx2.Response, body: bytes) -> errors.CompletionError:
+def failure(response: httpx2.Response, body: bytes) -> errors.CompletionError:
+    """Return the error for a response with an error status.
+
+    Args:
+        response: The response.
+        body: Its body.
+    """
     said = core.http.quote(body)
     text = body.decode("utf-8", "replace")
     details: dict[str, Any] = {}

@@ -23,8 +23,9 @@ if TYPE_CHECKING:
     import httpx2
     from mistralai.client import Mistral as Client
     from mistralai.client.errors import MistralError
-    from mistralai.client.models import CompletionChunk, UsageInfo
+    from mistralai.client.models import ChatCompletionResponse, CompletionChunk, UsageInfo
 
+    from mcp_models.servers.core.batches import BatchJobs
     from mcp_models.servers.core.catalogue import ModelInfo
     from mcp_models.servers.core.completion import Completion, CompletionRequest, ReasoningEffort, StopReason, Usage
     from mcp_models.servers.core.provider import OnText, Price
@@ -108,14 +109,19 @@ class Mistral(Provider):
     def address(self) -> str:
         return self._base_url()
 
-    def connect(self) -> Client:
+    def batch_jobs(self) -> BatchJobs:
+        from mcp_models.servers.mistral_batches import MistralBatchJobs
+
+        return MistralBatchJobs(self, self.connect(for_files=True))
+
+    def connect(self, *, for_files: bool = False) -> Client:
         key, base = settings.key(self.env, "MISTRAL_API_KEY", f"{self.setup}."), self._base_url()
         import httpx2
         from mistralai.client import Mistral as Client
 
         # The SDK also wants a synchronous client, and creates an expensive one if it does not get any.
         unused = httpx2.Client(transport=httpx2.MockTransport(lambda _: httpx2.Response(500)))
-        http = core.http.new_client(base)
+        http = core.http.new_client(base, for_files=for_files)
         http.event_hooks["response"].append(_keep_deprecation)
         # Without a number, the SDK gives up after 300 s of silence. We have our own deadline for the call.
         forever = FOREVER_MS
@@ -124,7 +130,7 @@ class Mistral(Provider):
     async def complete(self, request: CompletionRequest, on_text: OnText) -> Completion:
         """Ask for a streamed chat completion."""
         client: Client = await self.client()
-        with self._map_errors():
+        with self.map_errors():
             async with await client.chat.stream_async(**payload(request, self.tier_name(request))) as stream:
                 answer = ChatAnswer(_request_id(stream.response.headers))
                 async for event in stream:
@@ -138,7 +144,7 @@ class Mistral(Provider):
     async def list_models(self) -> list[ModelInfo]:
         """Return the models that `/v1/models` lists, including aliases."""
         client: Client = await self.client()
-        with self._map_errors():
+        with self.map_errors():
             listed = await client.models.list_async()
         return [_model_info(model.model_dump()) for model in listed.data or []]
 
@@ -154,7 +160,8 @@ class Mistral(Provider):
         return settings.base_url(self.env, "MISTRAL_BASE_URL", BASE_URL).removesuffix("/v1")
 
     @contextmanager
-    def _map_errors(self) -> Iterator[None]:
+    def map_errors(self) -> Iterator[None]:
+        """Turn the SDK's exceptions into errors of ours."""
         from mistralai.client.errors import MistralError, NoResponseError
 
         base = self._base_url()
@@ -215,8 +222,8 @@ class ChatAnswer(StreamAccumulator):
 
     stop_reasons: ClassVar[Mapping[str, StopReason]] = {**chat.STOP_REASONS, "model_length": "max_tokens"}
 
-    def add(self, chunk: CompletionChunk) -> str:
-        """Add a chunk and return the text in it.
+    def add(self, chunk: CompletionChunk | ChatCompletionResponse) -> str:
+        """Add a chunk, or a whole answer that is not streamed, and return the text in it.
 
         Raises:
             ProviderError: The model failed.
@@ -229,7 +236,8 @@ class ChatAnswer(StreamAccumulator):
         for choice in chunk.choices[:1]:
             # If the SDK does not know the reason, it is not a plain string.
             self.native_stop_reason = str(choice.finish_reason or self.native_stop_reason)
-            content = choice.delta.content
+            said: Any = getattr(choice, "delta", None) or getattr(choice, "message", None)
+            content = said.content
             text = content if isinstance(content, str) else "".join(map(self._chunk_text, content or ()))
         if self.native_stop_reason == "error":
             raise errors.ProviderError("the model failed while it answered.", retryable=True, request_id=self.request_id)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from openai import AsyncOpenAI
 
+    from mcp_models.servers.core.batches import BatchJobs
     from mcp_models.servers.core.completion import Completion, CompletionRequest, ReasoningEffort
     from mcp_models.servers.core.provider import OnText
     from mcp_models.servers.core.settings import Environment
@@ -128,22 +129,18 @@ class OpenAIAPI(OpenAICompatible):
         from openai import BadRequestError
 
         from mcp_models.servers.openai_chat import complete_chat
-        from mcp_models.servers.openai_responses import respond, responses_payload
+        from mcp_models.servers.openai_responses import respond
 
-        answer_format = None if request.response_schema is None else strict_format(request.response_schema)
+        answer_format = _answer_format(request)
         with self.map_errors():
-            if self._wire_api(request) == "responses":
+            if self.wire_api(request) == "responses":
                 request, warnings = self._with_least_limit(request)
-                payload = responses_payload(request, answer_format)
-                if tier := self.tier_name(request):
-                    payload["service_tier"] = tier
-                if request.cache_key:
-                    openai_caching.add_to_responses(payload, request)
+                payload = self._responses_payload(request, answer_format)
                 completion = await respond(client, payload, on_text, self.failure)
                 completion.service_tier = self.served_tier(completion.service_tier)
                 completion.warnings += warnings
                 return completion
-            limit = NEW_LIMIT if self._is_openais() else self._limit
+            limit = self._limit_name()
             try:
                 return await complete_chat(self, client, self._chat_payload(request, limit, answer_format), on_text)
             except BadRequestError as error:
@@ -151,6 +148,22 @@ class OpenAIAPI(OpenAICompatible):
                     raise
                 self._limit = NEW_LIMIT  # it is a gateway to OpenAI's own reasoning models
                 return await complete_chat(self, client, self._chat_payload(request, NEW_LIMIT, answer_format), on_text)
+
+    def payload(self, request: CompletionRequest) -> dict[str, Any]:
+        """Return a request as the API that `wire_api` names takes it. Nothing in it says whether to stream."""
+        if self.wire_api(request) == "responses":
+            return self._responses_payload(self._with_least_limit(request)[0], _answer_format(request))
+        return self._chat_payload(request, self._limit_name(), _answer_format(request))
+
+    def _responses_payload(self, request: CompletionRequest, answer_format: dict[str, Any] | None) -> dict[str, Any]:
+        from mcp_models.servers.openai_responses import responses_payload
+
+        payload = responses_payload(request, answer_format)
+        if tier := self.tier_name(request):
+            payload["service_tier"] = tier
+        if request.cache_key:
+            openai_caching.add_to_responses(payload, request)
+        return payload
 
     def _chat_payload(self, request: CompletionRequest, limit: str, answer_format: dict[str, Any] | None) -> dict[str, Any]:
         from mcp_models.servers.openai_chat import chat_payload
@@ -168,6 +181,14 @@ class OpenAIAPI(OpenAICompatible):
     def most_output_tokens(self, request: CompletionRequest) -> int:
         return max(request.limit, LEAST_OUTPUT_TOKENS)
 
+    def batch_jobs(self) -> BatchJobs | None:
+        from mcp_models.servers.openai_batches import OpenAIBatchJobs
+
+        return OpenAIBatchJobs(self, self.connect(for_files=True))
+
+    def _limit_name(self) -> str:
+        return NEW_LIMIT if self._is_openais() else self._limit
+
     def _is_openais(self) -> bool:
         """Return whether OpenAI's own models answer, either at OpenAI's hosts or at Azure's."""
         return self._is_at(OPENAI_HOST) or self._is_at(AZURE_HOST)
@@ -177,7 +198,7 @@ class OpenAIAPI(OpenAICompatible):
 
         return f".{urlsplit(self.base_url()).hostname}".endswith(domain)
 
-    def _wire_api(self, request: CompletionRequest) -> str:
+    def wire_api(self, request: CompletionRequest) -> str:
         """Return `responses` or `chat`. OPENAI_WIRE_API decides, unless the request allows only one of them."""
         if self._is_openais() and re.match(_ONLY_RESPONSES, request.model or ""):
             return "responses"
@@ -198,3 +219,7 @@ class OpenAIAPI(OpenAICompatible):
 
         warning = f"max_tokens: {request.model} takes {LEAST_OUTPUT_TOKENS} at the least, so that was sent"
         return replace(request, max_tokens=LEAST_OUTPUT_TOKENS), [warning]
+
+
+def _answer_format(request: CompletionRequest) -> dict[str, Any] | None:
+    return None if request.response_schema is None else strict_format(request.response_schema)

@@ -127,12 +127,13 @@ class OpenAICompatible(Provider):
         """Return whether the headers that the SDK takes from the environment are meant for this server."""
         return False
 
-    def connect(self) -> AsyncOpenAI:
+    def connect(self, *, for_files: bool = False) -> AsyncOpenAI:
         key = self.key()
         from openai import AsyncOpenAI
 
         base = self.base_url()
-        client = AsyncOpenAI(api_key=key, base_url=base, max_retries=0, http_client=core.http.new_client(base))
+        http = core.http.new_client(base, for_files=for_files)
+        client = AsyncOpenAI(api_key=key, base_url=base, max_retries=0, http_client=http)
         if not self.sends_openais_headers():  # they may hold credentials
             client.organization = client.project = None
             client._custom_headers = dict(self.headers)

@@ -15,6 +15,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from mcp_models.servers.codex import Codex
     from mcp_models.servers.codex.login import Login
+    from mcp_models.servers.core.batches import BatchJobs
     from mcp_models.servers.core.catalogue import ModelInfo
     from mcp_models.servers.core.completion import Completion, CompletionRequest, ReasoningEffort
     from mcp_models.servers.core.provider import OnText
@@ -118,6 +119,14 @@ class OpenAI(OpenAIAPI):
             self._check_key(why_not)
             return await super().list_models()
         return await self._through_codex(login).list_models(login)
+
+    def batch_jobs(self) -> BatchJobs | None:
+        """Return the Batch API, or None while there is a login: it has no such API, and costs nothing per token."""
+        login, why_not = self._find_login()
+        if login is not None:
+            return None
+        self._check_key(why_not)
+        return super().batch_jobs()
 
     async def aclose(self) -> None:
         await super().aclose()

@@ -41,8 +41,7 @@ async def respond(client: AsyncOpenAI, payload: dict[str, Any], on_text: OnText,
             if event.type in ("response.completed", "response.incomplete"):
                 return responses_completion(event.response, request_id)
             if event.type == "response.failed":
-                failure = event.response.error
-                raise failed(failure and failure.code, failure.message if failure else "it gave no reason.", request_id)
+                raise failure(event.response, request_id, failed)
             if event.type == "error":
                 raise failed(event.code, event.message, request_id)
             shown.receive(event)
@@ -87,6 +86,12 @@ def responses_payload(request: CompletionRequest, strict_format: dict[str, Any] 
         "text": None if strict_format is None else {"format": {"type": "json_schema", **strict_format}},
     }
     return {name: value for name, value in payload.items() if value is not None}
+
+
+def failure(response: Response, request_id: str | None, failed: Failed) -> errors.CompletionError:
+    """Return the error for a response whose status is `failed`."""
+    error = response.error
+    return failed(error.code if error else None, error.message if error else "it gave no reason.", request_id)
 
 
 def responses_completion(response: Response, request_id: str | None) -> Completion:

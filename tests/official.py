@@ -23,6 +23,17 @@ def check(provider: str, request: Request) -> None:
     _CHECKS[provider](request)
 
 
+def check_batch_line(provider: str, request: Request, line: dict[str, Any]) -> None:
+    """Raise the same if the official types do not allow a line of a job.
+
+    Args:
+        provider: The provider.
+        request: The request that the job came in.
+        line: The line.
+    """
+    _BATCH_CHECKS[provider](request, line)
+
+
 def _exhaust(value: Any) -> None:
     """Read every iterable in a validated value, because pydantic checks the items only when they are read."""
     if isinstance(value, Mapping):
@@ -62,6 +73,19 @@ def _anthropic(request: Request) -> None:
             assert isinstance(body.pop(name, 0.0), (int, float))
     kind = _closed("anthropic", "anthropic.types.message_create_params", "MessageCreateParamsStreaming")
     _exhaust(kind.validate_python(body))
+
+
+def _anthropic_line(request: Request, line: dict[str, Any]) -> None:
+    line = {**line, "params": dict(line["params"])}
+    if request.headers.get("anthropic-version") == "2023-06-01":
+        for name in ("temperature", "top_p"):
+            assert isinstance(line["params"].pop(name, 0.0), (int, float))
+    _exhaust(_closed("anthropic", "anthropic.types.messages.batch_create_params", "Request").validate_python(line))
+
+
+def _gemini_line(request: Request, line: dict[str, Any]) -> None:
+    assert line.keys() == {"key", "request"}
+    _gemini(Request(request.method, request.path, request.headers, line["request"]))
 
 
 def _mistral(request: Request) -> None:
@@ -123,4 +147,9 @@ _CHECKS: dict[str, Callable[[Request], None]] = {
     "google_ai_studio": _gemini,
     "ollama": _ollama,
     "devstral_local": _openai,
+}
+
+_BATCH_CHECKS: dict[str, Callable[[Request, dict[str, Any]], None]] = {
+    "anthropic": _anthropic_line,
+    "google_ai_studio": _gemini_line,
 }

@@ -13,28 +13,34 @@ from typing import Any
 import httpx2
 
 from mcp_models.servers.core import errors
-from mcp_models.servers.core.response_limits import UnusableResponseError, check_response
+from mcp_models.servers.core.response_limits import UnusableResponseError, check_file, check_response
 from mcp_models.servers.core.retry import retry_after
 from mcp_models.servers.core.settings import is_loopback
 
 CONNECT_SECONDS = 10.0
+IDLE_SECONDS = 300.0
 CONNECTIONS = 1000
 _LONGEST_QUOTE = 300
 
 
-def new_client(base_url: str, headers: dict[str, str] | None = None) -> httpx2.AsyncClient:
+def new_client(base_url: str, headers: dict[str, str] | None = None, *, for_files: bool = False) -> httpx2.AsyncClient:
     """Return a provider's HTTP client.
 
     It has no read timeout, because each call has a deadline. It uses no proxy for loopback addresses, and reads no more of a
     response than `response_limits.py` allows.
+
+    Args:
+        base_url: The provider's address.
+        headers: Headers for every request.
+        for_files: Whether it transfers files, which have no deadline. It gives up after `IDLE_SECONDS` of silence.
     """
     return httpx2.AsyncClient(
         headers=headers,
-        timeout=httpx2.Timeout(None, connect=CONNECT_SECONDS),
+        timeout=httpx2.Timeout(IDLE_SECONDS if for_files else None, connect=CONNECT_SECONDS),
         limits=httpx2.Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS),
         trust_env=not is_loopback(base_url),
         verify=_authorities(base_url),
-        event_hooks={"response": [check_response]},
+        event_hooks={"response": [check_file if for_files else check_response]},
     )
 
 
@@ -106,6 +112,19 @@ async def events(response: httpx2.Response) -> AsyncIterator[dict[str, Any]]:
             return
         if event.data:
             yield json.loads(event.data)
+
+
+async def lines(response: httpx2.Response) -> AsyncIterator[bytes]:
+    """Yield the lines of a response without their ends, as they arrive. Only a line feed ends one, as in JSON Lines."""
+    unread: list[bytes] = []
+    async for chunk in response.aiter_bytes():
+        *whole, rest = chunk.split(b"\n")
+        for line in whole:
+            yield b"".join([*unread, line])
+            unread.clear()
+        unread.append(rest)
+    if last := b"".join(unread):
+        yield last
 
 
 def data_uri(url: str, title: str) -> tuple[str, str]:

@@ -24,6 +24,9 @@ LOAD_SECONDS = 5.0
 STANDARD = "standard"
 """The tier whose prices a price list has without a word."""
 
+BATCH = "batch"
+"""The tier of a Batch API. Price lists have it under `processing`."""
+
 UNKNOWN = "unknown"
 """A tier that has no price."""
 
@@ -119,7 +122,10 @@ def _price(provider: Provider, model: str, usage: Usage, tier: str | None) -> Pr
         if model in provider.price_corrections:
             return _corrected(provider, model, usage, tier)
         cost, note = _listed(provider, model, usage, tier)
-        return Price(cost, _without_cache(provider, model, usage, tier, cost), price_list.source() + note)
+        without = _without_cache(provider, model, usage, tier, cost)
+        if tier == BATCH and not provider.batch_halves_cached:
+            cost = without - _saved_by_cache(provider, model, usage)
+        return Price(cost, without, price_list.source() + note)
     except (ImportError, LookupError):
         return None
     except Exception:  # a fault in the price list must not lose the answer
@@ -132,6 +138,19 @@ def _without_cache(provider: Provider, model: str, usage: Usage, tier: str | Non
         return cost
     uncached = msgspec.structs.replace(usage, cache_read_tokens=0, cache_write_tokens=0, cache_write_1h_tokens=0)
     return _listed(provider, model, uncached, tier)[0]
+
+
+def _saved_by_cache(provider: Provider, model: str, usage: Usage) -> Decimal:
+    """Return what the cache saves in a job if tokens that are read from it cost there what they cost elsewhere."""
+    uncached = msgspec.structs.replace(usage, cache_read_tokens=0, cache_write_tokens=0, cache_write_1h_tokens=0)
+    standard, prompt = [_listed(provider, model, each, None)[0] for each in (uncached, _prompt_of(uncached))]
+    share = Decimal(usage.cache_read_tokens) / max(usage.input_tokens, 1)
+    cached_at_full_price = prompt * share - (standard - _listed(provider, model, usage, None)[0])
+    return _listed(provider, model, _prompt_of(uncached), BATCH)[0] * share - cached_at_full_price
+
+
+def _prompt_of(usage: Usage) -> Usage:
+    return msgspec.structs.replace(usage, output_tokens=0, reasoning_tokens=0)
 
 
 def _corrected(provider: Provider, model: str, usage: Usage, tier: str | None) -> Price | None:
@@ -167,7 +186,8 @@ def _listed(provider: Provider, model: str, usage: Usage, tier: str | None) -> t
     standard = prices.calc(priced, model, name, None, None)
     if tier in (None, STANDARD):
         return standard.total_price, ""
-    of_tier = prices.calc(priced, model, name, None, None, price_context={"service_tier": tier})
+    context = {"processing": BATCH} if tier == BATCH else {"service_tier": tier}
+    of_tier = prices.calc(priced, model, name, None, None, price_context=context)
     if of_tier.model_price != standard.model_price:
         return of_tier.total_price, ""
     factor, note = _factor(provider, tier)
@@ -182,7 +202,7 @@ def _factor(provider: Provider, tier: str | None) -> tuple[Decimal, str]:
     """
     if tier in (None, STANDARD):
         return Decimal(1), ""
-    factor = provider.tier_factors.get(tier or "", (None, 1.0))[0]
+    factor = provider.batch_factor if tier == BATCH else provider.tier_factors.get(tier or "", (None, 1.0))[0]
     if factor is None:
         raise LookupError(f"no price of the tier {tier!r} is known")
     return Decimal(str(factor)), f", times {factor:g} for {tier}"

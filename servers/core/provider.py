@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import Any, ClassVar, TypeAlias
 
+    from mcp_models.servers.core.batches import BatchJobs
     from mcp_models.servers.core.catalogue import ModelInfo
     from mcp_models.servers.core.completion import Completion, CompletionRequest, ReasoningEffort
     from mcp_models.servers.core.settings import Environment
@@ -82,6 +83,12 @@ class Provider:
 
     tier_factors: ClassVar[dict[str, tuple[float | None, float]]] = {}
     """What a tier costs if the price list does not say: times the standard price, exactly or None, and at most."""
+
+    batch_factor: ClassVar[float] = 0.5
+    """What the Batch API costs if the price list does not say, times the standard price."""
+
+    batch_halves_cached: ClassVar[bool] = True
+    """Whether tokens from the prompt cache cost less in a job of the Batch API, too."""
 
     most_surcharge: ClassVar[float] = 1.0
     """The most that `Completion.surcharge` can be."""
@@ -213,6 +220,10 @@ class Provider:
 
         address = self.address()
         return address is not None and not is_loopback(address)
+
+    def batch_jobs(self) -> BatchJobs | None:
+        """Return the provider's Batch API, or None if it has none. Import and connect as `connect` does."""
+        return None
 
     async def aclose(self) -> None:
         """Close the client and whatever else the provider holds."""

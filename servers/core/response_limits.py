@@ -18,6 +18,9 @@ LONGEST_EVENT = 16 * 1024 * 1024
 LONGEST_RESPONSE = 64 * 1024 * 1024
 """The most bytes of a streamed response. An answer of 128,000 tokens fits, if no more than 500 bytes are sent for each."""
 
+LONGEST_FILE = 8 * 1024 * 1024 * 1024
+"""The most bytes of a file of lines. A provider takes 2 GB of requests at most, and answers are seldom longer."""
+
 LONGEST_ERROR = 1024 * 1024
 """How many bytes of an error's body are read. The rest is left out."""
 
@@ -38,13 +41,38 @@ async def check_response(response: httpx2.Response) -> None:
     Raises:
         UnusableResponseError: It is a redirect or a web page.
     """
+    _check_head(response)
+    _limit(response, LONGEST_EVENT, LONGEST_RESPONSE, _EVENT_ENDS.get(_kind(response), ()))
+
+
+async def check_file(response: httpx2.Response) -> None:
+    """Do the same with a response that may be a file of lines: no line of it is longer than an event of a stream.
+
+    Args:
+        response: As in `check_response`.
+
+    Raises:
+        UnusableResponseError: As in `check_response`.
+    """
+    _check_head(response)
+    if _kind(response) == "application/json":
+        _limit(response, LONGEST_RESPONSE, LONGEST_RESPONSE)
+    else:
+        _limit(response, LONGEST_EVENT, LONGEST_FILE, (b"\n",))
+
+
+def _check_head(response: httpx2.Response) -> None:
     if response.has_redirect_location:
         raise UnusableResponseError(f"it redirects to {response.headers['location'][:200]}: check the address.")
     if response.is_success and _kind(response) == "text/html":
         raise UnusableResponseError("it answered with a web page: check the address.")
+
+
+def _limit(response: httpx2.Response, longest_event: int, longest: int, ends: tuple[bytes, ...] = ()) -> None:
+    """Let the body end at the limits. An event ends with one of `ends`."""
     assert isinstance(response.stream, httpx2.AsyncByteStream)
     packed = httpx2.Response(response.status_code, headers=response.headers, stream=response.stream, request=response.request)
-    response.stream = _LimitedStream(packed)
+    response.stream = _LimitedStream(packed, longest_event, longest, ends)
     response.headers.pop("content-encoding", None)  # the limited stream unpacks it
 
 
@@ -53,12 +81,15 @@ class _LimitedStream(httpx2.AsyncByteStream):
 
     Args:
         response: The response. Nothing of its body may have been read.
+        longest_event: The most bytes of an event.
+        longest: The most bytes of all.
+        ends: What an event ends with.
     """
 
-    def __init__(self, response: httpx2.Response) -> None:
+    def __init__(self, response: httpx2.Response, longest_event: int, longest: int, ends: tuple[bytes, ...]) -> None:
         self._response = response
         self._chunks = response.aiter_bytes()
-        self._ends = _EVENT_ENDS.get(_kind(response), ())
+        self._longest_event, self._longest, self._ends = longest_event, longest, ends
         self._event = self._total = 0
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
@@ -78,10 +109,10 @@ class _LimitedStream(httpx2.AsyncByteStream):
     def _check(self, chunk: bytes) -> None:
         end = max((chunk.rfind(end) for end in self._ends), default=-1)
         self._event = len(chunk) - end if end >= 0 else self._event + len(chunk)
-        if self._event > LONGEST_EVENT:
-            raise UnusableResponseError(f"it sent more than {LONGEST_EVENT >> 20} MB in one piece.")
-        if self._total > LONGEST_RESPONSE:
-            raise UnusableResponseError(f"it sent more than {LONGEST_RESPONSE >> 20} MB for one answer.")
+        if self._event > self._longest_event:
+            raise UnusableResponseError(f"it sent more than {self._longest_event >> 20} MB in one piece.")
+        if self._total > self._longest:
+            raise UnusableResponseError(f"it sent more than {self._longest >> 20} MB for one answer.")
 
 
 def _kind(response: httpx2.Response) -> str:

@@ -163,17 +163,17 @@ class CompletionService:
             raise
         completion.provider = self.provider.name
         completion.latency_ms = round((time.monotonic() - started) * 1000)
-        _check_usage(completion)
+        check_usage(completion)
         await pricing.book(self.provider, completion, request.service_tier)
         call.completion = completion
-        _check_answer(completion)
+        check_answer(completion)
         _report_dropped(completion, adaptation, request)
         if not self.provider.is_same_model(completion.model, model):
             _report_model(completion, model)
         completion.warnings = [*warnings, *adaptation.warnings, *completion.warnings]
         if check is not None and "response_schema" not in completion.dropped_params:
             _read_structured(completion, check)
-        _note_cut(completion)
+        note_cut(completion)
         return completion
 
     async def _complete_adapting(self, adaptation: Adaptation, received: Received, deadline: float) -> Completion:
@@ -231,7 +231,7 @@ def _report_model(completion: Completion, asked: str) -> None:
     completion.notes.append(f"{warning}.")
 
 
-def _check_usage(completion: Completion) -> None:
+def check_usage(completion: Completion) -> None:
     """Count nothing, with a warning, if the provider's token counts cannot be right. The answer itself is good."""
     if not all(map(_is_count, msgspec.structs.astuple(completion.usage))):
         completion.usage = Usage()
@@ -242,13 +242,18 @@ def _is_count(value: object) -> bool:
     return type(value) is int and 0 <= value <= MOST_TOKENS
 
 
-def _note_cut(completion: Completion) -> None:
+def note_cut(completion: Completion) -> None:
+    """Add a note for the model in the host if the answer is cut off."""
     if completion.stop_reason == "max_tokens":
         completion.notes.append("This answer is cut off at the limit of tokens: raise `max_tokens`, or ask to go on.")
 
 
-def _check_answer(completion: Completion) -> None:
-    """Raise a `CompletionError` if the completion has no usable text."""
+def check_answer(completion: Completion) -> None:
+    """Check that the completion has a usable text.
+
+    Raises:
+        CompletionError: It has none. The type says why.
+    """
     request_id = completion.request_id
     if completion.stop_reason == "refusal":
         raise errors.RefusalError("the model declined to answer.", request_id=request_id)

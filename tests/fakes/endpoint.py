@@ -69,7 +69,7 @@ class Endpoint:
         self.connections: set[Any] = set()
         self.disconnected = threading.Event()
         self.arrived = threading.Semaphore(0)
-        self._scripted: list[Reply] = []
+        self._scripted: list[Reply | None] = []
         endpoint = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -114,6 +114,11 @@ class Endpoint:
     def script(self, *replies: Reply) -> None:
         """Set the replies to the next requests, instead of the provider's usual ones."""
         self._scripted += replies
+
+    def fail_after(self, count: int, reply: Reply) -> None:
+        """Set the reply to the request that comes after some more, which get the provider's usual ones."""
+        self._scripted += [None] * count
+        self._scripted.append(reply)
 
     def environment(self) -> dict[str, str]:
         """Return environment variables that lead a server here."""

@@ -333,7 +333,7 @@ def test_the_limits_and_the_retirement_of_the_listed_models(anthropic: FakeAnthr
 def test_inference_in_the_usa_only_costs_more(model: str, geo: str | None, times: float) -> None:
     from types import SimpleNamespace
 
-    from mcp_models.servers.anthropic_mcp_server import MessageAnswer
+    from mcp_models.servers.anthropic_messages import MessageAnswer
 
     answer = MessageAnswer(None)
     answer.model, answer.native_stop_reason = model, "end_turn"

@@ -532,7 +532,7 @@ def test_what_a_model_of_openais_lacks_is_known(model: str, ignored: set[str]) -
 )
 def test_which_api_is_asked(url: str, arguments: dict[str, Any], api: str) -> None:
     request = CompletionRequest(**{"prompt": "x", "model": "gpt-5.2", **arguments})
-    assert at(url)._wire_api(request) == api
+    assert at(url).wire_api(request) == api
 
 
 def test_a_limit_below_what_responses_take_is_raised_with_a_warning_where_there_is_no_other_api() -> None:

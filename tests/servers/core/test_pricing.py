@@ -173,3 +173,40 @@ async def test_a_provider_that_does_not_say_the_tier_is_only_priced_where_one_ti
 async def test_a_subscription_has_no_price() -> None:
     completion = await booked(OPENAI, model="gpt-5.2", auth_mode="chatgpt_login")
     assert (completion.cost_usd, completion.price_source) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("provider", "model", "cost", "note"),
+    [
+        (ANTHROPIC, "claude-sonnet-4-6", 9, ""),
+        (ANTHROPIC, "claude-opus-5-5", 12, ""),
+        (OPENAI, "gpt-5.2", 7.875, ""),
+        (OPENAI, "gpt-5.3-codex", 7.875, ", times 0.5 for batch"),
+        (GOOGLE, "gemini-2.5-flash", 1.4, ""),
+        (GOOGLE, "gemini-3.7-flash", 2.25, ", times 0.5 for batch"),
+        (MISTRAL, "mistral-large-latest", 1, "mcp-models, times 0.5 for batch"),
+    ],
+)
+async def test_a_job_costs_half_whether_the_price_list_knows_it_or_not(
+    provider: Provider, model: str, cost: float, note: str
+) -> None:
+    completion = await booked(provider, model=model, usage=MILLION, service_tier="batch")
+    assert completion.cost_usd == pytest.approx(cost)
+    assert completion.price_source == (note if note.startswith("mcp") else f"genai-prices 0.2.3{note}")
+
+
+@pytest.mark.parametrize(
+    ("provider", "model", "cost", "saved"),
+    [
+        (ANTHROPIC, "claude-sonnet-4-6", 0.15 + 7.5, 1.35),
+        (GOOGLE, "gemini-2.5-flash", 0.03 + 1.25, 0.12),
+        (GOOGLE, "gemini-3.6-flash", 0.075 + 1.875, 0.3),
+        (GOOGLE, "gemini-3.7-flash", 0.075 + 1.875, 0.3),
+    ],
+)
+async def test_google_takes_the_full_price_for_cached_tokens_in_a_job_and_others_half(
+    provider: Provider, model: str, cost: float, saved: float
+) -> None:
+    completion = await booked(provider, model=model, usage=CACHED, service_tier="batch")
+    assert completion.cost_usd == pytest.approx(cost)
+    assert completion.cache_savings_usd == pytest.approx(saved)
