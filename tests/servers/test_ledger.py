@@ -47,24 +47,17 @@ def test_who_asked_stands_in_the_ledger_in_both_eras(ledger: Path) -> None:
     ]
 
 
-def test_a_server_killed_right_after_its_answer_loses_no_row(ledger: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_a_server_that_is_ended_right_after_its_answer_loses_no_row(number: signal.Signals, ledger: Path) -> None:
     with Peer("echo") as server:
         server.ask(call(1, {"prompt": "hi"}))
-        server.signal(signal.SIGKILL)
+        server.signal(number)
         server.exit_code()
     with Peer("echo") as server:
         server.ask(call(1, {"prompt": "hi"}))
         server.close_stdin()
         assert server.exit_code() == 0
     assert len(rows(ledger, "id")) == 2
-
-
-def test_a_server_that_is_told_to_stop_leaves_its_row(ledger: Path) -> None:
-    with Peer("echo") as server:
-        server.ask(call(1, {"prompt": "hi"}))
-        server.signal(signal.SIGTERM)
-        server.exit_code()
-    assert len(rows(ledger, "id")) == 1
 
 
 def test_an_unusable_ledger_costs_a_line_on_stderr_and_no_answer(ledger: Path) -> None:
