@@ -8,6 +8,7 @@ from pathlib import Path
 from tests.checkout import ROOT
 
 ROOMS = {
+    "client/batch": "a file of prompts",
     "client/commands": "the command line",
     "client/doctor": "checks of a set-up",
     "client/hosts": "the settings of MCP hosts",
