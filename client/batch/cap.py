@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from mcp_models.client.batch.errors import BatchError
 
@@ -18,14 +20,19 @@ class Cap:
         provider: The provider.
         most: The sum in dollars. None means that there is none.
         allows_unpriced: Whether calls may be made whose price is not known. They count as nothing.
+        tier: The service tier that is asked for, unless a row names its own.
+        share: The part of the price that counts: a half in a job of a Batch API.
 
     Attributes:
         spent: What has been spent in dollars.
         reserved: What the calls in flight may cost.
     """
 
-    def __init__(self, provider: Provider, most: float | None, allows_unpriced: bool = False) -> None:
+    def __init__(
+        self, provider: Provider, most: float | None, allows_unpriced: bool = False, tier: str | None = None, share: float = 1.0
+    ) -> None:
         self._provider, self.most, self._allows_unpriced = provider, most, allows_unpriced
+        self._tier, self._share = tier, share
         self.spent = self.reserved = 0.0
 
     def price(self, row: Row) -> None:
@@ -36,7 +43,7 @@ class Cap:
         """
         if self.most is None or row.request is None:
             return
-        row.highest = highest_cost(self._provider, row)
+        row.highest = highest_cost(self._provider, row, self._tier, self._share)
         if row.highest is None and not self._allows_unpriced:
             raise BatchError(
                 f"the price of {self._provider.resolve(row.request.model)[0]} is not known, so --max-cost cannot cap it: "
@@ -66,12 +73,21 @@ class Cap:
         return booked
 
 
-def highest_cost(provider: Provider, row: Row) -> float | None:
-    """Return what a row can cost at most in dollars, or None if that is not known."""
+def highest_cost(provider: Provider, row: Row, tier: Any = None, share: float = 1.0) -> float | None:
+    """Return what a row can cost at most in dollars, or None if that is not known.
+
+    Args:
+        provider: The provider.
+        row: The row.
+        tier: The service tier that is asked for, unless the row names its own.
+        share: The part of that price that counts: a half in a job of a Batch API.
+    """
     if row.request is None or not provider.may_charge():
         return 0.0
     if not provider.has_list_prices():
         return None
     from mcp_models.servers.core.price_bound import highest_cost_usd
 
-    return highest_cost_usd(provider, row.request, provider.resolve(row.request.model)[0])
+    request = msgspec.structs.replace(row.request, service_tier=row.request.service_tier or tier)
+    cost = highest_cost_usd(provider, request, provider.resolve(request.model)[0])
+    return None if cost is None else cost * share

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import msgspec
 from msgspec import Struct
 
 from mcp_models.client.batch.cap import highest_cost
 from mcp_models.client.batch.input import read_rows
 from mcp_models.client.batch.progress import duration
+from mcp_models.client.batch.route import BATCH_SHARE, has_jobs
 
 if TYPE_CHECKING:
     from mcp_models.client.batch.batch import Batch
@@ -22,6 +22,13 @@ BYTES_PER_TOKEN = 4.0
 TOKENS_PER_SECOND = 60.0
 FIRST_SECONDS = 1.0
 """How fast a model answers, roughly: many are twice as fast or half."""
+
+TERMS: dict[str, tuple[str | None, float]] = {
+    "standard": (None, 1.0),
+    "flex": ("flex", 1.0),
+    "batch": ("standard", BATCH_SHARE),
+}
+"""The service tier that each route asks for, and the part of its price that counts."""
 
 NAMED = 10
 """How many bad rows are named."""
@@ -75,7 +82,7 @@ def estimate(batch: Batch) -> Estimate:
         BatchError: The input cannot be read.
     """
     adapter, found, seen = batch.adapter(), Estimate(), set()
-    routes = ["standard", *(["flex"] if "flex" in adapter.service_tiers else [])]
+    routes = ["standard", *(["flex"] if "flex" in adapter.service_tiers else []), *(["batch"] if has_jobs(adapter) else [])]
     found.highest = dict.fromkeys(routes, 0.0)
     for row in read_rows(batch.source(adapter)):
         if row.request is None:
@@ -99,9 +106,7 @@ def _add(found: Estimate, adapter: Provider, row: Row) -> None:
     found.input_tokens += round(sum(len(turn.text.encode()) for turn in row.request.turns) / BYTES_PER_TOKEN)
     found.most_output_tokens += adapter.most_output_tokens(row.request)
     for route, so_far in found.highest.items():
-        tier = row.request.service_tier or (None if route == "standard" else "flex")
-        request = msgspec.structs.replace(row.request, service_tier=tier)
-        price = highest_cost(adapter, msgspec.structs.replace(row, request=request))
+        price = highest_cost(adapter, row, *TERMS[route])
         found.highest[route] = None if price is None or so_far is None else so_far + price
 
 

@@ -29,7 +29,13 @@ CREATE TABLE IF NOT EXISTS rows (
     tokens INTEGER NOT NULL DEFAULT 0, cost REAL NOT NULL DEFAULT 0, highest REAL, place INTEGER
 );
 CREATE INDEX IF NOT EXISTS rows_by_fingerprint ON rows (fingerprint, state);
+CREATE TABLE IF NOT EXISTS jobs (name TEXT PRIMARY KEY, model TEXT NOT NULL, created REAL NOT NULL, id TEXT) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS job_rows (item TEXT PRIMARY KEY, job TEXT NOT NULL, number INTEGER NOT NULL, row BLOB) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS job_rows_by_number ON job_rows (number);
 """
+
+_LOST = "state = 'asked' AND number NOT IN (SELECT number FROM job_rows)"
+"""Rows that a run which was killed had in flight: those in jobs are not lost."""
 
 _SETTLE = """
 INSERT INTO rows (number, id, fingerprint, state, error_type, tokens, cost, place) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
@@ -82,6 +88,10 @@ class Journal:
     Args:
         path: The journal's file.
 
+    Attributes:
+        db: The database.
+        run_id: A name for this batch that no other has.
+
     Raises:
         OutputError: Another run has it open, or it is no journal.
     """
@@ -89,14 +99,14 @@ class Journal:
     def __init__(self, path: str) -> None:
         self._path = path
         try:
-            self._db = sqlite3.connect(path, timeout=0, isolation_level=None, check_same_thread=False)
-            self._db.execute("PRAGMA locking_mode=EXCLUSIVE")  # until it is closed, or its process ends in whatever way
-            self._db.execute("PRAGMA journal_mode=WAL")
-            self._db.execute("PRAGMA synchronous=FULL")
-            self._db.execute("BEGIN IMMEDIATE")
+            self.db = sqlite3.connect(path, timeout=0, isolation_level=None, check_same_thread=False)
+            self.db.execute("PRAGMA locking_mode=EXCLUSIVE")  # until it is closed, or its process ends in whatever way
+            self.db.execute("PRAGMA journal_mode=WAL")
+            self.db.execute("PRAGMA synchronous=FULL")
+            self.db.execute("BEGIN IMMEDIATE")
             for statement in _TABLES.split(";"):
-                self._db.execute(statement)
-            self._db.execute("COMMIT")
+                self.db.execute(statement)
+            self.db.execute("COMMIT")
         except sqlite3.Error as error:
             if "locked" in str(error):
                 raise OutputError(f"another run is writing to this output: its journal {path} is in use") from None
@@ -107,7 +117,7 @@ class Journal:
 
     def close(self) -> None:
         """Close the journal, which lets others use it."""
-        self._db.close()
+        self.db.close()
 
     @property
     def size(self) -> int:
@@ -128,16 +138,16 @@ class Journal:
 
     def take_over(self) -> None:
         """Count what a run that was killed had in flight as spent: it may have been, and nobody knows."""
-        with self._transaction():
-            lost = self._db.execute("SELECT coalesce(sum(highest), 0) FROM rows WHERE state = 'asked'").fetchone()[0]
-            self._db.execute("UPDATE rows SET highest = NULL WHERE state = 'asked'")
+        with self.transaction():
+            lost = self.db.execute(f"SELECT coalesce(sum(highest), 0) FROM rows WHERE {_LOST}").fetchone()[0]
+            self.db.execute(f"UPDATE rows SET highest = NULL WHERE {_LOST}")
             self._set("held", self._held() + lost)
 
     def numbers(self, ids: Sequence[str]) -> dict[str, tuple[int, bytes | None, float | None]]:
         """Return the number, the fingerprint and the highest cost of each row that the journal knows, by its id."""
         found = {}
         for name in ids:
-            if row := self._db.execute("SELECT number, fingerprint, highest FROM rows WHERE id = ?", (name,)).fetchone():
+            if row := self.db.execute("SELECT number, fingerprint, highest FROM rows WHERE id = ?", (name,)).fetchone():
                 found[name] = row
         return found
 
@@ -147,7 +157,7 @@ class Journal:
         Raises:
             InputError: The row is not what it was when the batch began.
         """
-        found = self._db.execute("SELECT id, fingerprint, state FROM rows WHERE number = ?", (row.number,)).fetchone()
+        found = self.db.execute("SELECT id, fingerprint, state FROM rows WHERE number = ?", (row.number,)).fetchone()
         if found is None:
             return None
         known, now = found[:2], (str(row.id), row.fingerprint)
@@ -161,12 +171,12 @@ class Journal:
 
     def has_id(self, name: str) -> bool:
         """Return whether there is a row with this id."""
-        return self._db.execute("SELECT 1 FROM rows WHERE id = ?", (name,)).fetchone() is not None
+        return self.db.execute("SELECT 1 FROM rows WHERE id = ?", (name,)).fetchone() is not None
 
     def place_of(self, fingerprint: bytes) -> int | None:
         """Return where the line of a settled row with this fingerprint begins, if there is one."""
         query = "SELECT place FROM rows WHERE fingerprint = ? AND state IN ('done', 'failed') LIMIT 1"
-        found = self._db.execute(query, (fingerprint,)).fetchone()
+        found = self.db.execute(query, (fingerprint,)).fetchone()
         return found and int(found[0])
 
     def commit(self, asked: Iterable[Row], settled: Iterable[Settled], size: int) -> None:
@@ -180,19 +190,19 @@ class Journal:
         Raises:
             sqlite3.Error: It could not be written, for example because the disk is full. Nothing has changed then.
         """
-        with self._transaction():
-            self._db.executemany(
+        with self.transaction():
+            self.db.executemany(
                 "INSERT INTO rows (number, id, fingerprint, state, highest) VALUES (?, ?, ?, 'asked', ?) "
                 "ON CONFLICT (number) DO UPDATE SET highest = excluded.highest",
                 [(row.number, str(row.id), row.fingerprint, row.highest) for row in asked],
             )
-            self._db.executemany(_SETTLE, [_columns(row) for row in settled])
+            self.db.executemany(_SETTLE, [_columns(row) for row in settled])
             self._set("size", size)
 
     def withdraw(self, rows: Iterable[Row]) -> None:
         """Forget rows that were to be asked and were not."""
-        with self._transaction():
-            self._db.executemany("DELETE FROM rows WHERE number = ? AND state = 'asked'", [(row.number,) for row in rows])
+        with self.transaction():
+            self.db.executemany("DELETE FROM rows WHERE number = ? AND state = 'asked'", [(row.number,) for row in rows])
 
     def begin_clearing(self) -> None:
         """Write down that the failures are about to be removed from the output."""
@@ -210,10 +220,10 @@ class Journal:
             places: Where each line that is left begins, and its row's number.
             size: The size of the output.
         """
-        with self._transaction():
-            cost = self._db.execute("SELECT coalesce(sum(cost), 0) FROM rows WHERE state = 'failed'").fetchone()[0]
-            self._db.execute("DELETE FROM rows WHERE state = 'failed'")
-            self._db.executemany("UPDATE rows SET place = ? WHERE number = ?", places)
+        with self.transaction():
+            cost = self.db.execute("SELECT coalesce(sum(cost), 0) FROM rows WHERE state = 'failed'").fetchone()[0]
+            self.db.execute("DELETE FROM rows WHERE state = 'failed'")
+            self.db.executemany("UPDATE rows SET place = ? WHERE number = ?", places)
             self._set("held", self._held() + cost)
             self._set("size", size)
             self._set("clearing", 0)
@@ -222,7 +232,7 @@ class Journal:
         """Return what the batch has come to."""
         totals = Totals(spent=self._held())
         query = "SELECT state, error_type, count(*), sum(tokens), sum(cost) FROM rows WHERE state != 'asked' GROUP BY 1, 2"
-        for state, error_type, count, tokens, cost in self._db.execute(query):
+        for state, error_type, count, tokens, cost in self.db.execute(query):
             totals.tokens += tokens
             totals.spent += cost
             if state == "done":
@@ -236,15 +246,16 @@ class Journal:
 
     def _fact(self, name: str, default: object) -> object:
         """Return a fact. If it is not known yet, it is the default from now on."""
-        self._db.execute("INSERT OR IGNORE INTO facts VALUES (?, ?)", (name, default))
-        found: object = self._db.execute("SELECT value FROM facts WHERE name = ?", (name,)).fetchone()[0]
+        self.db.execute("INSERT OR IGNORE INTO facts VALUES (?, ?)", (name, default))
+        found: object = self.db.execute("SELECT value FROM facts WHERE name = ?", (name,)).fetchone()[0]
         return found
 
     def _set(self, name: str, value: object) -> None:
-        self._db.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (name, value))
+        self.db.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (name, value))
 
-    def _transaction(self) -> _Transaction:
-        return _Transaction(self._db)
+    def transaction(self) -> _Transaction:
+        """Return a context manager for a transaction that is synced at its end, or undone."""
+        return _Transaction(self.db)
 
 
 class _Transaction:

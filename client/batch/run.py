@@ -11,7 +11,7 @@ import contextlib
 import sqlite3
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,7 @@ from msgspec import Struct
 
 from mcp_models.client.batch.errors import BatchError
 from mcp_models.client.batch.output import copy_of, line_of
+from mcp_models.client.batch.results import cost_of, failed
 from mcp_models.client.batch.store import settled_row
 from mcp_models.client.batch.verdict import LONG_SECONDS, SERVER_ENDED, judge
 from mcp_models.client.errors import ServerStartError, SessionError
@@ -46,11 +47,19 @@ FULL_SECONDS = 2.0
 
 
 class Found(Struct):
-    """What the journal knows of a row: its state, whether its id is taken, and where there is a result for it."""
+    """What the journal knows of a row.
+
+    Attributes:
+        state: Its state, or None if it is new.
+        is_taken: Whether its id is another row's.
+        place: Where there is a result for it.
+        is_in_job: Whether its result comes from a job of the Batch API that has been sent.
+    """
 
     state: State | None
     is_taken: bool
     place: int | None
+    is_in_job: bool = False
 
 
 class Question(Struct):
@@ -96,7 +105,7 @@ class BatchRun:
         self._new: deque[Row] = deque()
         self._ready: deque[Row] = deque()
         self._delayed: dict[int, Row] = {}
-        self._calls: dict[asyncio.Task[None], Row] = {}
+        self._calls: set[asyncio.Task[None]] = set()
         self._settled: list[Settled] = []
         self._unwritten: deque[tuple[Row, Any]] = deque()
         self._questions: dict[bytes, Question] = {}
@@ -201,8 +210,11 @@ class BatchRun:
             row.id, row.fingerprint = f"line {row.number}", b""
         self._ids.add(str(row.id))
         question = self._questions.get(row.fingerprint)
+        if known.is_in_job:
+            self._questions.setdefault(row.fingerprint, Question())
+            return
         if row.problem:
-            self._write(row, _bad(self._model, row))
+            self._write(row, dict(failed(self._model, "invalid_request", row.problem, retryable=False)))
         elif question is None and known.place is None:
             self._questions[row.fingerprint] = Question()
             self._new.append(row)
@@ -248,17 +260,19 @@ class BatchRun:
                 if not self._calls:
                     self.end("max_cost", f"the next call may cost more than what is left of {self.cap.most:g} USD")
                 return
-            row = self._ready.popleft()
-            task = asyncio.create_task(self._ask(row))
-            self._calls[task] = row
-            task.add_done_callback(self._ended)
+            self._begin(self._ask(self._ready.popleft()))
         if self._new and len(self._ready) < self.pace.limit and not self._is_full:
             self._woken.set()
+
+    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._calls.add(task)
+        task.add_done_callback(self._ended)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and task.exception() is not None:
             self._failure = self._failure or task.exception()
-        del self._calls[task]
+        self._calls.discard(task)
         self._pump()
         if self._is_ending or not self._calls:
             self._woken.set()
@@ -271,7 +285,7 @@ class BatchRun:
             has_own_model = row.arguments.get("model", "") != self._model.model_name
             verdict = judge(result, row.tries, self._troubles, has_own_model)
             refused = verdict.is_refusal
-            row.cost += self.cap.book(row, _cost(result), verdict.may_be_charged or result["output"] is not None)
+            row.cost += self.cap.book(row, cost_of(result), verdict.may_be_charged or result["output"] is not None)
             self._obey(verdict, row, result)
         finally:
             self.pace.end(began, refused)
@@ -284,9 +298,9 @@ class BatchRun:
         try:
             return await self._model.acall(prompt, **arguments)
         except ServerStartError as error:
-            return _failed(self._model, "configuration", str(error), retryable=False)
+            return failed(self._model, "configuration", str(error), retryable=False)
         except SessionError as error:
-            return _failed(self._model, SERVER_ENDED, str(error), retryable=True)
+            return failed(self._model, SERVER_ENDED, str(error), retryable=True)
 
     def _obey(self, verdict: Verdict, row: Row, result: Any) -> None:
         self._count(verdict)
@@ -375,29 +389,3 @@ class BatchRun:
 
     async def _in_thread(self, work: Callable[..., Any], *arguments: Any) -> Any:
         return await asyncio.get_running_loop().run_in_executor(self._thread, work, *arguments)
-
-
-def _cost(result: CompletionResult) -> float | None:
-    return None if result["output"] is None else result["cost_usd"]
-
-
-def _bad(model: Model, row: Row) -> dict[str, Any]:
-    """Return the result of a row that cannot be asked."""
-    return dict(_failed(model, "invalid_request", row.problem, retryable=False))
-
-
-def _failed(model: Model, error_type: Any, error: str, retryable: bool) -> CompletionResult:
-    return {
-        "output": None,
-        "model": model.model_name,
-        "tokens_used": 0,
-        "provider": model.provider,
-        "error": error,
-        "error_type": error_type,
-        "retryable": retryable,
-        "retry_after": None,
-        "status": None,
-        "request_id": None,
-        "partial": None,
-        "dropped_params": [],
-    }

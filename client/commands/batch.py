@@ -22,6 +22,8 @@ EXIT_LEFT = 75
 
 EXIT_INTERRUPTED = 130
 
+ROUTES = ("standard", "flex", "batch", "auto")
+
 EXAMPLES = """
 \b
 Examples:
@@ -45,9 +47,8 @@ Examples:
 @click.option("--temperature", type=click.FloatRange(min=0))
 @click.option("--schema", "schema_file", metavar="FILE", help="A JSON Schema that each answer must fit.")
 @click.option("--timeout", type=click.FloatRange(min=0, min_open=True), help="Seconds that each call may take.")
-@click.option(
-    "--route", type=click.Choice(("standard", "flex")), default="standard", show_default=True, help="flex costs half."
-)
+@click.option("--route", type=click.Choice(ROUTES), default="standard", show_default=True, help="All others cost half.")
+@click.option("--by", metavar="TIME", help="When it must be done: 6h, or 2026-11-25T08:00. For the routes batch and auto.")
 @click.option("--concurrency", type=click.IntRange(1, 900), default=64, show_default=True, help="The most calls in flight.")
 @click.option("--max-cost", type=click.FloatRange(min=0), metavar="USD", help="Never spend more, in all runs together.")
 @click.option("--allow-unpriced", "allows_unpriced", is_flag=True, help="With --max-cost, ask models of unknown price, too.")

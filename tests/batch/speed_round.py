@@ -9,7 +9,6 @@ import time
 from pathlib import Path
 
 from tests.batch.counting_openai import CountingOpenAI
-from tests.batch.crash_round import CONCURRENCY
 from tests.batch.program import lines, peak_memory, start, write_rows
 from tests.trust.outcome import Outcome
 
@@ -41,7 +40,7 @@ asyncio.run(main(sys.argv[1], sys.argv[2], int(sys.argv[3])))
 """
 
 
-def check_speed(folder: Path, rows: int, rounds: int = 3) -> Outcome:
+def check_speed(folder: Path, rows: int, concurrency: int, rounds: int = 2) -> Outcome:
     """Check that a batch is nearly as fast as a bare loop, which keeps no journal and does not retry.
 
     Both are measured as whole programs, from their start to their end, in turns. The best of each counts.
@@ -49,9 +48,10 @@ def check_speed(folder: Path, rows: int, rounds: int = 3) -> Outcome:
     Args:
         folder: An empty folder.
         rows: How many rows there are.
+        concurrency: How many calls are in flight.
         rounds: How often each is measured.
     """
-    outcome = Outcome(f"a batch of {rows:,} rows reaches {SHARE:.0%} of a bare loop over the SDK, {CONCURRENCY} in flight")
+    outcome = Outcome(f"a batch of {rows:,} rows reaches {SHARE:.0%} of a bare loop over the SDK, {concurrency} in flight")
     source = folder / "in.jsonl"
     write_rows(source, rows)
     best = {"bare loop": float("inf"), "batch": float("inf")}
@@ -61,11 +61,11 @@ def check_speed(folder: Path, rows: int, rounds: int = 3) -> Outcome:
         for number in range(rounds):
             output = folder / f"bare{number}.jsonl"
             started = time.monotonic()
-            bare = [sys.executable, "-c", BARE_LOOP, str(source), str(output), str(CONCURRENCY)]
+            bare = [sys.executable, "-c", BARE_LOOP, str(source), str(output), str(concurrency)]
             subprocess.run(bare, env=env, check=True, timeout=SECONDS)
             best["bare loop"] = min(best["bare loop"], time.monotonic() - started)
             output = folder / f"batch{number}.jsonl"
-            words = ["openai/gpt-x", str(source), "-o", str(output), "--concurrency", str(CONCURRENCY)]
+            words = ["openai/gpt-x", str(source), "-o", str(output), "--concurrency", str(concurrency)]
             started = time.monotonic()
             memory, said = peak_memory(start(words, env), SECONDS)
             best["batch"] = min(best["batch"], time.monotonic() - started)

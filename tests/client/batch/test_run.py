@@ -179,7 +179,8 @@ async def test_abandoned_calls_are_asked_again(tmp_path: Path, source: Path, out
 
 async def test_a_full_disk_is_waited_for(tmp_path: Path, source: Path, output: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write(source, *({"prompt": f"{number}"} for number in range(40)))
-    model, said = FakeModel(), []
+    said: list[str] = []
+    model = FakeModel()
     prepared = prepare(tmp_path, model, said)
     append, commit = prepared.store.output.append, prepared.store.journal.commit
     troubles: list[Any] = [sqlite3.OperationalError("database or disk is full")] * 2
