@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Struct
 
 from mcp_models.client.batch.jobs_journal import Job
-from mcp_models.client.batch.run import BatchRun, Found
+from mcp_models.client.batch.run import BatchRun
 from mcp_models.client.tool_result import read_tool_result
 from mcp_models.servers.core.batches import BatchItem
 from mcp_models.servers.core.errors import CompletionError
@@ -20,6 +20,7 @@ from mcp_models.servers.core.result import completion_result, error_result
 
 if TYPE_CHECKING:
     from mcp_models.client.batch.jobs_journal import JobsJournal
+    from mcp_models.client.batch.question import Found
     from mcp_models.client.batch.row import Row
     from mcp_models.servers.core.batches import BatchJobs, BatchResult
     from mcp_models.servers.core.provider import Provider
@@ -128,8 +129,7 @@ class JobRun(BatchRun):
         if is_last or self.summary.ending == "max_cost":
             for filling in list(self._filling.values()):
                 self._send(filling)
-        if self._new and not self._is_full:
-            self._woken.set()
+        self._wake_for_new()
 
     def _put(self, row: Row) -> None:
         """Put a row into the job that is being filled, or into the next one if it does not fit."""

@@ -130,6 +130,8 @@ class Journal:
         Raises:
             InputError: It does not.
         """
+        if self.db.execute("SELECT 1 FROM rows LIMIT 1").fetchone() is None:
+            self._set("identity", identity)  # nothing was asked yet
         if self._fact("identity", identity) != identity:
             raise InputError(
                 f"the output was begun with other arguments: {self._fact('identity', '')}. Now they are: {identity}. "

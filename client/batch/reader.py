@@ -8,10 +8,12 @@ import itertools
 import threading
 from collections.abc import Callable, Iterator
 
+import msgspec
+
 from mcp_models.client.batch.row import Row
 
-CHUNK = 200
-"""How many rows are read at once."""
+CHUNK, CHUNK_BYTES = 200, 4 * 1024 * 1024
+"""How many rows are read at once, and about how many bytes."""
 
 
 class Reader:
@@ -71,7 +73,12 @@ class Reader:
             loop.call_soon_threadsafe(pass_on)
 
     def _chunk(self) -> list[Row]:
-        chunk = list(itertools.islice(self._rows, CHUNK))
-        for row in chunk:
+        chunk: list[Row] = []
+        size = 0
+        for row in self._rows:
             self._prepare(row)
+            chunk.append(row)
+            size += len(msgspec.json.encode(row.arguments))
+            if len(chunk) == CHUNK or size >= CHUNK_BYTES:
+                break
         return chunk

@@ -11,14 +11,13 @@ import contextlib
 import sqlite3
 import time
 from collections import deque
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sized
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
-from msgspec import Struct
-
 from mcp_models.client.batch.errors import BatchError
 from mcp_models.client.batch.output import copy_of, line_of
+from mcp_models.client.batch.question import Found, Question
 from mcp_models.client.batch.results import cost_of, failed
 from mcp_models.client.batch.store import settled_row
 from mcp_models.client.batch.verdict import LONG_SECONDS, SERVER_ENDED, judge
@@ -26,7 +25,7 @@ from mcp_models.client.errors import ServerStartError, SessionError
 
 if TYPE_CHECKING:
     from mcp_models.client.batch.cap import Cap
-    from mcp_models.client.batch.journal import Settled, State
+    from mcp_models.client.batch.journal import Settled
     from mcp_models.client.batch.pace import Pace
     from mcp_models.client.batch.reader import Reader
     from mcp_models.client.batch.row import Row
@@ -42,36 +41,11 @@ COMMIT_SECONDS = 0.25
 PATIENCE_SECONDS = 600.0
 """How long calls may be refused for a passing reason without one success before the batch ends."""
 
+TOLD = (10, 100, 1000)
+"""After how many refusals in a row people are told."""
+
 FULL_SECONDS = 2.0
 """How long to wait before writing again to a disk that is full."""
-
-
-class Found(Struct):
-    """What the journal knows of a row.
-
-    Attributes:
-        state: Its state, or None if it is new.
-        is_taken: Whether its id is another row's.
-        place: Where there is a result for it.
-        is_in_job: Whether its result comes from a job of the Batch API that has been sent.
-    """
-
-    state: State | None
-    is_taken: bool
-    place: int | None
-    is_in_job: bool = False
-
-
-class Question(Struct):
-    """What several rows ask for. The first is asked, the others get its result.
-
-    Attributes:
-        place: Where the result is, as soon as there is one.
-        followers: The other rows that wait for it.
-    """
-
-    place: int | None = None
-    followers: list[Row] = []
 
 
 class BatchRun:
@@ -119,9 +93,8 @@ class BatchRun:
     @property
     def left(self) -> int:
         """How many rows have been read and have no line yet."""
-        following = sum(len(question.followers) for question in self._questions.values())
-        asked = len(self._new) + len(self._ready) + len(self._delayed) + len(self._calls)
-        return asked + len(self._unwritten) + following
+        hands: tuple[Sized, ...] = (self._new, self._ready, self._delayed, self._calls, self._unwritten)
+        return sum(map(len, hands)) + sum(len(question.followers) for question in self._questions.values())
 
     async def run(self) -> None:
         """Run until every row has a line, or until the run is ended. The summary says how it went.
@@ -137,6 +110,7 @@ class BatchRun:
                     async with asyncio.timeout(FULL_SECONDS if self._is_full else COMMIT_SECONDS):
                         await self._woken.wait()
                 self._woken.clear()
+                await asyncio.sleep(0)  # a set event does not let the calls go on
                 await self._step()
         except BaseException:
             self.abandon()
@@ -165,8 +139,11 @@ class BatchRun:
 
     @property
     def _ahead(self) -> int:
-        """How many rows to have written down ahead of the calls, so that no call waits for the disk."""
-        return max(8, 2 * int(self.pace.limit))
+        """How many rows to have written down ahead of the calls, so that no call waits for the disk.
+
+        There are fewer under a sum of money: at a kill, all that are written down count as spent.
+        """
+        return max(8, 2 * int(self.pace.limit)) if self.cap.most is None else max(2, int(self.pace.limit) // 4)
 
     def _is_finished(self) -> bool:
         if self._calls:
@@ -260,8 +237,13 @@ class BatchRun:
                 if not self._calls:
                     self.end("max_cost", f"the next call may cost more than what is left of {self.cap.most:g} USD")
                 return
-            self._begin(self._ask(self._ready.popleft()))
-        if self._new and len(self._ready) < self.pace.limit and not self._is_full:
+            self._begin(self._ask(self._ready.popleft(), self.pace.begin()))
+        if 2 * len(self._ready) < self._ahead:
+            self._wake_for_new()
+
+    def _wake_for_new(self) -> None:
+        """Go on at once if there are new rows that may be written down."""
+        if self._new and not (self._is_full or self._is_ending):
             self._woken.set()
 
     def _begin(self, work: Coroutine[Any, Any, None]) -> None:
@@ -277,8 +259,8 @@ class BatchRun:
         if self._is_ending or not self._calls:
             self._woken.set()
 
-    async def _ask(self, row: Row) -> None:
-        began, refused = self.pace.begin(), False
+    async def _ask(self, row: Row, began: float) -> None:
+        refused = False
         self.summary.asked += 1
         try:
             result = await self._result(row)
@@ -304,6 +286,8 @@ class BatchRun:
 
     def _obey(self, verdict: Verdict, row: Row, result: Any) -> None:
         self._count(verdict)
+        if verdict.is_refusal and self._troubles in TOLD:
+            self._say(f"{self._troubles} calls in a row were refused, and are made again: {result['error']}")
         if verdict.action == "stop":
             self._delayed[row.number] = row
             self.end("stopped", result["error"], result["error_type"])

@@ -43,19 +43,24 @@ class FakeModel(Model):
     Attributes:
         asked: How often each prompt was asked.
         called: Called before each answer.
+        most: The most calls in flight at once.
     """
 
     def __init__(self, **replies: list[CompletionResult]) -> None:
         super().__init__("fake", "")
         self.asked: Counter[str] = Counter()
+        self.in_flight = self.most = 0
         self.called: Callable[[str], None] = lambda prompt: None
         self._replies = replies
 
     async def acall(self, prompt: str, *arguments: Any, **options: Any) -> CompletionResult:
         """Answer after a moment."""
         self.asked[prompt] += 1
+        self.in_flight += 1
+        self.most = max(self.most, self.in_flight)
         self.called(prompt)
         await asyncio.sleep(0.001)
+        self.in_flight -= 1
         replies = self._replies.get(prompt)
         return replies.pop(0) if replies else succeeded(prompt)
 

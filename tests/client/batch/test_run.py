@@ -48,6 +48,13 @@ async def test_each_row_has_a_line_with_its_columns_and_the_whole_result(tmp_pat
     assert (summary.succeeded, summary.failures, summary.tokens) == (2, {"invalid_request": 1}, 4)
 
 
+async def test_no_more_calls_are_in_flight_than_allowed(tmp_path: Path, source: Path) -> None:
+    write(source, *({"prompt": f"{number}"} for number in range(100)))
+    model = FakeModel()
+    await run(tmp_path, model, concurrency=5)
+    assert model.most == 5
+
+
 async def test_nothing_is_asked_again(tmp_path: Path, source: Path, output: Path) -> None:
     write(source, {"prompt": "A"}, "{bad")
     model = FakeModel()

@@ -132,8 +132,15 @@ def test_other_arguments_or_another_row_are_noticed(path: Path) -> None:
     with pytest.raises(InputError, match="line 1 is not what it was"):
         store.journal.look(Row(1, "r1", fingerprint=b"x"))
     store.close()
+    store = opened(path)
+    store.close()
     with pytest.raises(InputError, match=r"other arguments: the same\. Now they are: others"):
         Store(str(path), "others")
+
+
+def test_other_arguments_are_fine_as_long_as_nothing_was_asked(path: Path) -> None:
+    Store(str(path), "the first").close()
+    opened(path).close()
 
 
 def test_an_output_that_is_not_of_this_batch_is_refused(path: Path) -> None:
