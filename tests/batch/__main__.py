@@ -22,7 +22,7 @@ def _openai(folder: Path) -> Outcome:
 ROUNDS: dict[str, Callable[[Path], Outcome]] = {
     "openai": _openai,
     "echo": lambda folder: check_crashes(folder, 100_000, 3, None),
-    "speed": lambda folder: check_speed(folder, 2_000, 4),
+    "speed": lambda folder: check_speed(folder, 2_500, 4),
     "speed-saturated": lambda folder: check_speed(folder, 4_000, 32),
 }
 

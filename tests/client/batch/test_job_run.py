@@ -68,7 +68,7 @@ async def test_rows_are_split_into_jobs_and_each_has_a_line(scene: Scene) -> Non
     scene.rows(*prompts(25), {"id": "same", "prompt": "p3"}, {"id": "no", "prompt": "impossible"}, "{bad")
     summary = await scene.run()
     assert [len(rows) for rows in scene.jobs.sent.values()] == [10, 10, 5]
-    expected = {f"r{number}": f"p{number}" for number in range(25)}
+    expected: dict[Any, str] = {f"r{number}": f"p{number}" for number in range(25)}
     assert outcome(scene.output) == {**expected, "same": "p3", "no": "invalid_request", 28: "invalid_request"}
     lines = {line["id"]: line for line in map(json.loads, scene.output.read_text().splitlines())}
     assert (lines["r7"]["columns"], lines["r7"]["service_tier"], lines["r7"]["cost_usd"]) == ({"topic": 7}, "batch", 0.01)
