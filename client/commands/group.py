@@ -9,6 +9,7 @@ import click
 from mcp_models.servers.core import __version__
 
 COMMANDS = {
+    "batch": "mcp_models.client.commands.batch",
     "complete": "mcp_models.client.commands.complete",
     "doctor": "mcp_models.client.commands.doctor",
     "install": "mcp_models.client.commands.install",

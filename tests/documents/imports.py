@@ -8,6 +8,7 @@ from pathlib import Path
 from tests.checkout import ROOT
 
 ROOMS = {
+    "client/batch": "a file of prompts",
     "client/commands": "the command line",
     "client/doctor": "checks of a set-up",
     "client/hosts": "the settings of MCP hosts",
@@ -17,7 +18,7 @@ ROOMS = {
     "servers": "a provider a file",
     "servers/codex": "the ChatGPT login",
     "servers/core": "what all servers share",
-    "servers/core/ledger": "calls and money",
+    "servers/core/ledger": "a row for each call, and the budget",
     "servers/core/transport": "lines and JSON",
 }
 

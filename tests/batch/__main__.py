@@ -1,0 +1,46 @@
+"""Check the promises of `mcp-models batch` at full size and print a line for each: `bash run_with_env.sh -m tests.batch`."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.batch.counting_openai import CountingOpenAI
+from tests.batch.crash_round import check_crashes
+from tests.batch.speed_round import check_speed
+from tests.trust.isolation import private_home
+from tests.trust.outcome import Outcome
+
+
+def _openai(folder: Path) -> Outcome:
+    with CountingOpenAI(refusals=0.01) as fake:
+        return check_crashes(folder, 20_000, 3, fake)
+
+
+ROUNDS: dict[str, Callable[[Path], Outcome]] = {
+    "openai": _openai,
+    "echo": lambda folder: check_crashes(folder, 100_000, 3, None),
+    "speed": lambda folder: check_speed(folder, 2_500, 4),
+    "speed-saturated": lambda folder: check_speed(folder, 4_000, 32),
+}
+
+
+def main() -> None:
+    """Run every round, or only those whose names are given."""
+    failed = False
+    with private_home() as home:
+        for name in [name for name in ROUNDS if not sys.argv[1:] or name in sys.argv[1:]]:
+            folder = home / name
+            folder.mkdir()
+            started = time.monotonic()
+            outcome = ROUNDS[name](folder)
+            outcome.figures["seconds"] = round(time.monotonic() - started)
+            print(f"{name}: {outcome.line()}", flush=True)
+            failed |= bool(outcome.failures)
+    sys.exit(failed)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,108 @@
+"""Fake an OpenAI that counts what it has answered: as strict as the tests' other fake, in one event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+import threading
+from collections import Counter
+from typing import Self
+
+from tests.fakes.endpoint import Reply, Request
+from tests.fakes.openai import FakeOpenAI, chat_stream, error
+
+
+class CountingOpenAI:
+    """A fake OpenAI that counts its answers by their prompt.
+
+    Args:
+        seconds: How long an answer takes.
+        refusals: The share of requests that are refused with 429, and again that of those that fail with 500.
+
+    Attributes:
+        answered: How often each prompt was answered, which is what is paid for. It counts from when the request has arrived.
+        most: The most requests that were in flight at once.
+        wrong: What the strict fake had to object to.
+    """
+
+    def __init__(self, seconds: float = 0.02, refusals: float = 0.0) -> None:
+        self._seconds, self._refusals, self._rules = seconds, refusals, FakeOpenAI()
+        self.answered: Counter[str] = Counter()
+        self.refused = self.in_flight = self.most = 0
+        self.wrong: list[str] = []
+        self._loop = asyncio.new_event_loop()
+        self._port = 0
+
+    def __enter__(self) -> Self:
+        started = threading.Event()
+
+        async def serve() -> None:
+            server = await asyncio.start_server(self._connection, "127.0.0.1", 0, backlog=512)
+            self._port = server.sockets[0].getsockname()[1]
+            started.set()
+            async with server:
+                await server.serve_forever()
+
+        self._thread = threading.Thread(target=self._run, args=(serve(),), daemon=True)
+        self._thread.start()
+        assert started.wait(20)
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self._loop.call_soon_threadsafe(self._cancel)
+        self._thread.join(20)
+
+    def environment(self) -> dict[str, str]:
+        """Return environment variables that lead a server here."""
+        return {"OPENAI_API_KEY": self._rules.key, "OPENAI_BASE_URL": f"http://127.0.0.1:{self._port}/v1"}
+
+    def _run(self, work: object) -> None:
+        with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
+            try:
+                runner.run(work)  # type: ignore[arg-type]
+            except asyncio.CancelledError:
+                return
+
+    def _cancel(self) -> None:
+        for task in asyncio.all_tasks(self._loop):
+            task.cancel()
+
+    async def _connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while True:
+                head = (await reader.readuntil(b"\r\n\r\n")).decode()
+                first, *lines = head.strip().split("\r\n")
+                headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+                body = await reader.readexactly(int(headers.get("content-length", 0)))
+                method, path, _ = first.split()
+                request = Request(method, path, headers, json.loads(body) if body else {})
+                writer.write(_raw(await self._reply(request)))
+        except (asyncio.IncompleteReadError, ConnectionError):
+            pass
+        finally:
+            writer.close()
+
+    async def _reply(self, request: Request) -> Reply:
+        if (refusal := self._rules.check(request)) is not None:
+            self.wrong.append(refusal.body.decode())
+            return refusal
+        fate = random.random()
+        if fate < 2 * self._refusals:
+            self.refused += 1
+            return error(429, "Rate limit reached.") if fate < self._refusals else error(500, "The server had an error.")
+        prompt = request.body["messages"][-1]["content"]
+        self.answered[prompt] += 1
+        self.in_flight += 1
+        self.most = max(self.most, self.in_flight)
+        try:
+            await asyncio.sleep(self._seconds)
+        finally:
+            self.in_flight -= 1
+        return chat_stream(request, text=f"Answer to {prompt}")
+
+
+def _raw(reply: Reply) -> bytes:
+    body = reply.body if reply.chunks is None else b"".join(reply.chunks)
+    head = f"HTTP/1.1 {reply.status} Fake\r\ncontent-type: {reply.content_type}\r\ncontent-length: {len(body)}\r\n\r\n"
+    return head.encode() + body
