@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Struct
 
 from mcp_models.client.batch.jobs_journal import Job
+from mcp_models.client.batch.ledger_rows import LedgerRows
 from mcp_models.client.batch.run import BatchRun
 from mcp_models.client.tool_result import read_tool_result
 from mcp_models.servers.core.batches import BatchItem
@@ -68,6 +69,7 @@ class JobRun(BatchRun):
     ) -> None:
         super().__init__(*options)
         self._jobs, self._ledger, self._adapter, self._give_up_at = jobs, ledger, adapter, give_up_at
+        self._ledger_rows = LedgerRows(adapter)
         self._filling: dict[str, Filling] = {}
         self._ended_jobs: list[Job] = []
         self._in_jobs, reserved = ledger.reserved()
@@ -234,13 +236,13 @@ class JobRun(BatchRun):
             async for result in self._jobs.results(job.id or ""):
                 row = await self._in_thread(self._ledger.row, result.id)
                 if row is not None:
-                    self._take(row, result)
+                    self._take(job, row, result)
         except CompletionError as error:
             self.end("stopped", f"the results of job {job.name} cannot be read: {error.message}", error.type)
             return
         self._ended_jobs.append(job)
 
-    def _take(self, row: Row, result: BatchResult) -> None:
+    def _take(self, job: Job, row: Row, result: BatchResult) -> None:
         """Write a result down. A row that was not answered because its job ended can be asked again."""
         completion, error = result.completion, result.error
         if completion is None and (error is None or error.retryable):
@@ -250,6 +252,7 @@ class JobRun(BatchRun):
         else:
             assert completion is not None
             answer = read_tool_result(completion_result(completion), self._adapter.name, completion.model)
+        self._ledger_rows.add(job, result)
         # A completion beside an error is one that is of no use and was billed all the same.
         row.cost = self.cap.book(row, completion and completion.cost_usd, may_be_charged=completion is not None)
         self._in_jobs -= 1

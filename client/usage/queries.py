@@ -97,7 +97,7 @@ def latencies(store: Store, since: float, most: int) -> list[Latency]:
         "MIN(CASE WHEN part >= 0.95 THEN latency_ms END), MIN(CASE WHEN part >= 0.99 THEN latency_ms END), MAX(latency_ms) "
         "FROM (SELECT provider, answered AS model, latency_ms, "
         "CUME_DIST() OVER (PARTITION BY provider, answered ORDER BY latency_ms) AS part "
-        "FROM calls_by_time WHERE error_type IS NULL AND started_at >= ?) AS ranked "
+        "FROM calls_by_time WHERE error_type IS NULL AND COALESCE(service_tier, '') <> 'batch' AND started_at >= ?) AS ranked "
         "GROUP BY provider, model ORDER BY calls DESC, provider, model LIMIT ?",
         [iso(since), most],
     )

@@ -204,7 +204,7 @@ class RecordedCall:
             self._reserved is not None,
         )
         if self.completion is not None:
-            _add_completion(row, self.completion)
+            add_completion(row, self.completion)
         elif error is not None:
             row.request_id = kept(error.request_id)
         if self._reserved and row.cost is None and not refused and self._may_be_charged(error_type, error):
@@ -220,7 +220,8 @@ class RecordedCall:
         return bool(self._texts) or error_type in _MAY_BE_CHARGED
 
 
-def _add_completion(row: Row, completion: Completion) -> None:
+def add_completion(row: Row, completion: Completion) -> None:
+    """Write into a row what is known about the completion."""
     usage = completion.usage
     row.model = kept(completion.model)
     row.input_tokens, row.output_tokens = usage.input_tokens, usage.output_tokens

@@ -82,7 +82,7 @@ CREATE VIEW latency_by_model AS
     FROM (
         SELECT provider, answered AS model, latency_ms,
             CUME_DIST() OVER (PARTITION BY provider, answered ORDER BY latency_ms) AS part
-        FROM calls_by_time WHERE error_type IS NULL
+        FROM calls_by_time WHERE error_type IS NULL AND COALESCE(service_tier, '') <> 'batch'
     ) AS ranked GROUP BY provider, model;
 """
 

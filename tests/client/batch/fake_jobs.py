@@ -32,7 +32,7 @@ class FakeJobs(BatchJobs):
     def __init__(self) -> None:
         self.sent: dict[str, list[dict[str, Any]]] = {}
         self.polls = 1
-        self.answer: Callable[[str], Completion | CompletionError | None] = completed
+        self.answer: Callable[[str], Completion | CompletionError | tuple[Completion, CompletionError] | None] = completed
         self.submitting: Callable[[str, bool], None] = lambda name, is_accepted: None
         self.finding: Callable[[], None] = lambda: None
         self.cancelled: list[str] = []
@@ -56,10 +56,13 @@ class FakeJobs(BatchJobs):
         self.submitting(name, True)
         return f"id of {name}"
 
-    async def find(self, name: str, since: float) -> str | None:
+    async def find(self, name: str, since: float, requests: int) -> str | None:
         """Return the id of a job that was accepted."""
         self.finding()
-        return f"id of {name}" if name in self.sent else None
+        if name not in self.sent:
+            return None
+        assert len(self.sent[name]) == requests
+        return f"id of {name}"
 
     async def status(self, job_id: str) -> BatchStatus:
         """Return that a job runs, and then that it has ended."""
@@ -73,7 +76,9 @@ class FakeJobs(BatchJobs):
         """Yield the results, the last one first."""
         for row in reversed(self.sent[job_id.removeprefix("id of ")]):
             answer = self.answer(row["prompt"])
-            if isinstance(answer, CompletionError):
+            if isinstance(answer, tuple):
+                yield BatchResult(row["id"], *answer)
+            elif isinstance(answer, CompletionError):
                 yield BatchResult(row["id"], error=answer)
             elif answer is not None:
                 yield BatchResult(row["id"], answer)

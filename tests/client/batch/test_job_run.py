@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import os
+import sqlite3
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -12,7 +15,9 @@ import pytest
 from mcp_models.client.batch import Batch, BatchError, Summary, arun_batch, job_run
 from mcp_models.client.batch import run as run_module
 from mcp_models.servers.core.completion import Completion
-from mcp_models.servers.core.errors import InvalidRequestError, OverloadedError, UnreachableError
+from mcp_models.servers.core.errors import InvalidRequestError, OverloadedError, RefusalError, UnreachableError
+from mcp_models.servers.core.ledger.target import ledger_target
+from mcp_models.servers.core.ledger.writer import writer_to
 from mcp_models.servers.openai_mcp_server import OpenAI
 from tests.client.batch.fake_jobs import FakeJobs, completed
 from tests.client.batch.fakes import outcome, write
@@ -203,6 +208,34 @@ async def test_a_job_that_is_too_late_is_cancelled_and_its_rest_asked_by_the_sta
     assert len(scene.jobs.cancelled) == 1
     assert calls == [None]
     assert outcome(scene.output) == {"r0": "p0"}
+
+
+async def test_what_jobs_cost_stands_in_the_ledger_once_useless_answers_included(
+    scene: Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger = tmp_path / "ledger.sqlite3"
+    monkeypatch.setenv("MCP_MODELS_LEDGER", str(ledger))
+    refused = RefusalError("the model declined to answer.")
+    scene.jobs.answer = lambda prompt: (completed(prompt), refused) if prompt == "p1" else completed(prompt)
+    scene.rows(*prompts(3))
+    summary = await scene.run()
+    assert (summary.succeeded, summary.failed) == (2, 1)
+    assert summary.spent == pytest.approx(0.03)
+    target = ledger_target(os.environ)
+    assert target is not None
+    await asyncio.wrap_future(writer_to(target).flush())
+    with sqlite3.connect(ledger) as connection:
+        found = connection.execute("SELECT provider, host, model, cost_usd, error_type, service_tier FROM calls ORDER BY id")
+        rows = found.fetchall()
+    connection.close()
+    assert sorted(rows, key=str) == sorted(
+        [
+            ("openai", "mcp-models", "gpt-4o", 0.01, None, "batch"),
+            ("openai", "mcp-models", "gpt-4o", 0.01, "refusal", "batch"),
+            ("openai", "mcp-models", "gpt-4o", 0.01, None, "batch"),
+        ],
+        key=str,
+    )
 
 
 async def test_a_sum_of_money_holds_for_jobs_at_half_the_price(scene: Scene) -> None:
