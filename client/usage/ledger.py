@@ -54,7 +54,7 @@ def opened(env: Mapping[str, str]) -> Iterator[tuple[Store, Target]]:
         store = target.open()
         try:
             if segments:
-                store.write([row for segment in segments for row in segment.rows], [])
+                store.write([row for segment in segments for row in segment.rows()], [])
             for segment in segments:
                 segment.remove()
             yield store, target

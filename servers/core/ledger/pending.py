@@ -7,6 +7,7 @@ left by a process that was killed: the next one that writes to the ledger takes 
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import sys
 import threading
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 MAX_BYTES = 16 * 2**20
 """How much may wait. Rows beyond it are lost, as a ledger that cannot be written must not fill the disk."""
 
+BLOCK_BYTES = 2**16
+
 SUFFIX = ".rows"
 _LOCKED_BYTE = 2**40  # far beyond any row, as Windows locks bytes against reading
 
@@ -38,11 +41,17 @@ class Segment:
     Args:
         descriptor: The file, open and locked. None if the rows are in memory only.
         path: Where the file is.
-        rows: Its rows.
+        memory: Lines with further rows, which the disk did not take.
     """
 
-    def __init__(self, descriptor: int | None, path: str, rows: list[Row]) -> None:
-        self._descriptor, self._path, self.rows = descriptor, path, rows
+    def __init__(self, descriptor: int | None, path: str, memory: list[bytes]) -> None:
+        self._descriptor, self._path, self._memory = descriptor, path, memory
+
+    def rows(self) -> Iterator[Row]:
+        """Yield the rows, without any that a crash or a full disk has cut. They are read in blocks, as there may be many."""
+        for line in itertools.chain(_lines(self._descriptor), self._memory):
+            with contextlib.suppress(msgspec.DecodeError, UnicodeError):
+                yield row.decode(line)
 
     def remove(self) -> None:
         """Delete the file, as its rows are in the database."""
@@ -89,8 +98,7 @@ class PendingRows:
                 return None
             descriptor, path, memory = self._descriptor, self._path, self._memory
             self._descriptor, self._path, self._size, self._memory = None, "", 0, []
-        written = b"" if descriptor is None else _read(descriptor)
-        return Segment(descriptor, path, _rows(written + b"".join(memory)))
+        return Segment(descriptor, path, memory)
 
     def discard(self) -> None:
         """Close the file of a parent process, in a child that was forked."""
@@ -104,7 +112,7 @@ def left_behind(folder: str) -> Iterator[Segment]:
         for name in sorted(os.listdir(folder)):
             path = os.path.join(folder, name)
             if name.endswith(SUFFIX) and (descriptor := _opened(path)) is not None:
-                yield Segment(descriptor, path, _rows(_read(descriptor)))
+                yield Segment(descriptor, path, [])
 
 
 def _new_file(folder: str) -> tuple[int, str]:
@@ -151,21 +159,16 @@ def _lock(descriptor: int) -> bool:
     return True
 
 
-def _read(descriptor: int) -> bytes:
+def _lines(descriptor: int | None) -> Iterator[bytes]:
+    """Yield the lines of a file."""
+    if descriptor is None:
+        return
     os.lseek(descriptor, 0, os.SEEK_SET)
-    parts = []
-    while part := os.read(descriptor, 2**20):
-        parts.append(part)
-    return b"".join(parts)
-
-
-def _rows(lines: bytes) -> list[Row]:
-    """Return the rows in lines of JSON, without any that a crash or a full disk has cut."""
-    rows = []
-    for line in lines.splitlines():
-        with contextlib.suppress(msgspec.DecodeError, UnicodeError):
-            rows.append(row.decode(line))
-    return rows
+    rest = b""
+    while block := os.read(descriptor, BLOCK_BYTES):
+        *lines, rest = (rest + block).split(b"\n")
+        yield from lines
+    yield rest
 
 
 def _close(descriptor: int, path: str) -> None:

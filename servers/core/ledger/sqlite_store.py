@@ -50,6 +50,7 @@ class SQLiteStore(Store):
             with failures(_FAILURES):
                 self._use_wal()
                 self._connection.execute("PRAGMA synchronous = NORMAL")
+                self._connection.execute("PRAGMA cache_size = -256")  # KiB: each server has a connection
                 self.migrate()
         except BaseException:
             self.close()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import itertools
 import logging
 import os
 import queue
@@ -32,6 +33,9 @@ FLUSH_SECONDS = 0.25
 
 LONGEST_BREAK = 60.0
 """How many seconds to leave a ledger alone that cannot be written. The first break is one second, each further one longer."""
+
+MOST_ROWS = 500
+"""How many rows are written in one transaction, so that many that wait take little memory and keep no other process waiting."""
 
 LOOK_SECONDS = 60.0
 """How often to look for rows that killed processes have left behind."""
@@ -169,7 +173,10 @@ class Writer:
             self._next_look = time.monotonic() + LOOK_SECONDS
         if segment := self.pending.take():
             self._segments.append(segment)
-        results = self._store.write([record for segment in self._segments for record in segment.rows], reservations)
+        rows = itertools.chain.from_iterable(segment.rows() for segment in self._segments)
+        while len(batch := list(itertools.islice(rows, MOST_ROWS))) == MOST_ROWS:
+            self._store.write(batch, [])
+        results = self._store.write(batch, reservations)
         for segment in self._segments:
             segment.remove()
         self._segments.clear()
