@@ -248,13 +248,14 @@ class JobRun(BatchRun):
         if completion is None and (error is None or error.retryable):
             return
         if error is not None:
-            answer = self._failed(error, completion and completion.model)
+            answer = self._failed(error, None if completion is None else completion.model)
         else:
             assert completion is not None
             answer = read_tool_result(completion_result(completion), self._adapter.name, completion.model)
         self._ledger_rows.add(job, result)
         # A completion beside an error is one that is of no use and was billed all the same.
-        row.cost = self.cap.book(row, completion and completion.cost_usd, may_be_charged=completion is not None)
+        cost = None if completion is None else completion.cost_usd
+        row.cost = self.cap.book(row, cost, may_be_charged=completion is not None)
         self._in_jobs -= 1
         self._write(row, answer)
 

@@ -128,7 +128,7 @@ def test_the_rows_of_a_living_process_are_left_to_it(ledger: Path) -> None:
     assert json.loads(invoke("usage", "--json").stdout)["total"]["calls"] == 0
     segment = living.take()
     assert segment is not None
-    assert len(segment.rows) == 1
+    assert len(list(segment.rows())) == 1
     segment.remove()
 
 
