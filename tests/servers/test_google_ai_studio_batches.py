@@ -17,6 +17,8 @@ from tests.fakes.endpoint import Reply, json_reply
 from tests.fakes.google_ai_studio_batches import FakeGoogleBatches, failed, response
 from tests.matrix import SCHEMA
 
+pytestmark = pytest.mark.slow
+
 MODEL = "gemini-2.5-flash"
 
 

@@ -22,6 +22,8 @@ from tests.fakes.mistral_batches import FakeMistralBatches, chat_completion
 from tests.matrix import SCHEMA
 from tests.servers.batching import error_of, item, jobs_of, results_of, submitted
 
+pytestmark = pytest.mark.slow
+
 MODEL = "mistral-medium-latest"
 REQUESTS: dict[str, dict[str, Any]] = {
     "system": {"prompt": "Hello?", "system": "Be brief."},

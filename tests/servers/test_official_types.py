@@ -68,6 +68,7 @@ def server(fake: FakeProvider) -> Iterator[Peer]:
         yield peer
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CALLS)
 def test_a_request_is_what_the_official_types_allow(fake: FakeProvider, server: Peer, name: str) -> None:
     sent = 0

@@ -21,7 +21,7 @@ from tests.fakes.openai_batches import FakeOpenAIBatches
 from tests.servers.batching import NAME, error_of, item, jobs_of, results_of, submitted
 
 AMBIGUOUS = {"connection", "timeout", "overloaded", "provider_error"}
-FAKES: list[type[BatchFiles]] = [FakeOpenAIBatches, FakeMistralBatches]
+FAKES = [FakeOpenAIBatches, pytest.param(FakeMistralBatches, marks=pytest.mark.slow)]
 
 
 @pytest.fixture(params=FAKES, ids=lambda fake: str(fake.provider))
