@@ -52,6 +52,8 @@ class CountingOpenAI:
     def __exit__(self, *exc_info: object) -> None:
         self._loop.call_soon_threadsafe(self._cancel)
         self._thread.join(20)
+        with self._rules:  # closes the port that it listens on
+            pass
 
     def environment(self) -> dict[str, str]:
         """Return environment variables that lead a server here."""
