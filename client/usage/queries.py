@@ -10,7 +10,7 @@ from mcp_models.client.usage.report import By, CapUse, Group, Report, Sums
 from mcp_models.servers.core.ledger.budget import Budget, Cap
 from mcp_models.servers.core.ledger.row import NANO, iso
 from mcp_models.servers.core.ledger.schema import SUMS
-from mcp_models.servers.core.ledger.store import Store
+from mcp_models.servers.core.ledger.store import FREE_SECONDS, Store
 
 KEYS: dict[By, tuple[str, ...]] = {
     "day": ("day",),
@@ -141,7 +141,7 @@ def _users(store: Store, cap: Cap, now: float) -> list[str | None]:
     found = store.execute(
         f"SELECT {cap.per} FROM hourly_totals WHERE hour >= ? UNION "
         f"SELECT {cap.per} FROM reservations WHERE started >= ? AND expires >= ? ORDER BY 1",
-        [int(begins // 3600), begins, now],
+        [int(begins // 3600), begins, now - FREE_SECONDS],
     )
     return [who for (who,) in found] or [None]
 

@@ -269,7 +269,7 @@ _LEDGER = [
     ),
     Limit(
         "a reservation of a server that was killed",
-        f"the call's timeout and {store.SETTLE_SECONDS:g} s",
+        f"the call's timeout and {store.SETTLE_SECONDS + store.FREE_SECONDS:g} s",
         "it is freed",
         f"{_LEDGERS}/test_store.py::test_a_reservation_of_a_killed_process_is_freed_after_the_calls_deadline",
     ),

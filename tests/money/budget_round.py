@@ -74,7 +74,7 @@ async def spend(env: dict[str, str], fake: CountingGemini, processes: int, calls
                 while True:
                     meta = await caller.ask({"prompt": "Spend it.", "max_tokens": MAX_TOKENS, "timeout": TIMEOUT})
                     error = meta and meta.get("mcp-models/error")
-                    if not error or error["type"] != "billing" or (error["retry_after"] or 1e9) > 5:
+                    if not error or not error["retryable"] or (error["retry_after"] or 0) > 5:
                         break
                     await asyncio.sleep(0.1)  # as it is told to
                 if meta is None:

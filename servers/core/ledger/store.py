@@ -18,7 +18,13 @@ WAIT_SECONDS = 5.0
 """How long to wait for another process that is writing."""
 
 SETTLE_SECONDS = 5.0
-"""How much longer than its call a reservation lasts, so that it is not freed while the call is being settled."""
+"""How much longer than its call a reservation lasts, so that it has not expired while the call is being settled."""
+
+FREE_SECONDS = WAIT_SECONDS + 1.0
+"""How much longer an expired reservation counts. Meanwhile somebody looks whether its process has left a row, and writes that.
+
+It is longer than any transaction waits, so no reservation is freed by a writer that has not looked since it expired.
+"""
 
 _COLUMNS = (
     "id, started_at, provider, model_asked, model, host, input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, "
@@ -120,11 +126,14 @@ class Store(ABC):
             if not reservations:
                 return []
             now = self.now()
-            self.execute("DELETE FROM reservations WHERE expires < ?", [now])
+            self.execute("DELETE FROM reservations WHERE expires < ?", [now - FREE_SECONDS])
             return [self._reserve(reservation, now) for reservation in reservations]
 
     def has_expired(self) -> bool:
-        """Return whether a reservation has expired, because the process that made it was killed or cannot settle it."""
+        """Return whether a reservation has expired, because the process that made it was killed or cannot settle it.
+
+        Such a process may have left the call's row behind.
+        """
         return bool(self.execute("SELECT 1 FROM reservations WHERE expires < ? LIMIT 1", [self.now()]))
 
     def used(self, cap: Cap, who: str | None, now: float) -> Used:
@@ -143,7 +152,8 @@ class Store(ABC):
         )
         what = "SUM(nano_usd)" if cap.unit == "usd" else "COUNT(*)"
         ((reserved,),) = self.execute(
-            f"SELECT COALESCE({what}, 0) FROM reservations WHERE started >= ? AND expires >= ?{mine}", [begins, now, *values]
+            f"SELECT COALESCE({what}, 0) FROM reservations WHERE started >= ? AND expires >= ?{mine}",
+            [begins, now - FREE_SECONDS, *values],
         )
         return Used(cap, who, int(spent), int(reserved))
 

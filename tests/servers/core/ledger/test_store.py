@@ -10,7 +10,7 @@ import pytest
 from mcp_models.servers.core.ledger import schema, sqlite_store
 from mcp_models.servers.core.ledger.budget import BudgetError, parse_budget
 from mcp_models.servers.core.ledger.row import NANO, new_id
-from mcp_models.servers.core.ledger.store import SETTLE_SECONDS, Reservation, Store, StoreError
+from mcp_models.servers.core.ledger.store import FREE_SECONDS, SETTLE_SECONDS, Reservation, Store, StoreError
 from mcp_models.servers.core.ledger.target import Target
 from tests.servers.core.ledger.conftest import NOON, row
 
@@ -92,10 +92,18 @@ def test_what_may_have_been_spent_counts_as_spent(store: Store) -> None:
 
 
 def test_a_reservation_of_a_killed_process_is_freed_after_the_calls_deadline(store: Store) -> None:
-    assert not is_refused(store, reservation("10 USD/month", 10 * NANO, seconds=-SETTLE_SECONDS - 1))
+    dead = reservation("10 USD/month", 10 * NANO, seconds=-SETTLE_SECONDS - FREE_SECONDS - 1)
+    assert not is_refused(store, dead)
     assert store.has_expired()
     assert not is_refused(store, reservation("10 USD/month", 10 * NANO))
     assert not store.has_expired()
+
+
+def test_an_expired_reservation_counts_until_somebody_can_have_looked_for_its_row(store: Store) -> None:
+    assert not is_refused(store, reservation("10 USD/month", 10 * NANO, seconds=-SETTLE_SECONDS - 1))
+    assert store.has_expired()
+    assert is_refused(store, reservation("10 USD/month", 1))
+    assert store.has_expired()
 
 
 def test_calls_are_counted_also_those_in_flight_and_not_those_refused(store: Store) -> None:

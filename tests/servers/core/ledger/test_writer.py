@@ -7,14 +7,16 @@ import sqlite3
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from mcp_models.servers.core.ledger import sqlite_store, writer
 from mcp_models.servers.core.ledger.budget import BudgetError, parse_budget
 from mcp_models.servers.core.ledger.row import NANO, new_id
-from mcp_models.servers.core.ledger.store import Reservation, StoreError
+from mcp_models.servers.core.ledger.store import FREE_SECONDS, SETTLE_SECONDS, Reservation, StoreError
 from mcp_models.servers.core.ledger.target import Target
 from mcp_models.servers.core.ledger.writer import Writer
 from tests.peer import wait_until
@@ -88,6 +90,17 @@ def test_a_process_killed_while_others_run_is_taken_over_too(target: Target, mon
     ledger.add(row())
     ledger.flush().result(10)
     assert count(target) == 3
+
+
+def test_a_killed_process_whose_call_was_answered_frees_nothing(target: Target) -> None:
+    """Its row is written before its reservation is freed."""
+    ledger = Writer(target)
+    killed = msgspec.structs.replace(reservation(), seconds=-SETTLE_SECONDS - FREE_SECONDS - 1)
+    assert isinstance(ledger.reserve(killed).result(10), float)
+    spent = f"row(started={time.time()}, cost={NANO}, id={killed.id!r}, reserved=True)"
+    code = KILLED.replace('row(model_asked="of-the-killed")', spent)
+    subprocess.run([sys.executable, "-c", code, target.pending_folder()], check=False)
+    assert isinstance(ledger.reserve(reservation(1)).result(10), BudgetError)
 
 
 def test_a_locked_ledger_costs_a_warning_and_no_row(target: Target, impatient: None, caplog: pytest.LogCaptureFixture) -> None:
