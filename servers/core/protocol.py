@@ -1,4 +1,4 @@
-"""Speak the Model Context Protocol: take one message in and say what to do about it. There is no I/O here and no state.
+"""Speak the Model Context Protocol: take one message in and say what to do about it. There is no I/O here.
 
 The legacy era begins with `initialize` (2024-11-05 to 2025-11-25). The modern one is stateless and describes itself in the
 `_meta` of every request (2026-07-28). Each request has its own era and the process has none. So a server can serve hosts of

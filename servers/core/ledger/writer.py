@@ -41,6 +41,7 @@ LOOK_SECONDS = 60.0
 """How often to look for rows that killed processes have left behind."""
 
 EXIT_SECONDS = 1.0
+"""How long the end of a program may wait for its rows to be written. They are safe without that."""
 
 logger = logging.getLogger("mcp_models")
 
@@ -74,7 +75,7 @@ class Writer:
         self._segments: list[Segment] = []
         self._next_look = 0.0
         self._failures, self._next_try = 0, 0.0
-        self._warned: set[str] = set()
+        self._has_warned = False
         self._starting = threading.Lock()
         self._thread: threading.Thread | None = None
 
@@ -153,7 +154,8 @@ class Writer:
         reservations = [job.reservation for job in jobs if job.reservation is not None]
         if not reservations and time.monotonic() < self._next_try:
             self._jobs.put(None)  # the rows wait until the end of the break
-            return self._finish(jobs, ())
+            self._finish(jobs, ())
+            return
         is_new = self._store is None
         try:
             results = self._write(reservations)
@@ -163,7 +165,7 @@ class Writer:
                 raise
             results = self._write(reservations)
         self._failures = 0
-        return self._finish(jobs, results)
+        self._finish(jobs, results)
 
     def _write(self, reservations: list[Reservation]) -> list[float | BudgetError]:
         if self._store is None:
@@ -207,8 +209,8 @@ class Writer:
 
     def _warn(self, sentence: str) -> None:
         """Say on stderr, once, that something is wrong. In your own program, your handlers of `logging` get it instead."""
-        if not self._warned:
-            self._warned.add(sentence)
+        if not self._has_warned:
+            self._has_warned = True
             logger.warning(redact(sentence))
 
 
