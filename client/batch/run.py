@@ -135,7 +135,7 @@ class BatchRun:
 
     @property
     def _is_ending(self) -> bool:
-        return self.summary.ending != "complete" or self._failure is not None
+        return self.summary.ending != "complete" or self._failure is not None or self._is_abandoned
 
     @property
     def _ahead(self) -> int:

@@ -184,6 +184,34 @@ async def test_abandoned_calls_are_asked_again(tmp_path: Path, source: Path, out
     assert max(model.asked.values()) <= 2
 
 
+async def test_a_run_that_is_cancelled_begins_no_more_calls(
+    tmp_path: Path, source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(source, *({"prompt": f"{number}"} for number in range(100)))
+    model, asked = FakeModel(), 0
+    prepared = prepare(tmp_path, model, [])
+    abandon = prepared.abandon
+
+    def called(prompt: str) -> None:
+        if len(model.asked) >= 10 and prepared._ready:
+            running.cancel()
+
+    def abandoned() -> None:
+        nonlocal asked
+        asked = len(model.asked)
+        abandon()
+
+    model.called = called
+    monkeypatch.setattr(prepared, "abandon", abandoned)
+    running = asyncio.create_task(prepared.run())
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    prepared.store.close()
+    assert len(model.asked) == asked < 100
+    model.called = lambda prompt: None
+    assert (await run(tmp_path, model))[0].succeeded == 100
+
+
 async def test_a_full_disk_is_waited_for(tmp_path: Path, source: Path, output: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write(source, *({"prompt": f"{number}"} for number in range(40)))
     said: list[str] = []
