@@ -21,6 +21,7 @@ from mcp_models.servers.core.result import completion_result, error_result
 
 if TYPE_CHECKING:
     from mcp_models.client.batch.jobs_journal import JobsJournal
+    from mcp_models.client.batch.journal import Settled
     from mcp_models.client.batch.question import Found
     from mcp_models.client.batch.row import Row
     from mcp_models.servers.core.batches import BatchJobs, BatchResult
@@ -106,6 +107,10 @@ class JobRun(BatchRun):
         for row, known in zip(chunk, found, strict=True):
             known.is_in_job = known.state == "asked" and self._ledger.has(row.number)
         return found
+
+    def _write_down(self, asked: list[Row], settled: list[Settled], size: int) -> None:  # noqa: ARG002
+        """Write down what was settled. Rows are written down with their jobs: before, they have certainly cost nothing."""
+        super()._write_down([], settled, size)
 
     async def _step(self) -> None:
         await super()._step()

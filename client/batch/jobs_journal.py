@@ -59,11 +59,12 @@ class JobsJournal:
         """
         kept = [(item, job.name, row.number, msgspec.json.encode((row.id, row.columns))) for item, row in rows]
         with self._journal.transaction():
+            self._journal.add(row for _, row in rows)
             self._db.execute("INSERT INTO jobs VALUES (?, ?, ?, ?)", msgspec.structs.astuple(job))
             self._db.executemany("INSERT INTO job_rows VALUES (?, ?, ?, ?)", kept)
 
-    def set_id(self, name: str, job_id: str) -> None:
-        """Write down the provider's id for a job."""
+    def set_id(self, name: str, job_id: str | None) -> None:
+        """Write down the provider's id for a job, or that it is not known."""
         self._db.execute("UPDATE jobs SET id = ? WHERE name = ?", (job_id, name))
 
     def requests(self, name: str) -> int:

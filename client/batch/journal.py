@@ -193,17 +193,22 @@ class Journal:
             sqlite3.Error: It could not be written, for example because the disk is full. Nothing has changed then.
         """
         with self.transaction():
-            self.db.executemany(
-                "INSERT INTO rows (number, id, fingerprint, state, highest) VALUES (?, ?, ?, 'asked', ?) "
-                "ON CONFLICT (number) DO UPDATE SET highest = excluded.highest",
-                [(row.number, str(row.id), row.fingerprint, row.highest) for row in asked],
-            )
+            self.add(asked)
             self.db.executemany(_SETTLE, [_columns(row) for row in settled])
             self._set("size", size)
 
-    def withdraw(self, rows: Iterable[Row]) -> None:
-        """Forget rows that were to be asked and were not."""
+    def add(self, asked: Iterable[Row]) -> None:
+        """Add rows that will be asked, within a transaction."""
+        self.db.executemany(
+            "INSERT INTO rows (number, id, fingerprint, state, highest) VALUES (?, ?, ?, 'asked', ?) "
+            "ON CONFLICT (number) DO UPDATE SET highest = excluded.highest",
+            [(row.number, str(row.id), row.fingerprint, row.highest) for row in asked],
+        )
+
+    def withdraw(self, rows: Sequence[Row]) -> None:
+        """Forget rows that were to be asked and were not. What they have cost in vain stays spent."""
         with self.transaction():
+            self._set("held", self._held() + sum(row.cost for row in rows))
             self.db.executemany("DELETE FROM rows WHERE number = ? AND state = 'asked'", [(row.number,) for row in rows])
 
     def begin_clearing(self) -> None:

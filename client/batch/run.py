@@ -211,7 +211,7 @@ class BatchRun:
             return
         self._settled, self._answered = [], []
         try:
-            await self._in_thread(self._store.commit, asked, settled, self._store.output.size)
+            await self._in_thread(self._write_down, asked, settled, self._store.output.size)
         except (OSError, sqlite3.Error) as error:
             self._new.extendleft(reversed(asked))
             self._settled, self._answered = settled + self._settled, answered + self._answered
@@ -221,6 +221,9 @@ class BatchRun:
         self._ids.difference_update(row.id for row in settled)
         for fingerprint in answered:
             del self._questions[fingerprint]
+
+    def _write_down(self, asked: list[Row], settled: list[Settled], size: int) -> None:
+        self._store.commit(asked, settled, size)
 
     # ---- calls
 
@@ -369,6 +372,7 @@ class BatchRun:
         with contextlib.suppress(OSError, sqlite3.Error):
             await self._in_thread(self._store.commit, [], self._settled, self._store.output.size)
             await self._in_thread(self._store.journal.withdraw, [*self._ready, *self._delayed.values()])
+        self.summary.spent = self.cap.spent
         self._thread.shutdown()
 
     async def _in_thread(self, work: Callable[..., Any], *arguments: Any) -> Any:

@@ -245,6 +245,29 @@ async def test_a_sum_of_money_holds_for_jobs_at_half_the_price(scene: Scene) -> 
     assert 4 <= scene.asked().total() <= 6  # at most half a cent each
 
 
+@pytest.mark.parametrize("is_killed", [False, True])
+async def test_rows_that_got_into_no_job_cost_nothing(scene: Scene, monkeypatch: pytest.MonkeyPatch, is_killed: bool) -> None:
+    scene.rows(*({**row, "max_tokens": 1000} for row in prompts(9)))
+    put = job_run.JobRun._put
+
+    def ended(self: job_run.JobRun, row: Any) -> None:
+        put(self, row)
+        if row.number == 9 and is_killed:
+            raise KilledError
+        if row.number == 9:
+            self.end("interrupted", "interrupted")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(job_run.JobRun, "_put", ended)
+        if is_killed:
+            with pytest.raises(KilledError):
+                await scene.run(max_cost=0.05)
+        else:
+            assert (await scene.run(max_cost=0.05)).left == 9
+    summary = await scene.run(max_cost=0.05)  # all nine fit only if nothing counts as spent
+    assert (summary.ending, summary.succeeded) == ("complete", 9)
+
+
 async def test_standard_input_and_a_budget_are_refused(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(BatchError, match="to a file first"):
         await arun_batch(Batch(provider="openai", input="-", output=str(scene.output), route="batch"))

@@ -269,6 +269,18 @@ async def test_a_sum_of_money_is_never_exceeded(tmp_path: Path, source: Path, ou
     assert (summary.ending, summary.asked) == ("max_cost", 0)
 
 
+async def test_what_was_asked_in_vain_counts_in_the_next_run(tmp_path: Path, source: Path) -> None:
+    write(source, {"prompt": "A", "max_tokens": 10})
+    model = FakeModel(A=[failed("internal", retryable=True), refused("authentication", status=401)])
+    options: dict[str, Any] = {"provider": "openai", "model": "gpt-4o", "most": 1.0}
+    summary, _ = await run(tmp_path, model, **options)
+    prepared = prepare(tmp_path, model, [], **options)
+    prepared.store.close()
+    assert (summary.ending, summary.settled) == ("stopped", 0)
+    assert prepared.cap.spent == pytest.approx(summary.spent)
+    assert summary.spent > 0
+
+
 async def test_an_unknown_price_is_refused_under_a_sum_of_money(tmp_path: Path, source: Path) -> None:
     write(source, {"prompt": "A"})
     with pytest.raises(BatchError, match="the price of made-up is not known"):
