@@ -186,7 +186,7 @@ class Passes:
             await self._watch(run)
         finally:
             await jobs.aclose()
-        return run.missing
+        return run.missing + self._summary.left  # left are rows that wait for another one's result
 
     def _parts(self, tier: str | None, share: float, most_rows: int | None) -> tuple[Reader, Store, Pace, Cap, Summary]:
         batch = self._batch

@@ -90,11 +90,6 @@ class JobRun(BatchRun):
             self._begin(self._follow(job))
         await super().run()
 
-    def end(self, ending: Any, problem: str, error_type: str | None = None) -> None:
-        """Send no more jobs. Those that were sent go on with the provider, and the next run collects them."""
-        super().end(ending, problem, error_type)
-        self._ending_event.set()
-
     @property
     def _ahead(self) -> int:
         return min(self._jobs.max_requests, MOST_REQUESTS)
@@ -114,6 +109,8 @@ class JobRun(BatchRun):
 
     async def _step(self) -> None:
         await super()._step()
+        if self._is_ending:  # jobs that were sent go on with the provider, and the next run collects them
+            self._ending_event.set()
         while self._ended_jobs and not self._settled and not self._unwritten:
             try:
                 missing, cost = await self._in_thread(self._ledger.close, self._ended_jobs[-1].name)
@@ -195,8 +192,10 @@ class JobRun(BatchRun):
                 return "unknown"
             wait *= GROWTH
             with contextlib.suppress(CompletionError):
-                job.id = await self._jobs.find(job.name, job.created, requests)
-                if job.id is not None:
+                found = await self._jobs.find(job.name, job.created, requests)
+                others = {each.id for each in await self._in_thread(self._ledger.jobs)}
+                if found is not None and found not in others:
+                    job.id = found
                     return "found"
                 if number:  # a job that is new may not be listed at once
                     return "absent"
@@ -239,6 +238,8 @@ class JobRun(BatchRun):
     async def _collect(self, job: Job) -> None:
         try:
             async for result in self._jobs.results(job.id or ""):
+                if not result.id.startswith(f"{job.name}-"):
+                    return await self._mistaken(job)
                 row = await self._in_thread(self._ledger.row, result.id)
                 if row is not None:
                     self._take(job, row, result)
@@ -246,6 +247,13 @@ class JobRun(BatchRun):
             self.end("stopped", f"the results of job {job.name} cannot be read: {error.message}", error.type)
             return
         self._ended_jobs.append(job)
+
+    async def _mistaken(self, job: Job) -> None:
+        """Look again for a job that was taken for another one: some providers show only by the results whose a job is."""
+        self._say(f"{job.id} is not job {job.name}, which is looked for again")
+        job.id = None
+        await self._in_thread(self._ledger.set_id, job.name, None)
+        await self._follow(job)
 
     def _take(self, job: Job, row: Row, result: BatchResult) -> None:
         """Write a result down. A row that was not answered because its job ended can be asked again."""

@@ -20,6 +20,7 @@ class FakeJobs(BatchJobs):
         polls: How often a job says that it runs.
         answer: Returns what comes of a prompt, or None if it is not answered.
         submitting: Called before a job is accepted and after it, with its name and which of the two it is.
+        guesses: Ids of wrong jobs that are found first.
         finding: Called when a job is looked for.
         cancelled: The jobs that were cancelled.
         refusal: Why every job is refused after it was accepted, or nothing.
@@ -34,6 +35,7 @@ class FakeJobs(BatchJobs):
         self.polls = 1
         self.answer: Callable[[str], Completion | CompletionError | tuple[Completion, CompletionError] | None] = completed
         self.submitting: Callable[[str, bool], None] = lambda name, is_accepted: None
+        self.guesses: list[str] = []
         self.finding: Callable[[], None] = lambda: None
         self.cancelled: list[str] = []
         self.refusal = ""
@@ -59,6 +61,8 @@ class FakeJobs(BatchJobs):
     async def find(self, name: str, since: float, requests: int) -> str | None:
         """Return the id of a job that was accepted."""
         self.finding()
+        if self.guesses:
+            return self.guesses.pop()
         if name not in self.sent:
             return None
         assert len(self.sent[name]) == requests

@@ -134,6 +134,48 @@ async def test_a_job_that_nobody_can_tell_of_is_left_to_the_next_run(scene: Scen
     assert set(scene.asked().values()) == {1}
 
 
+@pytest.mark.parametrize("is_strangers", [False, True])
+async def test_a_job_that_was_taken_for_another_one_is_looked_for_again(scene: Scene, is_strangers: bool) -> None:
+    """Some providers keep no names: a running job of as many requests may be one of ours, or somebody else's."""
+    scene.rows(*prompts(20))
+    scene.jobs.sent["stranger"] = [{"id": "stranger-0", "prompt": "secret"}]
+
+    def killed(name: str, is_accepted: bool) -> None:
+        if len(scene.jobs.sent) == 2 and not is_accepted:  # the first job has been sent, and the second one has not
+            raise KilledError
+
+    scene.jobs.submitting, scene.jobs.polls = killed, 10**9
+    with pytest.raises(KilledError):
+        await asyncio.wait_for(scene.run(), 10)
+    first = "stranger" if is_strangers else next(name for name in scene.jobs.sent if name != "stranger")
+    scene.jobs.submitting, scene.jobs.polls = (lambda name, is_accepted: None), 3
+    scene.jobs.guesses = [f"id of {first}"]
+    summary = await asyncio.wait_for(scene.run(), 10)
+    assert (summary.ending, summary.succeeded, round(summary.spent, 6)) == ("complete", 20, 0.2)
+    assert outcome(scene.output) == {f"r{number}": f"p{number}" for number in range(20)}
+    del scene.jobs.sent["stranger"]
+    assert set(scene.asked().values()) == {1}
+
+
+async def test_a_row_waits_for_one_whose_result_has_just_been_written(scene: Scene) -> None:
+    scene.rows(*prompts(2))
+    await scene.run()
+    look = job_run.JobRun._look
+
+    def too_early(self: job_run.JobRun, chunk: Any) -> Any:
+        found = look(self, chunk)
+        found[0].state, found[0].is_in_job = "asked", True
+        patch.undo()
+        return found
+
+    scene.rows(*prompts(2), {"id": "same", "prompt": "p0"})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(job_run.JobRun, "_look", too_early)
+        summary = await scene.run()
+    assert (summary.ending, summary.left, summary.succeeded) == ("complete", 0, 3)
+    assert outcome(scene.output)["same"] == "p0"
+
+
 async def test_a_run_that_is_ended_leaves_its_jobs_and_another_one_collects_them(scene: Scene) -> None:
     scene.rows(*prompts(12))
     scene.jobs.polls = 10**9
