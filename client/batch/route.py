@@ -59,10 +59,9 @@ def choose(asked: str, adapter: Provider, by: float | None, now: float | None = 
     Raises:
         BatchError: The provider does not have the route.
     """
-    if adapter.env.get(BUDGET_VARIABLE, "").strip() and asked in ("batch", "auto"):
-        if asked == "batch":
-            raise BatchError(f"{BUDGET_VARIABLE} cannot watch over jobs: use --max-cost instead of it, or --route standard")
-        asked = "flex" if "flex" in adapter.service_tiers else "standard"
+    has_budget = bool(adapter.env.get(BUDGET_VARIABLE, "").strip())
+    if asked == "batch" and has_budget:
+        raise BatchError(f"{BUDGET_VARIABLE} cannot watch over jobs: use --max-cost instead of it, or --route standard")
     left = float("inf") if by is None else by - (time.time() if now is None else now)
     has_flex = "flex" in adapter.service_tiers
     if asked == "flex" and not has_flex:
@@ -71,7 +70,7 @@ def choose(asked: str, adapter: Provider, by: float | None, now: float | None = 
         raise BatchError(f"{adapter.title} has no Batch API that this program can use: use --route standard")
     if asked == "flex":
         return "flex"
-    if asked in ("batch", "auto") and has_jobs(adapter) and left >= JOB_SECONDS:
+    if asked in ("batch", "auto") and has_jobs(adapter) and not has_budget and left >= JOB_SECONDS:
         return "batch"
     if asked == "auto" and has_flex and left >= FLEX_SECONDS:
         return "flex"

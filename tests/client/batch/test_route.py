@@ -49,7 +49,9 @@ def test_the_cheapest_route_that_meets_the_deadline(
 
 def test_a_budget_keeps_auto_from_jobs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(OpenAI, "batch_jobs", lambda self: None, raising=False)
-    assert choose("auto", load_provider("openai", {"MCP_MODELS_BUDGET": "1 USD/day"}), None) == "flex"
+    adapter = load_provider("openai", {"MCP_MODELS_BUDGET": "1 USD/day"})
+    assert choose("auto", adapter, None) == "flex"
+    assert choose("auto", adapter, 0.5 * HOUR, 0.0) == "standard"
 
 
 @pytest.mark.parametrize("asked", ["flex", "batch"])
