@@ -13,13 +13,11 @@ import msgspec
 from mcp_models.client.commands.terminal import visible
 from mcp_models.client.usage.period import in_words
 from mcp_models.client.usage.queries import KEYS
-from mcp_models.client.usage.report import UNNAMED, CapUse, Group, Report, Sums
-from mcp_models.client.usage.words import amount, count, dollars, short
+from mcp_models.client.usage.report import CapUse, Group, Report, Sums
+from mcp_models.client.usage.words import cap_in_words, short, sums_in_words
 from mcp_models.servers.core.ledger.row import iso
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from rich.console import Console, RenderableType
 
 HEADS = ("calls", "errors", "tokens\nin", "tokens\nout", "cost", "cache\nsaved", "cost\nunknown")
@@ -30,9 +28,9 @@ DEAR, CHEAP = "red", "cyan"
 
 def lines(report: Report) -> list[tuple[str, ...]]:
     """Return the report for a pipe: the fields of each group, of the total, and of each cap."""
-    groups = [(group.name, *_sums(group.sums)) for group in report.groups]
-    total = ("total", *_sums(report.total))
-    return [*groups, total, *(("budget", *_cap_use(use)) for use in report.budget or ())]
+    groups = [(group.name, *sums_in_words(group.sums)) for group in report.groups]
+    total = ("total", *sums_in_words(report.total))
+    return [*groups, total, *(("budget", *cap_in_words(use)) for use in report.budget or ())]
 
 
 def print_tables(report: Report, console: Console) -> None:
@@ -50,13 +48,13 @@ def print_tables(report: Report, console: Console) -> None:
         caption_justify="left",
     )
     table.add_column(report.by, footer="total", overflow="fold")
-    for head, total in zip(HEADS, _sums(report.total, short), strict=True):
+    for head, total in zip(HEADS, sums_in_words(report.total, short), strict=True):
         table.add_column(head, footer=total, justify="right", no_wrap=True)
         if head == "cost":
             table.add_column("", min_width=BAR_WIDTH)
     most = max((_weight(report, group) for group in report.groups), default=0)
     for group in report.groups:
-        fields: list[RenderableType] = [Text(visible(group.name)), *map(Text, _sums(group.sums, short))]
+        fields: list[RenderableType] = [Text(visible(group.name)), *map(Text, sums_in_words(group.sums, short))]
         fields.insert(HEADS.index("cost") + 2, _bar(_weight(report, group), most, CHEAP))
         table.add_row(*fields)
     console.print(table)
@@ -81,7 +79,7 @@ def _print_budget(budget: list[CapUse], console: Console) -> None:
     for use in budget:
         taken = min(use.spent + use.reserved, use.amount)
         bar = _bar(taken, use.amount, DEAR if use.left < use.amount / 10 else CHEAP)
-        _, *fields = _cap_use(use)
+        _, *fields = cap_in_words(use)
         table.add_row(*(Text(visible(field)) for field in (_each(use.cap), *fields)), bar)
     console.print(table)
 
@@ -107,17 +105,6 @@ def _bar(part: float, whole: float, color: str) -> RenderableType:
     from rich.bar import Bar
 
     return Bar(whole or 1, 0, part, width=BAR_WIDTH, color=color)
-
-
-def _sums(sums: Sums, tokens: Callable[[int], str] = count) -> tuple[str, ...]:
-    calls = (count(sums.calls), count(sums.errors), tokens(sums.input_tokens), tokens(sums.output_tokens))
-    return (*calls, dollars(sums.cost_usd), dollars(sums.cache_savings_usd), count(sums.calls_of_unknown_cost))
-
-
-def _cap_use(use: CapUse) -> tuple[str, ...]:
-    who = "all" if use.who is None else use.who or UNNAMED
-    amounts = (amount(number, use.unit) for number in (use.spent, use.reserved, max(use.left, 0)))
-    return (use.cap, who, *amounts, in_words(use.frees_at))
 
 
 def as_json(report: Report) -> str:

@@ -10,8 +10,8 @@ from msgspec import Struct
 
 from mcp_models.client.usage import charts, queries
 from mcp_models.client.usage.period import in_words
-from mcp_models.client.usage.report import UNNAMED, CapUse, Group, Report
-from mcp_models.client.usage.words import amount, count, dollars
+from mcp_models.client.usage.report import CapUse, Group, Report
+from mcp_models.client.usage.words import cap_in_words, count, dollars, sums_in_words
 from mcp_models.servers.core.ledger.store import Store
 
 SUM_HEADS = ("calls", "errors", "tokens in", "tokens out", "cost", "cache saved", "unknown cost")
@@ -68,8 +68,8 @@ def page(store: Store, report: Report, ledger: str) -> str:
         since=in_words(report.since),
         until=in_words(report.until),
         ledger=ledger,
-        totals=_totals(report),
-        budget=[_cap_use(use) for use in report.budget or ()],
+        totals=list(zip(SUM_HEADS, sums_in_words(report.total), strict=True)),
+        budget=[(*cap_in_words(use), _part(use)) for use in report.budget or ()],
         figures=_figures(store, report),
         tables=tables,
         colors=range(charts.MOST_MODELS),
@@ -128,17 +128,7 @@ def periods_of(days: list[Group], until: float) -> list[str]:
 
 
 def _groups_table(by: str, groups: list[Group]) -> Table:
-    return Table((by, *SUM_HEADS), [(group.name, *_sums(group)) for group in groups])
-
-
-def _sums(group: Group) -> tuple[str, ...]:
-    sums = group.sums
-    numbers = map(count, (sums.calls, sums.errors, sums.input_tokens, sums.output_tokens))
-    return (*numbers, dollars(sums.cost_usd), dollars(sums.cache_savings_usd), count(sums.calls_of_unknown_cost))
-
-
-def _totals(report: Report) -> list[tuple[str, str]]:
-    return list(zip(SUM_HEADS, _sums(Group((), report.total)), strict=True))
+    return Table((by, *SUM_HEADS), [(group.name, *sums_in_words(group.sums)) for group in groups])
 
 
 def _latency(line: queries.Latency) -> tuple[str, ...]:
@@ -146,14 +136,6 @@ def _latency(line: queries.Latency) -> tuple[str, ...]:
     return (f"{line.provider}/{line.model}", count(line.calls), *(f"{time / 1000:,.2f} s" for time in times))
 
 
-def _cap_use(use: CapUse) -> dict[str, str | float]:
-    who = "all" if use.who is None else use.who or UNNAMED
-    return {
-        "cap": use.cap,
-        "who": who,
-        "spent": amount(use.spent, use.unit),
-        "reserved": amount(use.reserved, use.unit),
-        "left": amount(max(use.left, 0), use.unit),
-        "frees": in_words(use.frees_at),
-        "part": min(1.0, (use.spent + use.reserved) / use.amount) if use.amount else 1.0,
-    }
+def _part(use: CapUse) -> float:
+    """Return how much of a cap is used, from 0 to 1."""
+    return min(1.0, (use.spent + use.reserved) / use.amount) if use.amount else 1.0

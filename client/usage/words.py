@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Literal
+
+from mcp_models.client.usage.period import in_words
+from mcp_models.client.usage.report import UNNAMED, CapUse, Sums
 
 
 def dollars(amount: float | None) -> str:
@@ -34,3 +38,16 @@ def short(number: int) -> str:
 def amount(number: float, unit: Literal["usd", "calls"]) -> str:
     """Return an amount of a cap."""
     return dollars(number) if unit == "usd" else count(number)
+
+
+def sums_in_words(sums: Sums, tokens: Callable[[int], str] = count) -> tuple[str, ...]:
+    """Return sums as the fields of a table, with numbers of tokens as `tokens` writes them."""
+    calls = (count(sums.calls), count(sums.errors), tokens(sums.input_tokens), tokens(sums.output_tokens))
+    return (*calls, dollars(sums.cost_usd), dollars(sums.cache_savings_usd), count(sums.calls_of_unknown_cost))
+
+
+def cap_in_words(use: CapUse) -> tuple[str, str, str, str, str, str]:
+    """Return the use of a cap as fields: the cap, whom it is for, what is spent, reserved and left, and until when."""
+    who = "all" if use.who is None else use.who or UNNAMED
+    spent, reserved, left = (amount(number, use.unit) for number in (use.spent, use.reserved, max(use.left, 0)))
+    return (use.cap, who, spent, reserved, left, in_words(use.frees_at))
