@@ -9,7 +9,7 @@ from msgspec import Struct
 from mcp_models.client.usage.report import By, CapUse, Group, Report, Sums
 from mcp_models.servers.core.ledger.budget import Budget, Cap
 from mcp_models.servers.core.ledger.row import NANO, iso
-from mcp_models.servers.core.ledger.schema import SUMS
+from mcp_models.servers.core.ledger.schema import LATENCIES, SUMS
 from mcp_models.servers.core.ledger.store import FREE_SECONDS, Store
 
 KEYS: dict[By, tuple[str, ...]] = {
@@ -93,12 +93,7 @@ def cost_by_day_and_model(store: Store, since: float) -> list[ModelDay]:
 def latencies(store: Store, since: float, most: int) -> list[Latency]:
     """Return how long answers took, as the view `latency_by_model` does, for the models with the most calls."""
     found = store.execute(
-        "SELECT provider, model, COUNT(*) AS calls, MIN(CASE WHEN part >= 0.5 THEN latency_ms END), "
-        "MIN(CASE WHEN part >= 0.95 THEN latency_ms END), MIN(CASE WHEN part >= 0.99 THEN latency_ms END), MAX(latency_ms) "
-        "FROM (SELECT provider, answered AS model, latency_ms, "
-        "CUME_DIST() OVER (PARTITION BY provider, answered ORDER BY latency_ms) AS part "
-        "FROM calls_by_time WHERE error_type IS NULL AND COALESCE(service_tier, '') <> 'batch' AND started_at >= ?) AS ranked "
-        "GROUP BY provider, model ORDER BY calls DESC, provider, model LIMIT ?",
+        f"{LATENCIES.format(period=' AND started_at >= ?')} ORDER BY calls DESC, provider, model LIMIT ?",
         [iso(since), most],
     )
     return [Latency(provider, model, *map(int, numbers)) for provider, model, *numbers in found]

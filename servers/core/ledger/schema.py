@@ -59,6 +59,18 @@ _SUMS = """
     SUM(CASE WHEN cost_usd IS NULL AND error_type IS NULL THEN 1 ELSE 0 END) AS calls_of_unknown_cost
 """
 
+# How long answers took, with `period` as a further condition on the calls.
+LATENCIES: Final = """SELECT provider, model, COUNT(*) AS calls,
+        MIN(CASE WHEN part >= 0.5 THEN latency_ms END) AS p50_ms,
+        MIN(CASE WHEN part >= 0.95 THEN latency_ms END) AS p95_ms,
+        MIN(CASE WHEN part >= 0.99 THEN latency_ms END) AS p99_ms,
+        MAX(latency_ms) AS max_ms
+    FROM (
+        SELECT provider, answered AS model, latency_ms,
+            CUME_DIST() OVER (PARTITION BY provider, answered ORDER BY latency_ms) AS part
+        FROM calls_by_time WHERE error_type IS NULL AND COALESCE(service_tier, '') <> 'batch'{period}
+    ) AS ranked GROUP BY provider, model"""
+
 _VIEWS = f"""
 CREATE VIEW calls_by_time AS
     SELECT {{day}} AS day, COALESCE(model, model_asked) AS answered, calls.* FROM calls;
@@ -74,16 +86,7 @@ CREATE VIEW errors_by_type AS
     SELECT provider, answered AS model, error_type, COUNT(*) AS errors, MAX(started_at) AS last_at
     FROM calls_by_time WHERE error_type IS NOT NULL GROUP BY provider, answered, error_type;
 CREATE VIEW latency_by_model AS
-    SELECT provider, model, COUNT(*) AS calls,
-        MIN(CASE WHEN part >= 0.5 THEN latency_ms END) AS p50_ms,
-        MIN(CASE WHEN part >= 0.95 THEN latency_ms END) AS p95_ms,
-        MIN(CASE WHEN part >= 0.99 THEN latency_ms END) AS p99_ms,
-        MAX(latency_ms) AS max_ms
-    FROM (
-        SELECT provider, answered AS model, latency_ms,
-            CUME_DIST() OVER (PARTITION BY provider, answered ORDER BY latency_ms) AS part
-        FROM calls_by_time WHERE error_type IS NULL AND COALESCE(service_tier, '') <> 'batch'
-    ) AS ranked GROUP BY provider, model;
+    {LATENCIES.format(period="")};
 """
 
 MIGRATIONS: Final[tuple[str, ...]] = (_TABLES + _VIEWS,)
