@@ -40,7 +40,7 @@ def parse_arguments(arguments: dict[str, Any], tiers: tuple[str, ...] = ()) -> C
     except msgspec.ValidationError as error:
         raise InvalidRequestError(_explain(str(error), arguments, schema)) from None
     if request.service_tier is not None and request.service_tier not in tiers:
-        raise InvalidRequestError(_explain(" - at `$.service_tier`", arguments, schema))
+        raise InvalidRequestError(_expected("service_tier", arguments, schema))
     return request
 
 
@@ -79,6 +79,10 @@ def _explain(message: str, arguments: dict[str, Any], schema: dict[str, Any]) ->
         return f"{where}: {rule[2]}, got {_echo(_value_at(arguments, where))}"
     if not path:
         return problem
+    return _expected(path, arguments, schema)
+
+
+def _expected(path: str, arguments: dict[str, Any], schema: dict[str, Any]) -> str:
     return f"{path}: expected {_expectation(_schema_at(path, schema))}, got {_echo(_value_at(arguments, path))}"
 
 
