@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.metadata
 import re
 from collections.abc import Iterable, Mapping
@@ -16,6 +17,7 @@ from tests.published.product import NAME
 Environment = Mapping[str, str]
 
 
+@functools.cache
 def locked() -> dict[str, list[str]]:
     """Return the entries of requirements.lock by the package's name, each as the file has it."""
     text = (ROOT / "requirements.lock").read_text(encoding="utf-8")

@@ -51,7 +51,15 @@ def claude_code() -> Files:
 
     Sources of the rules for names: what `claude plugin validate --strict` says.
     """
-    listed = [{**_listed(server), "name": claude_name(server)} for server in servers()]
+    listed = [
+        {
+            "name": claude_name(server),
+            "source": f"./plugins/{server.slug}",
+            "description": server.description,
+            "version": VERSION,
+        }
+        for server in servers()
+    ]
     market = {"name": NAME, "owner": AUTHOR, "description": MARKETPLACE, "plugins": listed}
     files: Files = {".claude-plugin/marketplace.json": _json(market)}
     for server in servers():
@@ -150,10 +158,6 @@ def _about(server: Server, name: str) -> dict[str, Any]:
         "license": LICENSE,
         "keywords": PROJECT["keywords"],
     }
-
-
-def _listed(server: Server) -> dict[str, Any]:
-    return {"name": server.slug, "source": f"./plugins/{server.slug}", "description": server.description, "version": VERSION}
 
 
 def _entry(host: str, server: Server, variables: list[str]) -> dict[str, Any]:
