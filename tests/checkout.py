@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -16,6 +17,14 @@ _NOT_COPIED = shutil.ignore_patterns(".git", ".venv*", ".env", "__pycache__", "b
 def copy_checkout(folder: Path) -> Path:
     """Copy the files in the repository to a folder and return it."""
     return Path(shutil.copytree(ROOT, folder / "mcp-models", ignore=_NOT_COPIED))
+
+
+def build_wheel(folder: Path, **variables: str) -> Path:
+    """Build the wheel of this checkout in a folder, without an isolated environment, and return it."""
+    checkout = copy_checkout(folder)
+    options = ["--quiet", "--wheel", "--no-build-isolation", "--python", sys.executable, "--out-dir", str(folder)]
+    subprocess.run([str(BIN / "uv"), "build", *options, str(checkout)], check=True, env=network_environment(**variables))
+    return next(folder.glob("*.whl"))
 
 
 def network_environment(**extra: str) -> dict[str, str]:

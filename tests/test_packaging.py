@@ -15,7 +15,7 @@ from packaging.requirements import Requirement
 
 from mcp_models.servers import server_modules
 from mcp_models.servers.presets import PRESETS
-from tests.checkout import BIN, ROOT, copy_checkout, network_environment
+from tests.checkout import BIN, ROOT, build_wheel, copy_checkout, network_environment
 from tests.fakes import SAMPLED
 from tests.peer import Peer, call
 
@@ -25,11 +25,7 @@ SERVERS = sorted(server_modules())
 
 @pytest.fixture(scope="session")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("wheel")
-    checkout = copy_checkout(folder)
-    options = ["--quiet", "--wheel", "--no-build-isolation", "--python", sys.executable, "--out-dir", str(folder)]
-    subprocess.run([str(BIN / "uv"), "build", *options, str(checkout)], check=True, env=network_environment())
-    return next(folder.glob("*.whl"))
+    return build_wheel(tmp_path_factory.mktemp("wheel"))
 
 
 @pytest.mark.slow

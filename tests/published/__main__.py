@@ -7,9 +7,8 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from tests.checkout import ROOT
+from tests.checkout import ROOT, build_wheel
 from tests.published.forms import write
-from tests.published.wheel import build_wheel
 
 
 def main() -> None:

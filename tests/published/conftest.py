@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.checkout import build_wheel
 from tests.published.forms import write
 from tests.published.launch import Launcher
-from tests.published.wheel import build_wheel
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 

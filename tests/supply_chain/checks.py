@@ -11,7 +11,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.checkout import BIN, ROOT, copy_checkout, network_environment
+from tests.checkout import BIN, ROOT, build_wheel, network_environment
 from tests.installed import python
 
 LOCK = Path(__file__).parent / "requirements.lock"
@@ -100,11 +100,8 @@ def wheel_hashes(count: int = 2) -> list[str]:
     hashes = []
     for _ in range(count):
         with tempfile.TemporaryDirectory() as folder:
-            checkout = copy_checkout(Path(folder))
-            options = ["--quiet", "--wheel", "--no-build-isolation", "--python", sys.executable, "--out-dir", folder]
-            environment = network_environment(SOURCE_DATE_EPOCH="1700000000")
-            _run(str(BIN / "uv"), "build", *options, str(checkout), env=environment)
-            hashes.append(hashlib.sha256(next(Path(folder).glob("*.whl")).read_bytes()).hexdigest())
+            wheel = build_wheel(Path(folder), SOURCE_DATE_EPOCH="1700000000")
+            hashes.append(hashlib.sha256(wheel.read_bytes()).hexdigest())
     return hashes
 
 
