@@ -16,6 +16,7 @@ import msgspec
 from mcp_models.servers.core import price_list
 from mcp_models.servers.core.completion import CompletionRequest, ImagePart, Message
 from mcp_models.servers.core.errors import InvalidRequestError
+from mcp_models.servers.core.pricing import STANDARD, may_serve
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -33,8 +34,6 @@ SCHEMA_TOKENS = 1000
 IMAGE_TOKENS = 10_000
 """The most tokens of an image, where a provider does not say otherwise: more than Claude's 4,784, Mistral's 4,096 and Gemini's
 2,240."""
-
-STANDARD = "standard"
 
 _MILLION = 1_000_000
 _LONGEST_CALL = timedelta(days=1)
@@ -108,27 +107,14 @@ def _highest(provider: Provider, request: CompletionRequest, model: str) -> floa
         corrected = provider.price_corrections[model]
         if corrected is None:
             return None
-        factor *= max(_factor(provider, tier) for tier in _tiers(provider, request))
+        factor *= max(_factor(provider, tier) for tier in may_serve(provider, request.service_tier))
         return float((tokens_in * Decimal(str(corrected[0])) + tokens_out * Decimal(str(corrected[1]))) / _MILLION * factor)
-    info = _listed(provider, model)
+    info = price_list.listed_model(provider.price_list, model)
     if info is None:
         return None
     costs = [_cost(price, times, info, tokens_in, tokens_out) for price, times in _prices(provider, request, info)]
     known = [cost for cost in costs if cost is not None]
     return float(max(known) * factor) if known and len(known) == len(costs) else None
-
-
-def _listed(provider: Provider, model: str) -> ModelInfo | None:
-    """Return the model's entry in the price list, if it has one."""
-    try:
-        found: ModelInfo = price_list.prices().find_provider_model(model, None, provider.price_list, None)[1]
-    except (ImportError, LookupError):
-        return None
-    return found
-
-
-def _tiers(provider: Provider, request: CompletionRequest) -> tuple[str, ...]:
-    return provider.tiers_that_may_serve.get(request.service_tier, (STANDARD,))
 
 
 def _factor(provider: Provider, tier: str) -> Decimal:
@@ -140,7 +126,7 @@ def _prices(provider: Provider, request: CompletionRequest, info: ModelInfo) -> 
     """Yield every price that may apply within the next day, each with a factor to multiply it by."""
     for moment in _moments(info):
         standard = info.get_prices(moment)
-        for tier in _tiers(provider, request):
+        for tier in may_serve(provider, request.service_tier):
             price = standard if tier == STANDARD else info.get_prices(moment, {"service_tier": tier})
             is_unknown = tier != STANDARD and price == standard
             yield price, _factor(provider, tier) if is_unknown else Decimal(1)

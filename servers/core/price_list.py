@@ -15,6 +15,7 @@ from mcp_models.servers.core.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from genai_prices.data_snapshot import DataSnapshot
+    from genai_prices.types import ModelInfo
 
 PRICES_VARIABLE = "MCP_MODELS_PRICES"
 """A file with a newer price list."""
@@ -104,6 +105,20 @@ def from_file(path: str) -> DataSnapshot:
         for model in provider.models:
             _check(path, f"{provider.id}/{model.id}", model)
     return snapshot
+
+
+def listed_model(provider: str | None, model: str) -> ModelInfo | None:
+    """Return a model's entry in the price list that counts, or None if it has none.
+
+    Args:
+        provider: The provider's name in the list.
+        model: The model's name.
+    """
+    try:
+        found: ModelInfo = prices().find_provider_model(model, None, provider, None)[1]
+    except (ImportError, LookupError):
+        return None
+    return found
 
 
 def _rows(path: str) -> list[Any]:

@@ -100,8 +100,13 @@ async def book(provider: Provider, completion: Completion, asked_tier: str | Non
 
 def _only_tier(provider: Provider, asked: str | None) -> str | None:
     """Return the tier that answers if this one is asked for. If several may, none is known."""
-    may_serve = provider.tiers_that_may_serve.get(asked, (STANDARD,))
-    return STANDARD if asked is None else may_serve[0] if len(may_serve) == 1 else UNKNOWN
+    tiers = may_serve(provider, asked)
+    return STANDARD if asked is None else tiers[0] if len(tiers) == 1 else UNKNOWN
+
+
+def may_serve(provider: Provider, asked: str | None) -> tuple[str, ...]:
+    """Return the tiers that may answer if this one is asked for."""
+    return provider.tiers_that_may_serve.get(asked, (STANDARD,))
 
 
 def cost_usd(provider: Provider, model: str, usage: Usage, tier: str | None = None) -> float | None:
@@ -136,17 +141,20 @@ def _price(provider: Provider, model: str, usage: Usage, tier: str | None) -> Pr
 def _without_cache(provider: Provider, model: str, usage: Usage, tier: str | None, cost: Decimal) -> Decimal:
     if not usage.cache_read_tokens and not usage.cache_write_tokens:
         return cost
-    uncached = msgspec.structs.replace(usage, cache_read_tokens=0, cache_write_tokens=0, cache_write_1h_tokens=0)
-    return _listed(provider, model, uncached, tier)[0]
+    return _listed(provider, model, _uncached(usage), tier)[0]
 
 
 def _saved_by_cache(provider: Provider, model: str, usage: Usage) -> Decimal:
     """Return what the cache saves in a job if tokens that are read from it cost there what they cost elsewhere."""
-    uncached = msgspec.structs.replace(usage, cache_read_tokens=0, cache_write_tokens=0, cache_write_1h_tokens=0)
+    uncached = _uncached(usage)
     standard, prompt = [_listed(provider, model, each, None)[0] for each in (uncached, _prompt_of(uncached))]
     share = Decimal(usage.cache_read_tokens) / max(usage.input_tokens, 1)
     cached_at_full_price = prompt * share - (standard - _listed(provider, model, usage, None)[0])
     return _listed(provider, model, _prompt_of(uncached), BATCH)[0] * share - cached_at_full_price
+
+
+def _uncached(usage: Usage) -> Usage:
+    return msgspec.structs.replace(usage, cache_read_tokens=0, cache_write_tokens=0, cache_write_1h_tokens=0)
 
 
 def _prompt_of(usage: Usage) -> Usage:
@@ -222,8 +230,5 @@ def price_per_million(provider: Provider, model: str) -> tuple[float, float] | N
 
 def context_tokens(provider: Provider, model: str) -> int | None:
     """Return a model's limit of tokens as the price list has it, or None if it is unknown."""
-    try:
-        found: int | None = price_list.prices().find_provider_model(model, None, provider.price_list, None)[1].context_window
-    except (ImportError, LookupError):
-        return None
-    return found
+    found = price_list.listed_model(provider.price_list, model)
+    return None if found is None else found.context_window

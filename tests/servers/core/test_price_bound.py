@@ -30,14 +30,7 @@ def listed(provider: Provider) -> list[str]:
     prices, name = price_list.prices(), provider.price_list
     models = next(each.models for each in prices.providers if each.id == name)
     names = [*(model.id for model in models), *(f"accounts/fireworks/models/{model.id}" for model in models)]
-    return [*(name for name in names if is_listed(provider, name)), *provider.price_corrections]
-
-
-def is_listed(provider: Provider, model: str) -> bool:
-    try:
-        return bool(price_list.prices().find_provider_model(model, None, provider.price_list, None))
-    except LookupError:
-        return False
+    return [*(each for each in names if price_list.listed_model(name, each)), *provider.price_corrections]
 
 
 def tiers(provider: Provider) -> list[Any]:
