@@ -6,6 +6,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from tests.checkout import ROOT
@@ -49,9 +50,9 @@ def _row(one: Visit) -> str:
 
 def _visits() -> Iterator[tuple[str, Callable[[Path], Visit]]]:
     for program in PROGRAMS:
-        yield program.title, lambda home, program=program: visit(program, home)  # type: ignore[misc]
+        yield program.title, partial(visit, program)
     for client in clients():
-        yield client.name, lambda home, client=client: call(client, home)  # type: ignore[misc]
+        yield client.name, partial(call, client)
 
 
 @contextmanager

@@ -9,14 +9,12 @@ from pathlib import Path
 
 from tests.checkout import ROOT
 from tests.codex_cli import codex
-from tests.hosts.models import PROMPT, AmpService, ChatModel, GeminiModel, MessagesModel, ResponsesModel
-from tests.hosts.program import Program
+from tests.hosts.models import PROMPT, AmpService, ChatModel, FakeModel, GeminiModel, MessagesModel, ResponsesModel
+from tests.hosts.program import Program, Reach
 from tests.installed import npm_packages, pinned, python
 
 ASK = "Use the tool `complete` of the server echo."
 HERE = Path(__file__).parent
-AGENTS = HERE / "agents"
-ENVIRONMENTS = HERE / "environments"
 
 
 def _npm(name: str) -> Callable[[], Path]:
@@ -28,21 +26,31 @@ def _native(pattern: str) -> Callable[[], Path]:
     return lambda: next(iter(sorted((npm_packages("hosts", HERE) / "node_modules").glob(pattern))))
 
 
-def _python(environment: str) -> Callable[[], Path]:
-    return lambda: python(ENVIRONMENTS / f"{environment}.txt")
-
-
-def _pinned(package: str, environment: str) -> Callable[[], str]:
-    return lambda: pinned(package, ENVIRONMENTS / f"{environment}.txt")
-
-
 def _newer_node(home: Path, url: str) -> dict[str, str]:
     """Put npm's own Node first on the path."""
     return {"PATH": f"{_npm('node')().parent}{os.pathsep}{os.environ['PATH']}"}
 
 
-def _agent(home: Path, url: str) -> dict[str, str]:
-    return {"FAKE_URL": f"{url}/v1", "LANGSMITH_TRACING": "false", "PYTHONPATH": str(ROOT / "tests" / "loopback_only")}
+def _client(name: str, package: str, environment: str, script: str, words: str, reach: Reach = "model") -> Program:
+    """Return a script of `agents/`, in which a client for Python reads `.mcp.json`, with the words that it is asked."""
+    lock_file = HERE / "environments" / f"{environment}.txt"
+    return Program(
+        host="claude-code",
+        name=name,
+        project=True,
+        model=ChatModel if reach == "model" else FakeModel,
+        reach=reach,
+        program=lambda: python(lock_file),
+        arguments=(str(HERE / "agents" / script), ".mcp.json", words),
+        file=".mcp.json",
+        settings=_PLAIN,
+        variables=lambda home, url: {
+            "FAKE_URL": f"{url}/v1",
+            "LANGSMITH_TRACING": "false",
+            "PYTHONPATH": str(ROOT / "tests" / "loopback_only"),
+        },
+        pinned=lambda: pinned(package, lock_file),
+    )
 
 
 _COMMENTED = '{\n  // The servers of a person who writes comments.\n  "mcpServers": {\n    /* none yet */\n  }\n}\n'
@@ -198,40 +206,7 @@ PROGRAMS = (
         settings=_PLAIN,
         variables=_newer_node,
     ),
-    Program(
-        host="claude-code",
-        name="langchain-mcp-adapters",
-        project=True,
-        model=ChatModel,
-        program=_python("langchain"),
-        arguments=(str(AGENTS / "langchain_agent.py"), ".mcp.json", ASK),
-        file=".mcp.json",
-        settings=_PLAIN,
-        variables=_agent,
-        pinned=_pinned("langchain-mcp-adapters", "langchain"),
-    ),
-    Program(
-        host="claude-code",
-        name="pydantic-ai",
-        project=True,
-        model=ChatModel,
-        program=_python("pydantic_ai"),
-        arguments=(str(AGENTS / "pydantic_ai_agent.py"), ".mcp.json", ASK),
-        file=".mcp.json",
-        settings=_PLAIN,
-        variables=_agent,
-        pinned=_pinned("pydantic-ai-slim", "pydantic_ai"),
-    ),
-    Program(
-        host="claude-code",
-        name="FastMCP",
-        project=True,
-        reach="call",
-        program=_python("pydantic_ai"),
-        arguments=(str(AGENTS / "fastmcp_client.py"), ".mcp.json", PROMPT),
-        file=".mcp.json",
-        settings=_PLAIN,
-        variables=_agent,
-        pinned=_pinned("fastmcp-slim", "pydantic_ai"),
-    ),
+    _client("langchain-mcp-adapters", "langchain-mcp-adapters", "langchain", "langchain_agent.py", ASK),
+    _client("pydantic-ai", "pydantic-ai-slim", "pydantic_ai", "pydantic_ai_agent.py", ASK),
+    _client("FastMCP", "fastmcp-slim", "pydantic_ai", "fastmcp_client.py", PROMPT, reach="call"),
 )
