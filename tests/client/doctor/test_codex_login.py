@@ -16,15 +16,6 @@ from tests.fakes.chatgpt import FakeChatGPT
 from tests.fakes.openai import FakeOpenAI
 
 
-def codex_that(answers: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Put a program `codex` on PATH that always answers the same."""
-    program = folder / "bin" / "codex"
-    program.parent.mkdir()
-    program.write_text(f"#!/bin/sh\necho '{answers}'\n")
-    program.chmod(0o755)
-    monkeypatch.setenv("OPENAI_CODEX_BIN", str(program))
-
-
 @pytest.fixture
 def wants_login(openai: FakeOpenAI, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_CHATGPT_LOGIN_MODE", "true")
@@ -39,20 +30,25 @@ def test_codex_is_missing(wants_login: None, monkeypatch: pytest.MonkeyPatch) ->
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="the stand-in for codex is a script of sh")
-def test_codex_is_too_old(wants_login: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    codex_that("codex-cli 0.9.0", tmp_path, monkeypatch)
-    check, said, cure = problem("openai")
+@pytest.mark.parametrize(
+    ("version", "reason", "cure"),
+    [
+        ("0.9.0", "too old", "npm install -g @openai/codex"),
+        ("0.169.0", "no ChatGPT login was found", "run `codex login`"),
+    ],
+    ids=["codex is too old", "nobody has logged in"],
+)
+def test_codex_cannot_be_used(
+    version: str, reason: str, cure: str, wants_login: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "codex-that-says-its-version"
+    program.write_text(f"#!/bin/sh\necho codex-cli {version}\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("OPENAI_CODEX_BIN", str(program))
+    check, said, advice = problem("openai")
     assert check == "login"
-    assert "too old" in said
-    assert "npm install -g @openai/codex" in cure
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="the stand-in for codex is a script of sh")
-def test_nobody_has_logged_in(wants_login: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    codex_that("codex-cli 0.169.0", tmp_path, monkeypatch)
-    check, said, cure = problem("openai")
-    assert (check, cure) == ("login", "run `codex login`")
-    assert "no ChatGPT login was found" in said
+    assert reason in said
+    assert cure in advice
 
 
 @pytest.fixture
