@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import pytest
@@ -25,8 +24,4 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def launcher(published: Path, tmp_path_factory: pytest.TempPathFactory) -> Launcher:
     """The environment in which the forms' commands find the wheel."""
-    folder = tmp_path_factory.mktemp("uv")
-    wheels = folder / "wheels"
-    wheels.mkdir()
-    shutil.copy(next((published / "docker").glob("*.whl")), wheels)
-    return Launcher(folder, wheels)
+    return Launcher(tmp_path_factory.mktemp("uv"), wheels=published / "docker")
