@@ -239,7 +239,8 @@ class JobRun(BatchRun):
         try:
             async for result in self._jobs.results(job.id or ""):
                 if not result.id.startswith(f"{job.name}-"):
-                    return await self._mistaken(job)
+                    await self._mistaken(job)
+                    return
                 row = await self._in_thread(self._ledger.row, result.id)
                 if row is not None:
                     self._take(job, row, result)
