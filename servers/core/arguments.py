@@ -17,17 +17,18 @@ from mcp_models.servers.core.transport.json_codec import kind
 _LONGEST_ECHO = 40
 
 
-def parse_arguments(arguments: dict[str, Any], tiers: tuple[str, ...] = ()) -> CompletionRequest:
+def parse_arguments(arguments: dict[str, Any], tiers: tuple[str, ...] = (), extras: tuple[str, ...] = ()) -> CompletionRequest:
     """Check a tool's arguments and return the request they describe.
 
     Args:
         arguments: The arguments as the caller sent them, decoded from JSON.
         tiers: The values of `service_tier` that the provider has.
+        extras: Those of `tools.EXTRAS` that the caller may give.
 
     Raises:
         InvalidRequestError: An argument is wrong. The message names it, and says what was expected and what came.
     """
-    schema = input_schema(tiers)
+    schema = input_schema(tiers, extras)
     properties = schema["properties"]
     for name in arguments:
         if name not in properties:

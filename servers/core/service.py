@@ -24,7 +24,7 @@ from mcp_models.servers.core.log import log_call, log_failure, log_try
 from mcp_models.servers.core.provider import Provider
 from mcp_models.servers.core.result import completion_result, error_result, models_result
 from mcp_models.servers.core.retry import with_retries
-from mcp_models.servers.core.tools import LIST_MODELS
+from mcp_models.servers.core.tools import LIST_MODELS, extras
 
 if TYPE_CHECKING:
     from mcp_models.servers.core.provider import OnText
@@ -105,7 +105,7 @@ class CompletionService:
             if name == LIST_MODELS:
                 log_call(self.provider.name, name)
                 return models_result(await self.list_models(arguments))
-            request = parse_arguments(arguments, tuple(self.provider.service_tiers))
+            request = parse_arguments(arguments, tuple(self.provider.service_tiers), extras(self.provider))
             model, warnings = self.provider.resolve(request.model)
             request = msgspec.structs.replace(request, model=model, is_default_model=request.model is None)
             log_call(self.provider.name, name, request)

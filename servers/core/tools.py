@@ -46,8 +46,12 @@ def tools(provider: Provider) -> list[dict[str, Any]]:
     return [_complete(provider, complete), _list_models(provider, list_models)]
 
 
+EXTRAS: tuple[str, ...] = ()
+"""Arguments that are in the schema only where the provider has what they ask for, or where the settings allow it."""
+
+
 @functools.cache
-def input_schema(tiers: tuple[str, ...] = ()) -> dict[str, Any]:
+def input_schema(tiers: tuple[str, ...] = (), extras: tuple[str, ...] = ()) -> dict[str, Any]:
     """Return the JSON Schema of `complete`'s arguments. It is flat and has no `$ref`, as hosts require.
 
     It is read from a file, because generating it from `CompletionRequest` would take longer than the handshake. A test checks
@@ -55,6 +59,7 @@ def input_schema(tiers: tuple[str, ...] = ()) -> dict[str, Any]:
 
     Args:
         tiers: The values of `service_tier` that the provider has. Without any there is no such argument.
+        extras: Those of `EXTRAS` that there are.
     """
     with open(os.path.join(os.path.dirname(__file__), "complete.schema.json"), "rb") as file:
         schema: dict[str, Any] = json.load(file)
@@ -62,7 +67,15 @@ def input_schema(tiers: tuple[str, ...] = ()) -> dict[str, Any]:
         schema["properties"]["service_tier"]["enum"] = list(tiers)
     else:
         del schema["properties"]["service_tier"]
+    for name in EXTRAS:
+        if name not in extras:
+            del schema["properties"][name]
     return schema
+
+
+def extras(provider: Provider) -> tuple[str, ...]:  # noqa: ARG001
+    """Return the arguments among `EXTRAS` that a provider's tool has."""
+    return ()
 
 
 def _prefix(env: Mapping[str, str]) -> str:
@@ -82,7 +95,7 @@ def _complete(provider: Provider, name: str) -> dict[str, Any]:
         "name": name,
         "title": f"Ask {provider.title}",
         "description": (f"Asks a model of {provider.title} and returns its answer as text. {provider.summary}{default}"),
-        "inputSchema": input_schema(tuple(provider.service_tiers)),
+        "inputSchema": input_schema(tuple(provider.service_tiers), extras(provider)),
         "annotations": _ANNOTATIONS,
         # Without this, Claude Code saves long answers to a file instead of showing them to its model.
         "_meta": {"anthropic/maxResultSizeChars": 500_000},
