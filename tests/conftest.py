@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import runpy
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,6 +22,9 @@ _OURS = re.compile(
 )
 
 runpy.run_path(str(_LOOPBACK_ONLY / "sitecustomize.py"))
+# Otherwise each of many hundred servers would compile its modules again.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 os.environ["MCP_MODELS_LEDGER"] = "off"  # here, as fixtures of a module start servers before a test has its own environment
 
 
