@@ -7,6 +7,7 @@ commands, in `tests/test_cold_start.py`, `tests/test_packaging.py` and others.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import functools
 import gc
@@ -23,7 +24,13 @@ import threading
 from collections.abc import Mapping, Sequence
 from typing import IO, Any, NoReturn
 
+from mcp_models.servers import load_provider
+from mcp_models.servers.core.completion import CompletionRequest
 from tests.checkout import ROOT
+from tests.fakes.anthropic import FakeAnthropic
+from tests.fakes.mistral import FakeMistral
+from tests.fakes.openai import FakeOpenAI, FakeOpenAIResponses
+from tests.fakes.provider import FakeProvider
 
 IMPORTED = ("asyncio", "msgspec", "httpx2", "genai_prices", "openai", "anthropic", "mistralai.client", "jsonschema_rs")
 START_SECONDS = 60.0
@@ -116,6 +123,8 @@ def main() -> None:
     control = socket.socket(fileno=int(sys.argv[1]))
     for name in IMPORTED:
         importlib.import_module(name)
+    for fake in (FakeOpenAI, FakeOpenAIResponses, FakeAnthropic, FakeMistral):
+        _use(fake)
     wakeup, wakeup_end = os.pipe()
     for descriptor in (wakeup, wakeup_end):
         os.set_blocking(descriptor, False)
@@ -141,6 +150,18 @@ def main() -> None:
             with contextlib.suppress(BlockingIOError):
                 os.read(wakeup, 4096)
         _tell_ends(control)
+
+
+def _use(fake_class: type[FakeProvider]) -> None:
+    """Make one call, as an SDK builds its types with the first one: 0.7 s of processor time for OpenAI's Responses."""
+
+    async def complete() -> None:
+        await provider.complete(CompletionRequest(prompt="Hello?", model=provider.default_model), lambda _: None)
+        await provider.aclose()
+
+    with fake_class() as fake:
+        provider = load_provider(fake.provider, fake.environment())
+        asyncio.run(complete())
 
 
 def _become(request: dict[str, Any], descriptors: list[int]) -> NoReturn:
