@@ -125,6 +125,8 @@ def main() -> None:
         importlib.import_module(name)
     for fake in (FakeOpenAI, FakeOpenAIResponses, FakeAnthropic, FakeMistral):
         _use(fake)
+    for name in [name for name in sys.modules if name.startswith("mcp_models")]:
+        del sys.modules[name]  # each server imports its own, which knows no key and has learnt nothing
     wakeup, wakeup_end = os.pipe()
     for descriptor in (wakeup, wakeup_end):
         os.set_blocking(descriptor, False)
