@@ -42,9 +42,11 @@ if TYPE_CHECKING:
     from mcp_models.client.models.ollama_model import OllamaModel
     from mcp_models.client.models.openai_mcp_model import OpenAIMCPModel
     from mcp_models.client.models.openai_model import OpenAIModel
+    from mcp_models.client.models.recorded import Recorded
     from mcp_models.client.options import CallOptions, MCPModelOptions
     from mcp_models.client.server_handle import ServerHandle
     from mcp_models.client.stream import AsyncCompletionStream, CompletionStream
+    from mcp_models.client.tapes.errors import NotOnTapeError, TapeError
     from mcp_models.servers.core import MAX_TOKENS_DEFAULT, TEMPERATURE_DEFAULT
 
 _MODULES = {
@@ -75,8 +77,10 @@ _MODULES = {
     "models.ollama_model": ("OllamaModel",),
     "models.openai_mcp_model": ("OpenAIMCPModel",),
     "models.openai_model": ("OpenAIModel",),
+    "models.recorded": ("Recorded",),
     "options": ("CallOptions", "MCPModelOptions"),
     "server_handle": ("ServerHandle",),
+    "tapes.errors": ("NotOnTapeError", "TapeError"),
     "stream": ("AsyncCompletionStream", "CompletionStream"),
 }
 _MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}
@@ -107,10 +111,12 @@ __all__ = [
     "MistralAPIModel",
     "MistralMCPModel",
     "Model",
+    "NotOnTapeError",
     "OllamaMCPModel",
     "OllamaModel",
     "OpenAIMCPModel",
     "OpenAIModel",
+    "Recorded",
     "ServerExitedError",
     "ServerHandle",
     "ServerJSONError",
@@ -118,6 +124,7 @@ __all__ = [
     "ServerStartError",
     "ServerTimeoutError",
     "SessionError",
+    "TapeError",
     "UsageResult",
 ]
 

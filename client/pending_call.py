@@ -102,6 +102,21 @@ class PendingCall:
         self.fail(error)
         self._abandon(reason)
 
+    def after(self, see: Callable[[Future], None]) -> PendingCall:
+        """Return a call with this one's outcome, once `see` has been called with it. Stopping it stops this one."""
+        following = PendingCall(lambda reason: self.stop(RuntimeError("nobody waits for it any more"), reason), self._late)
+        following.not_sent = self.not_sent
+
+        def pass_on(done: Future) -> None:
+            see(done)
+            if error := done.exception():
+                following.fail(error)
+            else:
+                following.succeed(done.result())
+
+        self.future.add_done_callback(pass_on)
+        return following
+
     def succeed(self, result: dict[str, Any]) -> None:
         """Set the answer. Only the first outcome counts."""
         self.future.succeed(result)

@@ -28,6 +28,7 @@ MAY_IMPORT = {
     "doctor": ("mcp_models.servers", "mcp_models.client"),
     "hosts": ("mcp_models.servers", "mcp_models.client"),
     "models": ("mcp_models.servers", "mcp_models.client"),
+    "tapes": ("mcp_models.servers", "mcp_models.client"),
     "usage": ("mcp_models.servers", "mcp_models.client"),
 }
 SDKS = {"openai": "openai", "anthropic": "anthropic", "mistralai": "mistral"}

@@ -8,12 +8,16 @@ import sys
 def main() -> None:
     """Run the command named in this process's arguments.
 
-    `serve` is handled before click is imported, as a host is waiting for its handshake.
+    `serve`, `tape record` and `tape replay` are handled before click is imported, as a host is waiting for a handshake.
     """
     if sys.argv[1:2] == ["serve"] and sys.argv[2:] and not sys.argv[2].startswith("-"):
         from mcp_models.client.commands.serve import serve
 
         serve(sys.argv[2], sys.argv[3:])
+    if sys.argv[1:2] == ["tape"]:
+        from mcp_models.client.commands.tape import run
+
+        run(sys.argv[2:])
     from mcp_models.client.commands.group import group
 
     group(prog_name="mcp-models")

@@ -10,6 +10,7 @@ import select
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
 REDACTED = "[redacted]"
@@ -65,12 +66,17 @@ def redact(text: str) -> str:
     return re.sub(_SECRET_LOOKS, REDACTED, text)
 
 
-def redact_record(value: Any) -> Any:
-    """Apply `redact_values` to every string in a JSON value, and to the keys of objects.
+def redact_keys(text: str) -> str:
+    """Replace the exact value of every known key, and everything that looks like a key. Use this for text that is kept."""
+    return re.sub(_SECRET_LOOKS, REDACTED, redact_values(text))
+
+
+def redact_record(value: Any, replace: Callable[[str], str] = redact_values) -> Any:
+    """Apply `redact_values`, or another function, to every string in a JSON value, and to the keys of objects.
 
     It uses no recursion, as an answer may be nested as deeply as Python's stack allows.
     """
-    if not _known:
+    if not _known and replace is redact_values:
         return value
     whole = [value]
     unread: list[Any] = [whole]
@@ -78,12 +84,12 @@ def redact_record(value: Any) -> Any:
         box = unread.pop()
         for key, item in enumerate(box) if isinstance(box, list) else list(box.items()):
             if isinstance(item, str):
-                box[key] = redact_values(item)
+                box[key] = replace(item)
             elif isinstance(item, list):
                 box[key] = item.copy()
                 unread.append(box[key])
             elif isinstance(item, dict):
-                box[key] = {redact_values(name): part for name, part in item.items()}
+                box[key] = {replace(name): part for name, part in item.items()}
                 unread.append(box[key])
     return whole[0]
 

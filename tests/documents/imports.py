@@ -13,6 +13,7 @@ ROOMS = {
     "client/doctor": "checks of a set-up",
     "client/hosts": "the settings of MCP hosts",
     "client/models": "a class for each provider",
+    "client/tapes": "recordings of servers and models",
     "client/usage": "reports on the ledger",
     "client": "the bridge",
     "servers": "a provider a file",

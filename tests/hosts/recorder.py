@@ -15,10 +15,10 @@ def copy(source: int, target: int, log: int, mark: bytes) -> None:
     """Copy until the source ends, and write each whole line to the log."""
     held = b""
     while chunk := os.read(source, 65536):
-        os.write(target, chunk)
         *lines, held = (held + chunk).split(b"\n")
-        for line in lines:
+        for line in lines:  # before they are passed on, or the answer might stand before the question
             os.write(log, b"%s %.6f %s\n" % (mark, time.monotonic(), line))
+        os.write(target, chunk)
     os.close(target)
 
 

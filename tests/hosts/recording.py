@@ -11,10 +11,15 @@ from typing import Any
 RECORDER = Path(__file__).parent / "recorder.py"
 
 
-def recording_interpreter(folder: Path) -> tuple[Path, Path]:
-    """Make a program that runs Python and keeps the lines that pass. Return it and the file of lines."""
+def recording_interpreter(folder: Path, command: str = f'"{sys.executable}" "$@"') -> tuple[Path, Path]:
+    """Make a program that runs Python and keeps the lines that pass. Return it and the file of lines.
+
+    Args:
+        folder: Where to put both.
+        command: What to run instead of Python, in the shell's words.
+    """
     log, program = folder / "lines.log", folder / "python"
-    program.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{RECORDER}" "{log}" "{sys.executable}" "$@"\n', encoding="utf-8")
+    program.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{RECORDER}" "{log}" {command}\n', encoding="utf-8")
     program.chmod(0o755)
     return program, log
 

@@ -47,13 +47,14 @@ class Visit:
     command: str
 
 
-def visit(program: Program, home: Path, *, has_file: bool = True) -> Visit:
+def visit(program: Program, home: Path, *, has_file: bool = True, interpreter: tuple[Path, Path] | None = None) -> Visit:
     """Visit a host in a private home, and return what came of it.
 
     Args:
         program: The host's program.
         home: An empty folder.
         has_file: Whether the file that we edit is there before.
+        interpreter: What to install as the interpreter, and the file of the lines that it keeps. None means a recording one.
 
     Raises:
         AssertionError: Something was not as it should be.
@@ -63,12 +64,12 @@ def visit(program: Program, home: Path, *, has_file: bool = True) -> Visit:
         program.set_up(home, model.url, has_file=has_file)
         environment = program.environment(home, model.url)
         before = file.read_bytes() if file.exists() else None
-        interpreter, log = recording_interpreter(home)
+        python, log = interpreter or recording_interpreter(home)
         options = ["--project"] if program.project else []
-        _ours(interpreter, environment, "install", *options, host.name, "echo")
+        _ours(python, environment, "install", *options, host.name, "echo")
         assert "echo" in edits.servers(host, file.read_text(encoding="utf-8"))
         seconds = _run(program, environment, home, model, log)
-        _ours(interpreter, environment, "uninstall", *options, host.name, "echo")
+        _ours(python, environment, "uninstall", *options, host.name, "echo")
         _check_cleaned(program, host, file, before)
         version, shown = program.version(environment, home), " ".join(map(_shown, program.command()))
         return Visit(program.title, version, protocol(log), REACHED[program.reach], seconds, shown)
