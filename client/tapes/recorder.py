@@ -7,6 +7,7 @@ signals, and its exit code becomes this process's own. A thread of its own write
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import re
 import signal
@@ -68,7 +69,7 @@ def record(path: str, command: Sequence[str]) -> int:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         log.write(f"mcp-models tape: cannot start {command[0]!r}: {reason}\n")
         return NOT_FOUND if isinstance(error, FileNotFoundError) else NOT_EXECUTABLE
-    tape = _Deck(path, command, log)
+    tape = Deck(path, command, log)
     exit_code = _run(server, tape)
     tape.end(exit_code)
     return exit_code
@@ -84,7 +85,7 @@ def end_as(exit_code: int) -> NoReturn:
     os._exit(exit_code if exit_code >= 0 else 128 - exit_code)
 
 
-def _run(server: subprocess.Popen[bytes], tape: _Deck) -> int:
+def _run(server: subprocess.Popen[bytes], tape: Deck) -> int:
     """Pass on bytes and signals until the server has ended, and return its exit code."""
     assert server.stdin
     assert server.stdout
@@ -143,7 +144,7 @@ def _block_signals() -> Callable[[], object] | None:
     return undo
 
 
-class _Deck:
+class Deck:
     """The thread that writes the tape. Nobody ever waits for it before the end.
 
     Args:
@@ -152,7 +153,7 @@ class _Deck:
         log: Where to warn if the tape cannot be written.
     """
 
-    def __init__(self, path: str, command: Sequence[str], log: RedactedLog) -> None:
+    def __init__(self, path: str, command: Sequence[str], log: io.TextIOBase) -> None:
         self._path, self._log = path, log
         self._said: SimpleQueue[tuple[float, Source, bytes] | int] = SimpleQueue()
         self._broken = False

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from mcp_models.client import chunk_queue, client_session, key_store, model, process, server_handle, stderr_tail
+from mcp_models.client.tapes import recorder as tape_recorder
 from mcp_models.servers.codex import app_server, turn
 from mcp_models.servers.core import (
     TIMEOUT_DEFAULT,
@@ -73,6 +74,7 @@ def _size(count: int) -> str:
 
 
 _STDIO = "servers/core/test_stdio.py"
+_TAPES = "client/tapes/test_recorder.py"
 _LIMITS = "servers/test_response_limits.py"
 _HOSTILE = "client/test_hostile_servers.py"
 
@@ -249,6 +251,12 @@ _SERVER = [
         _size(key_store.MAX_BYTES),
         "it is refused",
         "client/commands/test_keys.py::test_a_file_that_holds_something_else_is_refused",
+    ),
+    Limit(
+        "what waits to be written to a tape",
+        _size(tape_recorder.MAX_WAITING_BYTES),
+        "one warning; the session goes on without a tape",
+        f"{_TAPES}::test_a_disk_that_does_not_keep_up_ends_the_tape_and_not_the_session",
     ),
 ]
 

@@ -15,7 +15,7 @@ from tests.checkout import ROOT
 from tests.installed import pinned, python
 
 LOCK_FILE = Path(__file__).parent / "hillstar.txt"
-PROGRAM = Path(__file__).parent / "call_sites.py"
+PROGRAM = Path(__file__).parent / "programs" / "call_sites.py"
 SECONDS = 100
 
 WRAPPER = """#!/usr/bin/env bash

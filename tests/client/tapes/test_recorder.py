@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
 import pytest
 
-from mcp_models.client.tapes.tape_file import read_tape
+from mcp_models.client.tapes import recorder
+from mcp_models.client.tapes.tape_file import TapeWriter, read_tape
 from tests.peer import Peer, call, wait_until
 
 COMMAND = [sys.executable, "-P", "-m", "mcp_models.client.commands", "tape"]
@@ -98,6 +101,19 @@ def test_a_tape_that_cannot_be_written_is_one_warning_and_no_disturbance(tmp_pat
         assert peer.exit_code() == 0
         wait_until(lambda: b"without a tape" in peer.stderr)
     assert peer.stderr.count(b"\n") == 1
+
+
+def test_a_disk_that_does_not_keep_up_ends_the_tape_and_not_the_session(tape: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    goes_on, said = threading.Event(), io.StringIO()
+    monkeypatch.setattr(recorder, "MAX_WAITING_BYTES", 100)
+    monkeypatch.setattr(TapeWriter, "write", lambda *_: goes_on.wait(20))
+    deck = recorder.Deck(str(tape), ["server"], said)
+    for _ in range(5):
+        deck.take("client", b"a line of 50 bytes".ljust(49) + b"\n")
+    goes_on.set()
+    deck.end(0)
+    assert said.getvalue().count("\n") == 1
+    assert "more than 100 bytes wait to be written. The session goes on without a tape." in said.getvalue()
 
 
 def test_a_key_of_the_servers_environment_is_left_out_whatever_its_variable_and_option(tape: Path) -> None:
