@@ -16,8 +16,10 @@ import pytest
 
 def make():
     assert "NO_MODEL" not in os.environ, "a replay makes no model"
-    from mcp_models.client import EchoMCPModel
-    return EchoMCPModel()
+    from mcp_models.client import DirectModel
+    class Echo(DirectModel):
+        provider_name = "echo"
+    return Echo()
 
 @pytest.mark.parametrize("number", range({CALLS}))
 def test_call(tape, number):
