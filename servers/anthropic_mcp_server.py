@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from mcp_models.servers.core.completion import (
         Completion,
         CompletionRequest,
+        DocumentPart,
         ImagePart,
         Message,
         ReasoningEffort,
@@ -83,7 +84,8 @@ class Anthropic(Provider):
     most_surcharge = US_ONLY_SURCHARGE
     package = "anthropic"
     extra = "anthropic"
-    takes_image_urls = True
+    takes_documents: ClassVar[bool] = True
+    takes_urls = True
 
     def check(self) -> None:
         self._key()
@@ -203,16 +205,16 @@ class Anthropic(Provider):
         if isinstance(turn.content, str):
             return turn.content
         return [
-            {"type": "image", "source": self._image_source(part)}
-            if isinstance(part, core.completion.ImagePart)
-            else {"type": "text", "text": part.text}
+            {"type": "text", "text": part.text}
+            if isinstance(part, core.completion.TextPart)
+            else {"type": _kind(part), "source": self._source(part)}
             for part in turn.content
         ]
 
-    def _image_source(self, part: ImagePart) -> dict[str, str]:
-        if self.takes_image_urls and part.url.startswith("https://"):
+    def _source(self, part: ImagePart | DocumentPart) -> dict[str, str]:
+        if self.takes_urls and part.url.startswith("https://"):
             return {"type": "url", "url": part.url}
-        media_type, data = core.http.data_uri(part.url, self.title)
+        media_type, data = core.http.data_uri(part.url, self.title, _kind(part))
         return {"type": "base64", "media_type": media_type, "data": data}
 
     def has_list_prices(self) -> bool:
@@ -233,6 +235,10 @@ class Anthropic(Provider):
         base = self._base_url()
         with map_api_errors(base), core.http.map_transport_errors(base, "Check ANTHROPIC_BASE_URL."):
             yield
+
+
+def _kind(part: ImagePart | DocumentPart) -> str:
+    return "image" if isinstance(part, core.completion.ImagePart) else "document"
 
 
 def sdk_client(key: str, base: str, http: httpx2.AsyncClient, timeout: httpx2.Timeout | None = None) -> AsyncAnthropic:

@@ -54,7 +54,8 @@ class AnthropicOllama(Anthropic):
     parameters = frozenset({"temperature", "top_p", "stop", "reasoning_effort"})
     price_list = None
     service_tiers = {}
-    takes_image_urls = False
+    takes_documents = False
+    takes_urls = False
 
     def auth_mode(self) -> str:
         """Return `none` for Ollama on this machine, which ignores the token."""

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from mcp_models.servers.core.completion import (
         Completion,
         CompletionRequest,
+        DocumentPart,
+        ImagePart,
         Message,
         ReasoningEffort,
         StopReason,
@@ -80,6 +82,7 @@ class GoogleAIStudio(Provider):
         "topP": "top_p",
     }
     price_list = "google"
+    takes_documents = True
     service_tiers = {"standard": "standard", "flex": "flex", "priority": "priority"}
     tiers_that_may_serve = {"flex": ("flex",), "priority": ("standard", "priority")}
     # https://ai.google.dev/gemini-api/docs/flex-inference: half the price; …/priority-inference: 75 to 100 % more.
@@ -227,13 +230,14 @@ def _parts(turn: Message) -> list[dict[str, Any]]:
     if isinstance(turn.content, str):
         return [{"text": turn.content}]
     return [
-        {"inlineData": _inline_data(part.url)} if isinstance(part, core.completion.ImagePart) else {"text": part.text}
+        {"text": part.text} if isinstance(part, core.completion.TextPart) else {"inlineData": _inline_data(part)}
         for part in turn.content
     ]
 
 
-def _inline_data(url: str) -> dict[str, str]:
-    media_type, data = core.http.data_uri(url, GoogleAIStudio.title)
+def _inline_data(part: ImagePart | DocumentPart) -> dict[str, str]:
+    kind = "image" if isinstance(part, core.completion.ImagePart) else "document"
+    media_type, data = core.http.data_uri(part.url, GoogleAIStudio.title, kind)
     return {"mimeType": media_type, "data": data}
 
 

@@ -80,6 +80,7 @@ class OpenAIAPI(OpenAICompatible):
         "prompt_cache_breakpoint": "cache_key",
     }
     price_list = "openai"
+    takes_documents = True
     service_tiers = {"auto": "auto", "standard": "default", "flex": "flex", "priority": "priority"}
     tiers_that_may_serve = {
         None: ("standard", "priority"),  # the project's own setting decides, and it may be priority

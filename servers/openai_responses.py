@@ -6,7 +6,7 @@ Source: https://platform.openai.com/docs/api-reference/responses; the types of `
 from __future__ import annotations
 
 from mcp_models.servers import core
-from mcp_models.servers.core import errors
+from mcp_models.servers.core import chat, errors
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,7 +16,16 @@ if TYPE_CHECKING:
     from openai import AsyncOpenAI
     from openai.types.responses import Response, ResponseReasoningItem, ResponseStreamEvent, ResponseUsage
 
-    from mcp_models.servers.core.completion import Completion, CompletionRequest, Message, StopReason, Usage
+    from mcp_models.servers.core.completion import (
+        Completion,
+        CompletionRequest,
+        DocumentPart,
+        ImagePart,
+        Message,
+        StopReason,
+        TextPart,
+        Usage,
+    )
     from mcp_models.servers.core.provider import OnText
 
     Failed = Callable[[str | None, str, str | None], errors.CompletionError]
@@ -131,12 +140,17 @@ def _thoughts(item: ResponseReasoningItem) -> list[str]:
 def _content(turn: Message) -> str | list[dict[str, Any]]:
     if isinstance(turn.content, str) or turn.role == "assistant":  # the API has other types for an assistant's parts
         return turn.text
-    return [
-        {"type": "input_image", "image_url": part.url, "detail": "auto"}
-        if isinstance(part, core.completion.ImagePart)
-        else {"type": "input_text", "text": part.text}
-        for part in turn.content
-    ]
+    return [_part(part) for part in turn.content]
+
+
+def _part(part: TextPart | ImagePart | DocumentPart) -> dict[str, Any]:
+    if isinstance(part, core.completion.TextPart):
+        return {"type": "input_text", "text": part.text}
+    if isinstance(part, core.completion.ImagePart):
+        return {"type": "input_image", "image_url": part.url, "detail": "auto"}
+    if part.url.startswith("https://"):
+        return {"type": "input_file", "file_url": part.url}
+    return {"type": "input_file", "filename": chat.DOCUMENT_NAME, "file_data": part.url}
 
 
 def _usage(usage: ResponseUsage | None) -> Usage:

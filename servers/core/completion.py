@@ -20,6 +20,9 @@ ServiceTier = Literal["auto", "standard", "flex", "priority"]
 OPTIONAL_PARAMETERS = ("temperature", "top_p", "stop", "seed", "reasoning_effort", "response_schema")
 """Parameters that not every model supports. They are left out and reported in `dropped_params`, and the call goes on."""
 
+PDF_URI = "data:application/pdf;base64,"
+"""How the `data:` URI of a document begins."""
+
 CACHE_KEY = "cache_key"
 """A field of the request that we set ourselves, and that is left out in the same way, but without a word."""
 
@@ -30,21 +33,34 @@ class TextPart(Struct, frozen=True, forbid_unknown_fields=True, tag="text"):
     text: str
 
 
+Url = Annotated[str, Meta(description="data:…;base64,… or https://…")]
+
+
 class ImagePart(Struct, frozen=True, forbid_unknown_fields=True, tag="image"):
     """An image within a message. It is never a local path, so that no prompt can make a server read a file."""
 
-    url: Annotated[str, Meta(description="data:image/… or https://…")]
+    url: Url
 
     def __post_init__(self) -> None:
         if not self.url.startswith(("data:image/", "https://")):
             raise ValueError("url: expected a data: URI of an image or an https URL")
 
 
+class DocumentPart(Struct, frozen=True, forbid_unknown_fields=True, tag="document"):
+    """A PDF within a message. Like an image, it is never a local path."""
+
+    url: Url
+
+    def __post_init__(self) -> None:
+        if not self.url.startswith((PDF_URI, "https://")):
+            raise ValueError(f"url: expected {PDF_URI}… or an https URL")
+
+
 class Message(Struct, frozen=True, forbid_unknown_fields=True):
     """One turn of a conversation."""
 
     role: Literal["user", "assistant"]
-    content: str | list[TextPart | ImagePart]
+    content: str | list[TextPart | ImagePart | DocumentPart]
 
     @property
     def text(self) -> str:
@@ -110,6 +126,12 @@ class CompletionRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields
         if self.messages is not None:
             return self.messages
         return [Message(role="user", content=self.prompt or "")]
+
+    @property
+    def documents(self) -> int:
+        """How many documents there are."""
+        parts = [part for turn in self.turns if not isinstance(turn.content, str) for part in turn.content]
+        return sum(isinstance(part, DocumentPart) for part in parts)
 
 
 class Usage(Struct, frozen=True, kw_only=True):

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from mcp_models.servers.core import price_list
-from mcp_models.servers.core.completion import CompletionRequest, ImagePart, Message
+from mcp_models.servers.core.completion import CompletionRequest, ImagePart, Message, TextPart
 from mcp_models.servers.core.errors import InvalidRequestError
 from mcp_models.servers.core.pricing import STANDARD, may_serve
 
@@ -35,12 +35,16 @@ IMAGE_TOKENS = 10_000
 """The most tokens of an image, where a provider does not say otherwise: more than Claude's 4,784, Mistral's 4,096 and Gemini's
 2,240."""
 
+DOCUMENT_TOKENS = 2_000_000
+"""The most tokens of a document: the longest context of the providers that read PDFs. Nobody can tell from its bytes, as its
+text is packed, and a page counts as text and as an image. Where a model's own context is known, no more than that counts."""
+
 _MILLION = 1_000_000
 _LONGEST_CALL = timedelta(days=1)
 
 
 def highest_cost_usd(provider: Provider, request: CompletionRequest, model: str) -> float | None:
-    """Return the most that a call can cost in dollars, or None if the model's price is not known.
+    """Return the most that a call can cost in dollars, or None if the price is not known.
 
     The bound assumes the dearest of everything that may come: no hit in the cache, a write of the whole prompt to it, the
     dearest tier that may serve, an answer as long as `max_tokens` lets it be.
@@ -50,6 +54,8 @@ def highest_cost_usd(provider: Provider, request: CompletionRequest, model: str)
         request: The request.
         model: The model to ask.
     """
+    if request.documents and provider.documents_cost_extra:
+        return None
     request = msgspec.structs.replace(request, model=model)
     costs = [_highest(provider, request, name.removeprefix("models/")) for name in provider.charged_models(request)]
     known = [cost for cost in costs if cost is not None]
@@ -60,25 +66,26 @@ def most_input_tokens(provider: Provider, request: CompletionRequest, model: str
     """Return a number of tokens that a request cannot exceed: one for each byte of its JSON, and what comes on top.
 
     No tokenizer makes more tokens of a text than it has bytes in UTF-8, as every token ends in bytes. Characters are no such
-    bound: an emoji takes up to four tokens. An image counts by its size in pixels, which is not known here.
+    bound: an emoji takes up to four tokens. An image counts by its size in pixels, which is not known here, and a document by
+    its pages.
 
     Args:
         provider: The provider.
         request: The request.
         model: The model's full name.
     """
-    texts = msgspec.structs.replace(request, prompt=None, messages=[_without_images(turn) for turn in request.turns])
+    texts = msgspec.structs.replace(request, prompt=None, messages=[_only_texts(turn) for turn in request.turns])
     parts = [part for turn in request.turns if not isinstance(turn.content, str) for part in turn.content]
     images = sum(isinstance(part, ImagePart) for part in parts)
     each = next((size for start, size in provider.image_tokens.items() if model.startswith(start)), IMAGE_TOKENS)
     tokens = len(msgspec.json.encode(texts)) + MESSAGE_TOKENS * (len(request.turns) + 1) + images * each
-    return tokens + _schema_tokens(request)
+    return tokens + _schema_tokens(request) + request.documents * DOCUMENT_TOKENS
 
 
-def _without_images(turn: Message) -> Message:
+def _only_texts(turn: Message) -> Message:
     if isinstance(turn.content, str):
         return turn
-    return Message(role=turn.role, content=[part for part in turn.content if not isinstance(part, ImagePart)])
+    return Message(role=turn.role, content=[part for part in turn.content if isinstance(part, TextPart)])
 
 
 def _schema_tokens(request: CompletionRequest) -> int:

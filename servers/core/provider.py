@@ -96,6 +96,12 @@ class Provider:
     image_tokens: ClassVar[dict[str, int]] = {}
     """The most tokens of an image, by the beginning of a model's name. The first that fits counts, or else `IMAGE_TOKENS`."""
 
+    takes_documents: ClassVar[bool] = False
+    """Whether its models read PDFs."""
+
+    documents_cost_extra: ClassVar[bool] = False
+    """Whether reading a document may cost more than its tokens."""
+
     package: ClassVar[str | None] = None
     """The package that `connect` imports."""
 
