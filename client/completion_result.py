@@ -40,6 +40,15 @@ class UsageResult(TypedDict):
     reasoning_tokens: int
 
 
+class SentFileResult(TypedDict):
+    """A file that was attached, with an estimate of its tokens."""
+
+    path: str
+    media_type: str
+    bytes: int
+    tokens: int
+
+
 @final
 class CompletionSuccess(TypedDict):
     """An answer. Every key is always present. What the server did not tell is None, empty or 0."""
@@ -60,6 +69,7 @@ class CompletionSuccess(TypedDict):
     auth_mode: str | None
     reasoning: str | None
     structured: Any
+    files: list[SentFileResult]
     dropped_params: list[str]
     warnings: list[str]
 

@@ -97,6 +97,7 @@ class CompletionRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields
     reasoning_effort: Annotated[ReasoningEffort, Meta(description="How much to think.")] | None = None
     response_schema: Annotated[dict[str, Any], Meta(description="JSON Schema for the answer.")] | None = None
     service_tier: Annotated[ServiceTier, Meta(description="Speed and price.")] | None = None
+    files: Annotated[list[str], Meta(description="Files to attach: paths, `docs/*.md`.")] | None = None
     timeout: Annotated[float, Meta(description="Seconds for the whole call. Default 600.")] | None = None
 
     is_default_model: bool = False
@@ -153,6 +154,15 @@ class Usage(Struct, frozen=True, kw_only=True):
         return self.input_tokens + self.output_tokens
 
 
+class SentFile(Struct, frozen=True):
+    """A file that was attached to a prompt: its path, its media type, its bytes, and an estimate of its tokens."""
+
+    path: str
+    media_type: str
+    bytes: int
+    tokens: int
+
+
 class Completion(Struct, kw_only=True):
     """An answer and everything known about it.
 
@@ -163,6 +173,7 @@ class Completion(Struct, kw_only=True):
         price_source: Where the price comes from: a list and its version, a file, or `provider` if that reported the cost.
         cache_savings_usd: What the prompt cache saved: the cost without it, less the cost. A write alone makes it negative.
         surcharge: What the provider charges on top, times the list price. It is not part of the record.
+        files: The files that were attached because the caller named them.
         structured: The parsed answer if the caller gave a `response_schema`. It can be any JSON value, also null.
         notes: Sentences for the model in the host, which does not get to see this record.
     """
@@ -182,6 +193,7 @@ class Completion(Struct, kw_only=True):
     auth_mode: str | None = None
     reasoning: str | None = None
     structured: Any = UNSET
+    files: list[SentFile] = []
     dropped_params: list[str] = []
     warnings: list[str] = []
     notes: list[str] = []

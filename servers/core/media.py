@@ -46,3 +46,10 @@ def data_uri(kind: str, data: bytes) -> str:
     import base64
 
     return f"data:{kind};base64,{base64.b64encode(data).decode()}"
+
+
+def pages(pdf: bytes) -> int:
+    """Return about how many pages a PDF has. Where its list of pages is packed, that cannot be told, and it counts as one."""
+    import re
+
+    return max(1, len(re.findall(rb"/Type\s{0,9}/Page(?![a-zA-Z])", pdf)))
