@@ -38,6 +38,14 @@ class UsageResult(TypedDict):
     cache_write_tokens: int
     cache_write_1h_tokens: int
     reasoning_tokens: int
+    web_searches: int
+
+
+class CitationResult(TypedDict):
+    """A page that the answer cites."""
+
+    url: str
+    title: str
 
 
 class SentFileResult(TypedDict):
@@ -70,6 +78,7 @@ class CompletionSuccess(TypedDict):
     reasoning: str | None
     structured: Any
     files: list[SentFileResult]
+    citations: list[CitationResult]
     dropped_params: list[str]
     warnings: list[str]
 

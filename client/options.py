@@ -38,6 +38,9 @@ class CallOptions(TypedDict, total=False):
     files: Sequence[str] | None
     """Paths and patterns of files to attach, below the folders in MCP_MODELS_FILES. Without these, the call is refused."""
 
+    web_search: bool | None
+    """Let the provider search the web. The pages that the answer cites are in `result["citations"]`."""
+
     timeout: float | None
     """Seconds for the whole call, including retries."""
 

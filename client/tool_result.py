@@ -60,6 +60,7 @@ def _success(text: str, record: dict[str, Any], not_sent: list[str]) -> Completi
         "reasoning": record.get("reasoning"),
         "structured": record.get("structured"),
         "files": record.get("files") or [],
+        "citations": record.get("citations") or [],
         "dropped_params": sorted({*_strings(record, "dropped_params"), *not_sent}),
         "warnings": _strings(record, "warnings"),
     }

@@ -58,6 +58,17 @@ SAMPLING_VERSION = "2023-06-01"
 # Claude up to 4.6 accepts a temperature. Newer models refuse one under every version of the API.
 _TAKES_TEMPERATURE = r"claude-(3|(haiku|sonnet|opus)-4(-[0-6])?(-\d{8})?$)"
 
+MOST_SEARCHES = 5
+"""How often a call may search the web."""
+
+# Without `direct`, the model would search from a program of its own, which Haiku 4.5 refuses to do (mangowhoiscloud/geode#632).
+WEB_SEARCH = {
+    "type": "web_search_20260318",
+    "name": "web_search",
+    "max_uses": MOST_SEARCHES,
+    "allowed_callers": ["direct"],
+}
+
 
 class Anthropic(Provider):
     """Claude with ANTHROPIC_API_KEY."""
@@ -85,6 +96,7 @@ class Anthropic(Provider):
     package = "anthropic"
     extra = "anthropic"
     takes_documents: ClassVar[bool] = True
+    most_searches: ClassVar[int | None] = MOST_SEARCHES
     takes_urls = True
 
     def check(self) -> None:
@@ -99,6 +111,9 @@ class Anthropic(Provider):
 
     def ignores(self, model: str) -> set[str]:
         return {"reasoning_effort"} if self.thinking(model).how == "never" else set()
+
+    def searches_web(self) -> bool:
+        return True
 
     def thinking(self, model: str) -> Thinking:
         """Return how a model thinks. Subclasses may override this."""
@@ -167,6 +182,7 @@ class Anthropic(Provider):
             "thinking": self._thinking_config(request),
             "output_config": output or None,
             "service_tier": self.tier_name(request),
+            "tools": [WEB_SEARCH] if request.web_search else None,
             "extra_body": sampling or None,
             "extra_headers": {"anthropic-version": SAMPLING_VERSION} if sampling else None,
         }

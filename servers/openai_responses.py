@@ -14,9 +14,16 @@ if TYPE_CHECKING:
     from typing import Any
 
     from openai import AsyncOpenAI
-    from openai.types.responses import Response, ResponseReasoningItem, ResponseStreamEvent, ResponseUsage
+    from openai.types.responses import (
+        Response,
+        ResponseOutputText,
+        ResponseReasoningItem,
+        ResponseStreamEvent,
+        ResponseUsage,
+    )
 
     from mcp_models.servers.core.completion import (
+        Citation,
         Completion,
         CompletionRequest,
         DocumentPart,
@@ -116,7 +123,8 @@ def responses_completion(response: Response, request_id: str | None) -> Completi
         raise errors.RefusalError(f"the model declined: {' '.join(refusals)}", request_id=request_id)
     texts = ["".join(part.text for part in item.content if part.type == "output_text") for item in answers]
     thoughts = [text for item in response.output if item.type == "reasoning" for text in _thoughts(item)]
-    called = any(item.type.endswith("_call") for item in response.output)
+    called = any(item.type.endswith("_call") and item.type != "web_search_call" for item in response.output)
+    searched = [item for item in response.output if item.type == "web_search_call"]
     reason = response.incomplete_details.reason if response.incomplete_details else None
     stop_reason: StopReason = "tool_use" if called else "end_turn"
     return core.completion.Completion(
@@ -124,17 +132,23 @@ def responses_completion(response: Response, request_id: str | None) -> Completi
         model=response.model,
         stop_reason=stop_reason if response.status == "completed" else _STOP_REASONS.get(reason, "other"),
         native_stop_reason=reason or response.status,
-        usage=_usage(response.usage),
+        usage=_usage(response.usage, sum(item.action is None or item.action.type == "search" for item in searched)),
         service_tier=response.service_tier,
         request_id=request_id,
         auth_mode="api_key",
         reasoning="\n\n".join(thoughts) or None,
+        citations=[each for item in answers for part in item.content if part.type == "output_text" for each in _cited(part)],
     )
 
 
 def _thoughts(item: ResponseReasoningItem) -> list[str]:
     """Return the summary of the thinking or, if there is none, its text, which only compatible servers show."""
     return [part.text for part in item.summary or ()] or [part.text for part in item.content or ()]
+
+
+def _cited(part: ResponseOutputText) -> list[Citation]:
+    notes = [note for note in part.annotations or () if note.type == "url_citation"]
+    return [core.completion.Citation(note.url, note.title or "") for note in notes]
 
 
 def _content(turn: Message) -> str | list[dict[str, Any]]:
@@ -153,9 +167,9 @@ def _part(part: TextPart | ImagePart | DocumentPart) -> dict[str, Any]:
     return {"type": "input_file", "filename": chat.DOCUMENT_NAME, "file_data": part.url}
 
 
-def _usage(usage: ResponseUsage | None) -> Usage:
+def _usage(usage: ResponseUsage | None, searches: int) -> Usage:
     if usage is None:
-        return core.completion.Usage()
+        return core.completion.Usage(web_searches=searches)
     details, out = usage.input_tokens_details, usage.output_tokens_details
     return core.completion.Usage(
         input_tokens=usage.input_tokens or 0,
@@ -163,4 +177,5 @@ def _usage(usage: ResponseUsage | None) -> Usage:
         cache_read_tokens=getattr(details, "cached_tokens", None) or 0,
         cache_write_tokens=getattr(details, "cache_write_tokens", None) or 0,
         reasoning_tokens=getattr(out, "reasoning_tokens", None) or 0,
+        web_searches=searches,
     )

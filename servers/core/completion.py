@@ -98,6 +98,7 @@ class CompletionRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields
     response_schema: Annotated[dict[str, Any], Meta(description="JSON Schema for the answer.")] | None = None
     service_tier: Annotated[ServiceTier, Meta(description="Speed and price.")] | None = None
     files: Annotated[list[str], Meta(description="Files to attach: paths, `docs/*.md`.")] | None = None
+    web_search: Annotated[bool, Meta(description="Let it search the web.")] | None = None
     timeout: Annotated[float, Meta(description="Seconds for the whole call. Default 600.")] | None = None
 
     is_default_model: bool = False
@@ -138,7 +139,8 @@ class CompletionRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields
 class Usage(Struct, frozen=True, kw_only=True):
     """Token counts, with one meaning for all providers: `input_tokens` includes cached tokens, `output_tokens` thinking.
 
-    `cache_write_tokens` includes `cache_write_1h_tokens`, which the cache keeps for an hour.
+    `cache_write_tokens` includes `cache_write_1h_tokens`, which the cache keeps for an hour. `web_searches` are those that the
+    provider charges for.
     """
 
     input_tokens: int = 0
@@ -147,11 +149,19 @@ class Usage(Struct, frozen=True, kw_only=True):
     cache_write_tokens: int = 0
     cache_write_1h_tokens: int = 0
     reasoning_tokens: int = 0
+    web_searches: int = 0
 
     @property
     def total(self) -> int:
         """Input and output tokens together."""
         return self.input_tokens + self.output_tokens
+
+
+class Citation(Struct, frozen=True):
+    """A page that an answer cites: its address and its title."""
+
+    url: str
+    title: str = ""
 
 
 class SentFile(Struct, frozen=True):
@@ -173,6 +183,7 @@ class Completion(Struct, kw_only=True):
         price_source: Where the price comes from: a list and its version, a file, or `provider` if that reported the cost.
         cache_savings_usd: What the prompt cache saved: the cost without it, less the cost. A write alone makes it negative.
         surcharge: What the provider charges on top, times the list price. It is not part of the record.
+        citations: The pages that the answer cites, if the provider searched the web. An adapter may list one twice.
         files: The files that were attached because the caller named them.
         structured: The parsed answer if the caller gave a `response_schema`. It can be any JSON value, also null.
         notes: Sentences for the model in the host, which does not get to see this record.
@@ -194,6 +205,7 @@ class Completion(Struct, kw_only=True):
     reasoning: str | None = None
     structured: Any = UNSET
     files: list[SentFile] = []
+    citations: list[Citation] = []
     dropped_params: list[str] = []
     warnings: list[str] = []
     notes: list[str] = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import json
 import os
@@ -47,7 +48,7 @@ def tools(provider: Provider) -> list[dict[str, Any]]:
     return [_complete(provider, complete), _list_models(provider, list_models)]
 
 
-EXTRAS = ("files",)
+EXTRAS = ("files", "web_search")
 """Arguments that are in the schema only where the provider has what they ask for, or where the settings allow it."""
 
 
@@ -76,7 +77,10 @@ def input_schema(tiers: tuple[str, ...] = (), extras: tuple[str, ...] = ()) -> d
 
 def extras(provider: Provider) -> tuple[str, ...]:
     """Return the arguments among `EXTRAS` that a provider's tool has."""
-    return ("files",) if provider.env.get(FILES_VARIABLE, "").strip() else ()
+    found = ["files"] if provider.env.get(FILES_VARIABLE, "").strip() else []
+    with contextlib.suppress(errors.ConfigurationError):  # the answer to a call reports it
+        found += ["web_search"] if provider.searches_web() else []
+    return tuple(found)
 
 
 def _prefix(env: Mapping[str, str]) -> str:

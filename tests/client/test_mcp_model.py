@@ -34,7 +34,7 @@ from tests.results import failure, success
 RESULT_KEYS = {
     *("output", "model", "tokens_used", "provider", "stop_reason", "native_stop_reason", "usage", "cost_usd", "request_id"),
     *("service_tier", "price_source", "cache_savings_usd"),
-    *("latency_ms", "auth_mode", "reasoning", "structured", "files", "dropped_params", "warnings"),
+    *("latency_ms", "auth_mode", "reasoning", "structured", "files", "citations", "dropped_params", "warnings"),
 }
 FAILURE_KEYS = {
     *("output", "model", "tokens_used", "provider", "error", "error_type", "retryable", "retry_after", "status"),
