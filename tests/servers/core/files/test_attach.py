@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import subprocess
 import sys
 import threading
@@ -98,7 +99,7 @@ def test_the_first_of_several_folders_that_has_a_file_counts(root: Path, tmp_pat
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "c.md").write_text("# C")
     (tmp_path / "other" / "README.md").write_text("# Other")
-    found = ask(f"{root}:{tmp_path}/other", "c.md", "README.md", f"{tmp_path}/other/README.md")
+    found = ask(f"{root}{os.pathsep}{tmp_path}/other", "c.md", "README.md", f"{tmp_path}/other/README.md")
     assert [file.bytes for file in found.files] == [3, 3, 7]
 
 
