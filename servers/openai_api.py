@@ -126,6 +126,8 @@ class OpenAIAPI(OpenAICompatible):
         return {"stop", "seed"} if re.match(_ONLY_RESPONSES, model) else set()
 
     def searches_web(self) -> bool:
+        if not self.env.get(self.url_variable) and not self.env.get("OPENAI_WIRE_API"):
+            return True  # without parsing an address, as `tools/list` asks this
         return self._chosen_api() == "responses"
 
     def sends_openais_headers(self) -> bool:

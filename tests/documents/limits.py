@@ -284,7 +284,8 @@ _FILES = [
     ),
     Limit(
         "a `.gitignore`",
-        f"{_size(patterns.LONGEST_GITIGNORE)}, {patterns.MOST_STARS} `*` in a part of a line",
+        f"{_size(patterns.LONGEST_GITIGNORE)}, {patterns.MOST_LINES} lines, "
+        f"each with {patterns.MOST_STARS} `*` and {patterns.MOST_ANY_FOLDERS} `**`",
         "the pattern is refused",
         f"{_HOSTILE_PATHS}::test_a_gitignore_that_would_take_forever_is_not_used",
     ),

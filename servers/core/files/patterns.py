@@ -31,8 +31,10 @@ SECONDS = 5.0
 LONGEST_GITIGNORE = 64 * 1024
 """The most bytes of a `.gitignore`."""
 
+MOST_LINES = 500
 MOST_STARS = 3
-"""The most `*` in one part of a line of `.gitignore`. More take a regular expression too long."""
+MOST_ANY_FOLDERS = 6
+"""The most lines of a `.gitignore`, and the most `*` and `**` of a line. With more, a long name can take a second a line."""
 
 ANY_FOLDERS = "**"
 
@@ -74,6 +76,7 @@ class Search:
         if any(entry.name == ".gitignore" and entry.is_file for entry in entries):
             ignored = [*ignored, Ignored(folder, at)]
         for name, is_folder, is_file in sorted(entries):
+            self._check_time()
             path = (*at, name)
             inner = self._next(states, name) if is_folder and len(path) <= MOST_FOLDERS_DEEP else set()
             if not inner and not (is_file and self._is_match(states, name)):
@@ -93,9 +96,14 @@ class Search:
     def _listed(self, folder: Folder) -> Iterator[Entry]:
         for entry in folder.entries():
             self._names += 1
-            if self._names > MOST_NAMES or time.monotonic() > self._until:
-                raise RefusedError(f"it looks at more than {MOST_NAMES:,} names, or for too long: name a folder to look in")
+            if self._names > MOST_NAMES:
+                raise RefusedError(f"it looks at more than {MOST_NAMES:,} names: name a folder to look in")
+            self._check_time()
             yield entry
+
+    def _check_time(self) -> None:
+        if time.monotonic() > self._until:
+            raise RefusedError(f"it looks for more than {SECONDS:g} s: name a folder to look in")
 
     def _add(self, path: tuple[str, ...]) -> None:
         self.found.append(path)
@@ -163,13 +171,21 @@ def _spec(folder: Folder, shown: str) -> GitIgnoreSpec:
 
     try:
         lines = folder.read(".gitignore", LONGEST_GITIGNORE).decode("utf-8", "replace").splitlines()
-        if any(part.count("*") > MOST_STARS for line in lines for part in line.split("/")):
-            raise RefusedError("a line of it has too many `*`")
+        lines = [line for line in lines if line.strip() and not line.startswith("#")]
+        if len(lines) > MOST_LINES or not all(map(_is_quick, lines)):
+            raise RefusedError(f"it has more than {MOST_LINES} lines, or a line with too many `*`")
         return GitIgnoreSpec.from_lines(lines)
     except RefusedError as error:
         raise RefusedError(f"{shown} cannot be used, as {error.reason}") from None
     except ValueError as error:
         raise RefusedError(f"{shown} cannot be used: {error}") from None
+
+
+def _is_quick(line: str) -> bool:
+    """Return whether a line can be matched without trying too many ways."""
+    parts = line.split("/")
+    stars = sum(part.count("*") for part in parts if part.strip("*"))
+    return stars <= MOST_STARS and parts.count(ANY_FOLDERS) <= MOST_ANY_FOLDERS
 
 
 def is_ignored(ignored: Sequence[Ignored], path: tuple[str, ...], is_folder: bool) -> bool:

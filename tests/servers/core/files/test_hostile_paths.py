@@ -152,11 +152,21 @@ def test_too_many_files_and_too_many_names_are_refused(tmp_path: Path, monkeypat
         ask(tmp_path, "a.md")
 
 
-def test_a_gitignore_that_would_take_forever_is_not_used(tmp_path: Path) -> None:
+@pytest.mark.parametrize("text", ["*a" * 40 + "b", "*a*a*/*a*/b", "**/a/" * 20 + "b", "a\n" * 501])
+def test_a_gitignore_that_would_take_forever_is_not_used(tmp_path: Path, text: str) -> None:
     (tmp_path / ("a" * 200)).write_text("x")
-    (tmp_path / ".gitignore").write_text("*a" * 40 + "b")
-    with pytest.raises(InvalidRequestError, match=r"\.gitignore cannot be used, as a line of it has too many"):
+    (tmp_path / ".gitignore").write_text(text)
+    with pytest.raises(InvalidRequestError, match=r"\.gitignore cannot be used, as it has more than 500 lines, or a line with"):
         ask(tmp_path, "a*")
+
+
+def test_a_search_ends_after_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from mcp_models.servers.core.files import patterns
+
+    (tmp_path / "a.md").write_text("x")
+    monkeypatch.setattr(patterns, "SECONDS", -1)
+    with pytest.raises(InvalidRequestError, match="name a folder to look in"):
+        ask(tmp_path, "*.md")
 
 
 class Swapping(threading.Thread):
