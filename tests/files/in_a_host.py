@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from mcp_models.client.hosts.table import HOSTS
 from tests.hosts.program import Program
 from tests.hosts.recording import answered, recording_interpreter
-from tests.hosts.visit import SECONDS, install
+from tests.hosts.visit import SECONDS, ours
 
 PROMPT = "Review this file."
 PATH = "src/large.py"
@@ -54,7 +54,7 @@ def attach_in(program: Program, home: Path) -> None:
         interpreter, log = recording_interpreter(home)
         options = ["--project"] if program.project else []
         folder = str(home / "project")
-        install(interpreter, environment, "install", *options, HOSTS[program.host].name, "echo", "--files", folder)
+        ours(interpreter, environment, "install", *options, HOSTS[program.host].name, "echo", "--files", folder)
         done = subprocess.run(
             program.command(),
             env=environment,

@@ -65,10 +65,10 @@ def visit(program: Program, home: Path, *, has_file: bool = True) -> Visit:
         before = file.read_bytes() if file.exists() else None
         interpreter, log = recording_interpreter(home)
         options = ["--project"] if program.project else []
-        install(interpreter, environment, "install", *options, host.name, "echo")
+        ours(interpreter, environment, "install", *options, host.name, "echo")
         assert "echo" in edits.servers(host, file.read_text(encoding="utf-8"))
         seconds = _run(program, environment, home, model, log)
-        install(interpreter, environment, "uninstall", *options, host.name, "echo")
+        ours(interpreter, environment, "uninstall", *options, host.name, "echo")
         _check_cleaned(program, host, file, before)
         version, shown = program.version(environment, home), " ".join(map(_shown, program.command()))
         return Visit(program.title, version, protocol(log), REACHED[program.reach], seconds, shown)
@@ -101,13 +101,8 @@ def _run(program: Program, environment: Mapping[str, str], home: Path, model: Fa
     return moment - started
 
 
-def install(interpreter: Path, environment: Mapping[str, str], *words: str) -> None:
-    """Run `install` or `uninstall`, as if an interpreter were Python.
-
-    Args:
-        interpreter: The program that the host's file shall name.
-        environment: The host's environment.
-        words: The words of the command.
+def ours(interpreter: Path, environment: Mapping[str, str], *words: str) -> None:
+    """Run a command of ours as the user of a host does, with an interpreter that keeps the lines that pass.
 
     Raises:
         AssertionError: It failed.
