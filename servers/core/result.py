@@ -34,8 +34,8 @@ def completion_result(completion: Completion) -> dict[str, Any]:
     fields = msgspec.to_builtins(completion)
     text, structured, notes = fields.pop("text"), fields.pop("structured", UNSET), fields.pop("notes")
     del fields["surcharge"]
+    fields["citations"] = _cited(fields["citations"])
     if fields["citations"]:
-        fields["citations"] = _cited(fields["citations"])
         notes.append(_sources(fields["citations"]))
     fields["tokens_used"] = completion.usage.total
     result: dict[str, Any] = {"content": [{"type": "text", "text": redact_values(text)}], "isError": False}

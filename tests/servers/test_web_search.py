@@ -101,6 +101,13 @@ def test_without_a_wish_nothing_is_searched(
         assert not any(request.body.keys() & sent for request in fake.requests)
 
 
+def test_what_is_no_page_is_no_source() -> None:
+    with FakeAnthropic() as fake:
+        fake.script(fake.searched(("javascript:alert(1)", "x")))
+        result, _ = complete(fake, model=fake.model, web_search=True)
+    assert len(result["content"]) == 1
+
+
 def test_a_search_that_fails_is_told() -> None:
     with FakeAnthropic() as fake:
         reply = fake.searched(error="max_uses_exceeded")
