@@ -38,6 +38,23 @@ class UsageResult(TypedDict):
     cache_write_tokens: int
     cache_write_1h_tokens: int
     reasoning_tokens: int
+    web_searches: int
+
+
+class CitationResult(TypedDict):
+    """A page that the answer cites."""
+
+    url: str
+    title: str
+
+
+class SentFileResult(TypedDict):
+    """A file that was attached, with an estimate of its tokens."""
+
+    path: str
+    media_type: str
+    bytes: int
+    tokens: int
 
 
 @final
@@ -60,6 +77,8 @@ class CompletionSuccess(TypedDict):
     auth_mode: str | None
     reasoning: str | None
     structured: Any
+    files: list[SentFileResult]
+    citations: list[CitationResult]
     dropped_params: list[str]
     warnings: list[str]
 

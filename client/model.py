@@ -25,7 +25,7 @@ GRACE_SECONDS = 10.0
 CALL_OPTIONS = frozenset(
     [
         *("messages", "model", "top_p", "stop", "seed", "reasoning_effort", "response_schema", "service_tier", "timeout"),
-        "extra_arguments",
+        *("files", "web_search", "extra_arguments"),
     ]
 )
 """The names in `CallOptions`, repeated here because that class is imported for type checkers only."""

@@ -35,6 +35,12 @@ class CallOptions(TypedDict, total=False):
     service_tier: ServiceTier | None
     """How fast and at what price: `flex` is slower at half the price, `priority` faster and dearer. Few providers have it."""
 
+    files: Sequence[str] | None
+    """Paths and patterns of files to attach, below the folders in MCP_MODELS_FILES. Without these, the call is refused."""
+
+    web_search: bool | None
+    """Let the provider search the web. The pages that the answer cites are in `result["citations"]`."""
+
     timeout: float | None
     """Seconds for the whole call, including retries."""
 

@@ -59,6 +59,8 @@ def _success(text: str, record: dict[str, Any], not_sent: list[str]) -> Completi
         "auth_mode": record.get("auth_mode"),
         "reasoning": record.get("reasoning"),
         "structured": record.get("structured"),
+        "files": record.get("files") or [],
+        "citations": record.get("citations") or [],
         "dropped_params": sorted({*_strings(record, "dropped_params"), *not_sent}),
         "warnings": _strings(record, "warnings"),
     }

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from mcp_models.servers.core.completion import (
         Completion,
         CompletionRequest,
+        DocumentPart,
         ImagePart,
         Message,
         ReasoningEffort,
@@ -56,6 +57,17 @@ SAMPLING_VERSION = "2023-06-01"
 
 # Claude up to 4.6 accepts a temperature. Newer models refuse one under every version of the API.
 _TAKES_TEMPERATURE = r"claude-(3|(haiku|sonnet|opus)-4(-[0-6])?(-\d{8})?$)"
+
+MOST_SEARCHES = 5
+"""How often a call may search the web."""
+
+# Without `direct`, the model would search from a program of its own, which Haiku 4.5 refuses to do (mangowhoiscloud/geode#632).
+WEB_SEARCH = {
+    "type": "web_search_20260318",
+    "name": "web_search",
+    "max_uses": MOST_SEARCHES,
+    "allowed_callers": ["direct"],
+}
 
 
 class Anthropic(Provider):
@@ -83,7 +95,9 @@ class Anthropic(Provider):
     most_surcharge = US_ONLY_SURCHARGE
     package = "anthropic"
     extra = "anthropic"
-    takes_image_urls = True
+    takes_documents: ClassVar[bool] = True
+    most_searches: ClassVar[int | None] = MOST_SEARCHES
+    takes_urls = True
 
     def check(self) -> None:
         self._key()
@@ -97,6 +111,9 @@ class Anthropic(Provider):
 
     def ignores(self, model: str) -> set[str]:
         return {"reasoning_effort"} if self.thinking(model).how == "never" else set()
+
+    def searches_web(self) -> bool:
+        return True
 
     def thinking(self, model: str) -> Thinking:
         """Return how a model thinks. Subclasses may override this."""
@@ -165,6 +182,7 @@ class Anthropic(Provider):
             "thinking": self._thinking_config(request),
             "output_config": output or None,
             "service_tier": self.tier_name(request),
+            "tools": [WEB_SEARCH] if request.web_search else None,
             "extra_body": sampling or None,
             "extra_headers": {"anthropic-version": SAMPLING_VERSION} if sampling else None,
         }
@@ -203,16 +221,16 @@ class Anthropic(Provider):
         if isinstance(turn.content, str):
             return turn.content
         return [
-            {"type": "image", "source": self._image_source(part)}
-            if isinstance(part, core.completion.ImagePart)
-            else {"type": "text", "text": part.text}
+            {"type": "text", "text": part.text}
+            if isinstance(part, core.completion.TextPart)
+            else {"type": _kind(part), "source": self._source(part)}
             for part in turn.content
         ]
 
-    def _image_source(self, part: ImagePart) -> dict[str, str]:
-        if self.takes_image_urls and part.url.startswith("https://"):
+    def _source(self, part: ImagePart | DocumentPart) -> dict[str, str]:
+        if self.takes_urls and part.url.startswith("https://"):
             return {"type": "url", "url": part.url}
-        media_type, data = core.http.data_uri(part.url, self.title)
+        media_type, data = core.http.data_uri(part.url, self.title, _kind(part))
         return {"type": "base64", "media_type": media_type, "data": data}
 
     def has_list_prices(self) -> bool:
@@ -233,6 +251,10 @@ class Anthropic(Provider):
         base = self._base_url()
         with map_api_errors(base), core.http.map_transport_errors(base, "Check ANTHROPIC_BASE_URL."):
             yield
+
+
+def _kind(part: ImagePart | DocumentPart) -> str:
+    return "image" if isinstance(part, core.completion.ImagePart) else "document"
 
 
 def sdk_client(key: str, base: str, http: httpx2.AsyncClient, timeout: httpx2.Timeout | None = None) -> AsyncAnthropic:

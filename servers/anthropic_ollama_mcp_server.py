@@ -54,7 +54,9 @@ class AnthropicOllama(Anthropic):
     parameters = frozenset({"temperature", "top_p", "stop", "reasoning_effort"})
     price_list = None
     service_tiers = {}
-    takes_image_urls = False
+    takes_documents = False
+    most_searches = None
+    takes_urls = False
 
     def auth_mode(self) -> str:
         """Return `none` for Ollama on this machine, which ignores the token."""
@@ -79,6 +81,10 @@ class AnthropicOllama(Anthropic):
         client = super().connect()
         client._custom_headers = {}  # ANTHROPIC_CUSTOM_HEADERS may hold credentials that Ollama must not see
         return client
+
+    def searches_web(self) -> bool:
+        """Return False: Ollama's `/v1/messages` has no tools of the server."""
+        return False
 
     def batch_jobs(self) -> None:
         """Return None: Ollama has no Batch API."""

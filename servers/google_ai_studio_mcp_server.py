@@ -24,8 +24,11 @@ if TYPE_CHECKING:
     from mcp_models.servers.core.batches import BatchJobs
     from mcp_models.servers.core.catalogue import ModelInfo
     from mcp_models.servers.core.completion import (
+        Citation,
         Completion,
         CompletionRequest,
+        DocumentPart,
+        ImagePart,
         Message,
         ReasoningEffort,
         StopReason,
@@ -80,6 +83,7 @@ class GoogleAIStudio(Provider):
         "topP": "top_p",
     }
     price_list = "google"
+    takes_documents = True
     service_tiers = {"standard": "standard", "flex": "flex", "priority": "priority"}
     tiers_that_may_serve = {"flex": ("flex",), "priority": ("standard", "priority")}
     # https://ai.google.dev/gemini-api/docs/flex-inference: half the price; …/priority-inference: 75 to 100 % more.
@@ -109,6 +113,9 @@ class GoogleAIStudio(Provider):
     def efforts(self, model: str) -> tuple[ReasoningEffort, ...]:
         name = model.removeprefix("models/")
         return next((efforts for pattern, efforts in _EFFORTS if re.match(pattern, name)), ())
+
+    def searches_web(self) -> bool:
+        return True
 
     def has_list_prices(self) -> bool:
         return self._base_url() == BASE_URL
@@ -203,6 +210,8 @@ def payload(request: CompletionRequest, tier: str | None = None) -> dict[str, An
     }
     if tier is not None:
         body["serviceTier"] = tier
+    if request.web_search:
+        body["tools"] = [{"googleSearch": {}}]
     if request.system is not None:
         body["systemInstruction"] = {"parts": [{"text": request.system}]}
     return body
@@ -227,13 +236,14 @@ def _parts(turn: Message) -> list[dict[str, Any]]:
     if isinstance(turn.content, str):
         return [{"text": turn.content}]
     return [
-        {"inlineData": _inline_data(part.url)} if isinstance(part, core.completion.ImagePart) else {"text": part.text}
+        {"text": part.text} if isinstance(part, core.completion.TextPart) else {"inlineData": _inline_data(part)}
         for part in turn.content
     ]
 
 
-def _inline_data(url: str) -> dict[str, str]:
-    media_type, data = core.http.data_uri(url, GoogleAIStudio.title)
+def _inline_data(part: ImagePart | DocumentPart) -> dict[str, str]:
+    kind = "image" if isinstance(part, core.completion.ImagePart) else "document"
+    media_type, data = core.http.data_uri(part.url, GoogleAIStudio.title, kind)
     return {"mimeType": media_type, "data": data}
 
 
@@ -261,6 +271,24 @@ class ContentAnswer(StreamAccumulator):
         "IMAGE_RECITATION": "content_filter",
     }
 
+    def __init__(self, request_id: str | None = None) -> None:
+        super().__init__(request_id)
+        self.citations: list[Citation] = []
+        self.queries: list[str] = []
+
+    def completion(self, auth_mode: str) -> Completion:
+        """Return the complete answer, with the pages that it cites and the searches that it cost.
+
+        A search is charged for each query, up to Gemini 2 for each prompt: https://ai.google.dev/gemini-api/docs/pricing.
+        """
+        from msgspec.structs import replace
+
+        completion = super().completion(auth_mode)
+        completion.citations = self.citations
+        searches = min(len(self.queries), 1) if self.model.startswith(("gemini-1", "gemini-2")) else len(self.queries)
+        completion.usage = replace(completion.usage, web_searches=searches)
+        return completion
+
     def add(self, event: dict[str, Any]) -> str:
         """Add an event and return the text in it.
 
@@ -284,10 +312,17 @@ class ContentAnswer(StreamAccumulator):
             self.native_stop_reason = candidate.get("finishReason") or self.native_stop_reason
             for part in (candidate.get("content") or {}).get("parts") or ():
                 (self.thoughts if part.get("thought") else texts).append(part.get("text") or "")
+            self._ground(candidate.get("groundingMetadata") or {})
         self.texts += texts
         if self.native_stop_reason == "MALFORMED_RESPONSE":
             raise errors.ProviderError("the model's answer is malformed.", retryable=True, request_id=self.request_id)
         return "".join(texts)
+
+    def _ground(self, grounding: dict[str, Any]) -> None:
+        """Keep what an answer rests on. The last event that has it has all of it."""
+        webs = [chunk["web"] for chunk in grounding.get("groundingChunks") or () if (chunk.get("web") or {}).get("uri")]
+        self.citations = [core.completion.Citation(web["uri"], web.get("title") or "") for web in webs] or self.citations
+        self.queries = [query for query in grounding.get("webSearchQueries") or () if query] or self.queries
 
 
 def _usage(usage: dict[str, int]) -> Usage:

@@ -83,6 +83,8 @@ class Mistral(Provider):
     parameters = frozenset({"temperature", "top_p", "stop", "seed", "reasoning_effort", "response_schema"})
     native_names = {"random_seed": "seed", "response_format": "response_schema", "prompt_cache_key": "cache_key"}
     price_list = "mistral"
+    takes_documents = True
+    documents_cost_extra = True  # its OCR reads them, and no page says whether that is free in a chat
     service_tiers = {"auto": "auto", "standard": "standard_only"}
     tiers_that_may_serve = {"auto": ("standard", "priority")}
     tier_factors = {"priority": (1.75, 1.75)}  # https://docs.mistral.ai/inference/priority-tier
@@ -139,6 +141,8 @@ class Mistral(Provider):
                 completion = answer.completion("api_key")
                 if date := stream.response.extensions.get(DEPRECATION_HEADER):
                     completion.warnings.append(f"{completion.model} is deprecated; Mistral retires it at {date}")
+        if request.documents:
+            completion.warnings.append("reading documents: what Mistral may charge for it is not in the cost")
         return completion
 
     async def list_models(self) -> list[ModelInfo]:
@@ -200,7 +204,7 @@ def payload(request: CompletionRequest, tier: str | None = None) -> dict[str, An
 
 def _messages(request: CompletionRequest) -> list[dict[str, Any]]:
     """Return the messages. If the last one is the assistant's, mark it as the beginning of the answer."""
-    messages = chat.messages(request)
+    messages = chat.messages(request, lambda part: {"type": "document_url", "document_url": part.url})
     if messages[-1]["role"] == "assistant":
         messages[-1]["prefix"] = True
     return messages

@@ -29,6 +29,9 @@ OPENAI_HOST, AZURE_HOST = ".api.openai.com", ".openai.azure.com"
 # Compatible servers know the answer's limit by its old name. OpenAI's reasoning models refuse that name.
 OLD_LIMIT, NEW_LIMIT = "max_tokens", "max_completion_tokens"
 
+MOST_SEARCHES = 5
+"""How often a call may search the web or open a page that it found."""
+
 LEAST_OUTPUT_TOKENS = 16
 """The smallest `max_output_tokens` that the Responses API accepts."""
 
@@ -80,6 +83,8 @@ class OpenAIAPI(OpenAICompatible):
         "prompt_cache_breakpoint": "cache_key",
     }
     price_list = "openai"
+    takes_documents = True
+    most_searches = MOST_SEARCHES
     service_tiers = {"auto": "auto", "standard": "default", "flex": "flex", "priority": "priority"}
     tiers_that_may_serve = {
         None: ("standard", "priority"),  # the project's own setting decides, and it may be priority
@@ -119,6 +124,11 @@ class OpenAIAPI(OpenAICompatible):
         if re.match(_WITHOUT_EFFORT, model):
             return {"reasoning_effort"}
         return {"stop", "seed"} if re.match(_ONLY_RESPONSES, model) else set()
+
+    def searches_web(self) -> bool:
+        if not self.env.get(self.url_variable) and not self.env.get("OPENAI_WIRE_API"):
+            return True  # without parsing an address, as `tools/list` asks this
+        return self._chosen_api() == "responses"
 
     def sends_openais_headers(self) -> bool:
         return self._is_at(OPENAI_HOST)
@@ -161,6 +171,8 @@ class OpenAIAPI(OpenAICompatible):
         payload = responses_payload(request, answer_format)
         if tier := self.tier_name(request):
             payload["service_tier"] = tier
+        if request.web_search:
+            payload |= {"tools": [{"type": "web_search"}], "max_tool_calls": MOST_SEARCHES}
         if request.cache_key:
             openai_caching.add_to_responses(payload, request)
         return payload
@@ -199,13 +211,26 @@ class OpenAIAPI(OpenAICompatible):
         return f".{urlsplit(self.base_url()).hostname}".endswith(domain)
 
     def wire_api(self, request: CompletionRequest) -> str:
-        """Return `responses` or `chat`. OPENAI_WIRE_API decides, unless the request allows only one of them."""
+        """Return `responses` or `chat`. OPENAI_WIRE_API decides, unless the request allows only one of them.
+
+        Raises:
+            InvalidRequestError: The request needs both.
+        """
+        if request.web_search:
+            if request.stop is not None or request.seed is not None:
+                raise errors.InvalidRequestError(
+                    "web_search: only the Responses API searches, which has neither `stop` nor `seed`: leave them out."
+                )
+            return "responses"
         if self._is_openais() and re.match(_ONLY_RESPONSES, request.model or ""):
             return "responses"
         if request.stop is not None or request.seed is not None:
             return "chat"
         if self._is_openais() and request.limit < LEAST_OUTPUT_TOKENS:
             return "chat"
+        return self._chosen_api()
+
+    def _chosen_api(self) -> str:
         chosen = self.env.get("OPENAI_WIRE_API") or ("responses" if self._is_openais() else "chat")
         if chosen not in ("responses", "chat"):
             raise errors.ConfigurationError(f"OPENAI_WIRE_API: expected `responses` or `chat`, got {chosen!r}.")

@@ -69,6 +69,9 @@ class OpenAI(OpenAIAPI):
     def ignores(self, model: str) -> set[str]:
         return set() if self._wants_login() else super().ignores(model)
 
+    def searches_web(self) -> bool:
+        return not self._wants_login() and super().searches_web()
+
     def resolve(self, model: str | None) -> tuple[str, list[str]]:
         default = LOGIN_MODEL if self._wants_login() and self._find_login()[0] else None
         return super().resolve(model or self.env.get("MODEL_DEFAULT") or default)

@@ -6,7 +6,7 @@ Source: https://platform.openai.com/docs/api-reference/responses; the types of `
 from __future__ import annotations
 
 from mcp_models.servers import core
-from mcp_models.servers.core import errors
+from mcp_models.servers.core import chat, errors
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -14,9 +14,25 @@ if TYPE_CHECKING:
     from typing import Any
 
     from openai import AsyncOpenAI
-    from openai.types.responses import Response, ResponseReasoningItem, ResponseStreamEvent, ResponseUsage
+    from openai.types.responses import (
+        Response,
+        ResponseOutputText,
+        ResponseReasoningItem,
+        ResponseStreamEvent,
+        ResponseUsage,
+    )
 
-    from mcp_models.servers.core.completion import Completion, CompletionRequest, Message, StopReason, Usage
+    from mcp_models.servers.core.completion import (
+        Citation,
+        Completion,
+        CompletionRequest,
+        DocumentPart,
+        ImagePart,
+        Message,
+        StopReason,
+        TextPart,
+        Usage,
+    )
     from mcp_models.servers.core.provider import OnText
 
     Failed = Callable[[str | None, str, str | None], errors.CompletionError]
@@ -107,7 +123,8 @@ def responses_completion(response: Response, request_id: str | None) -> Completi
         raise errors.RefusalError(f"the model declined: {' '.join(refusals)}", request_id=request_id)
     texts = ["".join(part.text for part in item.content if part.type == "output_text") for item in answers]
     thoughts = [text for item in response.output if item.type == "reasoning" for text in _thoughts(item)]
-    called = any(item.type.endswith("_call") for item in response.output)
+    called = any(item.type.endswith("_call") and item.type != "web_search_call" for item in response.output)
+    searched = [item for item in response.output if item.type == "web_search_call"]
     reason = response.incomplete_details.reason if response.incomplete_details else None
     stop_reason: StopReason = "tool_use" if called else "end_turn"
     return core.completion.Completion(
@@ -115,11 +132,12 @@ def responses_completion(response: Response, request_id: str | None) -> Completi
         model=response.model,
         stop_reason=stop_reason if response.status == "completed" else _STOP_REASONS.get(reason, "other"),
         native_stop_reason=reason or response.status,
-        usage=_usage(response.usage),
+        usage=_usage(response.usage, sum(item.action is None or item.action.type == "search" for item in searched)),
         service_tier=response.service_tier,
         request_id=request_id,
         auth_mode="api_key",
         reasoning="\n\n".join(thoughts) or None,
+        citations=[each for item in answers for part in item.content if part.type == "output_text" for each in _cited(part)],
     )
 
 
@@ -128,20 +146,30 @@ def _thoughts(item: ResponseReasoningItem) -> list[str]:
     return [part.text for part in item.summary or ()] or [part.text for part in item.content or ()]
 
 
+def _cited(part: ResponseOutputText) -> list[Citation]:
+    notes = [note for note in part.annotations or () if note.type == "url_citation"]
+    return [core.completion.Citation(note.url, note.title or "") for note in notes]
+
+
 def _content(turn: Message) -> str | list[dict[str, Any]]:
     if isinstance(turn.content, str) or turn.role == "assistant":  # the API has other types for an assistant's parts
         return turn.text
-    return [
-        {"type": "input_image", "image_url": part.url, "detail": "auto"}
-        if isinstance(part, core.completion.ImagePart)
-        else {"type": "input_text", "text": part.text}
-        for part in turn.content
-    ]
+    return [_part(part) for part in turn.content]
 
 
-def _usage(usage: ResponseUsage | None) -> Usage:
+def _part(part: TextPart | ImagePart | DocumentPart) -> dict[str, Any]:
+    if isinstance(part, core.completion.TextPart):
+        return {"type": "input_text", "text": part.text}
+    if isinstance(part, core.completion.ImagePart):
+        return {"type": "input_image", "image_url": part.url, "detail": "auto"}
+    if part.url.startswith("https://"):
+        return {"type": "input_file", "file_url": part.url}
+    return {"type": "input_file", "filename": chat.DOCUMENT_NAME, "file_data": part.url}
+
+
+def _usage(usage: ResponseUsage | None, searches: int) -> Usage:
     if usage is None:
-        return core.completion.Usage()
+        return core.completion.Usage(web_searches=searches)
     details, out = usage.input_tokens_details, usage.output_tokens_details
     return core.completion.Usage(
         input_tokens=usage.input_tokens or 0,
@@ -149,4 +177,5 @@ def _usage(usage: ResponseUsage | None) -> Usage:
         cache_read_tokens=getattr(details, "cached_tokens", None) or 0,
         cache_write_tokens=getattr(details, "cache_write_tokens", None) or 0,
         reasoning_tokens=getattr(out, "reasoning_tokens", None) or 0,
+        web_searches=searches,
     )

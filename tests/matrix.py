@@ -19,6 +19,7 @@ from tests.peer import Peer, call, request
 
 TEXT_PART = {"type": "text", "text": "Look:"}
 IMAGE = {"type": "image", "url": "data:image/png;base64,iVBORw0KGgo="}
+PDF = {"type": "document", "url": "data:application/pdf;base64,JVBERi0="}
 TURNS = [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}, {"role": "user", "content": "c"}]
 SCHEMA = {"type": "object", "properties": {"a": {"type": "integer"}}, "required": ["a"], "additionalProperties": False}
 
@@ -40,6 +41,7 @@ CALLS: list[tuple[str, dict[str, Any], Prepare | None]] = [
     ("plain", {"prompt": "Hello?"}, None),
     ("turns + system", {"messages": TURNS, "system": "Be brief."}, None),
     ("image", {"messages": [{"role": "user", "content": [TEXT_PART, IMAGE]}]}, None),
+    ("document", {"messages": [{"role": "user", "content": [TEXT_PART, PDF]}]}, None),
     ("temperature 0", {"prompt": "Hello?", "temperature": 0}, None),
     ("top_p, stop, seed", {"prompt": "Hello?", "top_p": 0.5, "stop": ["END"], "seed": 1}, None),
     ("reasoning_effort", {"prompt": "Hello?", "reasoning_effort": "low"}, None),

@@ -7,6 +7,7 @@ there is a table here, with the document's commit.
 from __future__ import annotations
 
 import functools
+import json
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -21,6 +22,13 @@ CLOSED = ConfigDict(extra="forbid", strict=True, arbitrary_types_allowed=True)
 def check(provider: str, request: Request) -> None:
     """Raise `pydantic.ValidationError` or `AssertionError` if the official types do not allow a request."""
     _CHECKS[provider](request)
+
+
+def check_answer(provider: str, chunks: Iterable[bytes]) -> None:
+    """Raise `pydantic.ValidationError` if the official types do not allow the events of a fake's answer."""
+    events = [json.loads(line[6:]) for chunk in chunks for line in chunk.decode().splitlines() if line.startswith("data: ")]
+    for event in events:
+        _ANSWERS[provider](event)
 
 
 def check_batch_line(provider: str, request: Request, line: dict[str, Any]) -> None:
@@ -102,11 +110,13 @@ def _mistral(request: Request) -> None:
 def _gemini(request: Request) -> None:
     from google.genai import types
 
-    names = {"contents", "systemInstruction", "generationConfig", "safetySettings", "serviceTier"}
+    names = {"contents", "systemInstruction", "generationConfig", "safetySettings", "serviceTier", "tools"}
     assert set(request.body) <= names
     assert request.body.get("serviceTier", "standard") in {tier.value for tier in types.ServiceTier}
     for content in request.body["contents"]:
         _closed_model(types.Content).model_validate(content)
+    for tool in request.body.get("tools", []):
+        _closed_model(types.Tool).model_validate(tool)
     if instruction := request.body.get("systemInstruction"):
         _closed_model(types.Content).model_validate(instruction)
     _closed_model(types.GenerationConfig).model_validate(request.body.get("generationConfig", {}))
@@ -138,6 +148,30 @@ def _closed_model(model: type[BaseModel]) -> type[BaseModel]:
     """Return a model that forbids unknown fields, as google-genai's own do. Models inside it keep their own rule."""
     return type(model.__name__, (model,), {"model_config": {**model.model_config, "extra": "forbid"}})
 
+
+def _openai_answer(event: dict[str, Any]) -> None:
+    from openai.types.responses import Response
+
+    if event["type"] == "response.completed":  # what tools and settings there were is repeated in a real one
+        repeated = {"parallel_tool_calls": True, "tool_choice": "auto", "tools": []}
+        TypeAdapter(Response).validate_python({**repeated, **event["response"]})
+
+
+def _anthropic_answer(event: dict[str, Any]) -> None:
+    from anthropic.types import RawMessageStreamEvent
+
+    TypeAdapter(RawMessageStreamEvent).validate_python(event)
+
+
+def _gemini_answer(event: dict[str, Any]) -> None:
+    from google.genai import types
+
+    closed = _closed_model(types.GroundingMetadata)
+    for candidate in event["candidates"]:
+        closed.model_validate(candidate.get("groundingMetadata", {}))
+
+
+_ANSWERS = {"openai": _openai_answer, "anthropic": _anthropic_answer, "google_ai_studio": _gemini_answer}
 
 _CHECKS: dict[str, Callable[[Request], None]] = {
     "openai": _openai,

@@ -19,6 +19,7 @@ FILES = sorted([*(ROOT / "servers").rglob("*.py"), *(ROOT / "client").rglob("*.p
 MAY_IMPORT = {
     "core": ("mcp_models.servers.core",),
     "transport": ("mcp_models.servers.core",),
+    "files": ("mcp_models.servers.core",),
     "ledger": ("mcp_models.servers.core",),
     "codex": ("mcp_models.servers.core", "mcp_models.servers.codex"),
     "servers": ("mcp_models.servers",),

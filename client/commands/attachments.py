@@ -1,4 +1,4 @@
-"""Read the files that `mcp-models complete` attaches to a prompt: texts, images, and the schema of the answer."""
+"""Read the files that `mcp-models complete` attaches to a prompt: texts, PDFs, images, and the schema of the answer."""
 
 from __future__ import annotations
 
@@ -9,31 +9,33 @@ from typing import Any
 
 import click
 
+from mcp_models.servers.core import media
+
 MAX_BYTES = 32 * 1024 * 1024
 """The largest file to attach. Providers accept less."""
 
-_SIGNATURES = ((b"\x89PNG\r\n\x1a\n", "png"), (b"\xff\xd8\xff", "jpeg"), (b"GIF87a", "gif"), (b"GIF89a", "gif"))
-"""How an image's file begins, with the name of its format. Source: https://mimesniff.spec.whatwg.org."""
 
+def attach(prompt: str, files: Sequence[str], images: Sequence[str]) -> tuple[str, dict[str, Any]]:
+    """Return a prompt with files attached: texts, each with its path, stand before it, and PDFs and images are parts.
 
-def with_files(prompt: str, paths: Sequence[str]) -> str:
-    """Return a prompt that is preceded by the texts of files, each with its path.
-
-    Raises:
-        click.UsageError: A file cannot be read, or is not text in UTF-8.
-    """
-    documents = [f'<document path="{path}">\n{_text(path)}\n</document>' for path in paths]
-    return "\n\n".join([*documents, prompt])
-
-
-def messages(prompt: str, images: Sequence[str]) -> list[dict[str, Any]]:
-    """Return a conversation of one turn: the images, then the prompt.
+    Returns:
+        The prompt, and the options of the call. The prompt is empty if it is in the messages.
 
     Raises:
-        click.UsageError: A file cannot be read, or is not an image that the providers know.
+        click.UsageError: A file cannot be read, or is not what its option attaches.
     """
-    parts: list[dict[str, Any]] = [{"type": "image", "url": _data_uri(path)} for path in images]
-    return [{"role": "user", "content": [*parts, {"type": "text", "text": prompt}]}]
+    parts = [{"type": "image", "url": _image(path)} for path in images]
+    texts = []
+    for path in files:
+        data = _read(path)
+        if media.media_type(data) == media.PDF:
+            parts.append({"type": "document", "url": media.data_uri(media.PDF, data)})
+        else:
+            texts.append(media.with_path(path, _as_text(path, data)))
+    prompt = "\n\n".join([*texts, prompt])
+    if not parts:
+        return prompt, {}
+    return "", {"messages": [{"role": "user", "content": [*parts, {"type": "text", "text": prompt}]}]}
 
 
 def schema(path: str) -> dict[str, Any]:
@@ -43,7 +45,7 @@ def schema(path: str) -> dict[str, Any]:
         click.UsageError: The file cannot be read, or does not hold a JSON object.
     """
     try:
-        found = json.loads(_text(path))
+        found = json.loads(_as_text(path, _read(path)))
     except (ValueError, RecursionError):
         found = None
     if not isinstance(found, dict):
@@ -51,26 +53,19 @@ def schema(path: str) -> dict[str, Any]:
     return found
 
 
-def _text(path: str) -> str:
-    try:
-        text = _read(path).decode("utf-8-sig")
-    except UnicodeDecodeError:
-        text = "\x00"
-    if "\x00" in text:
-        raise click.UsageError(f"{path} is not text in UTF-8; --image attaches an image.")
-    return text.rstrip("\n")
+def _as_text(path: str, data: bytes) -> str:
+    text = media.text_of(data)
+    if text is None:
+        raise click.UsageError(f"{path} is not text in UTF-8, nor a PDF; --image attaches an image.")
+    return text
 
 
-def _data_uri(path: str) -> str:
-    import base64
-
+def _image(path: str) -> str:
     data = _read(path)
-    kind = next((name for start, name in _SIGNATURES if data.startswith(start)), "")
-    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
-        kind = "webp"
-    if not kind:
-        raise click.UsageError(f"--image: {path} is not a PNG, JPEG, GIF or WebP; --file attaches text.")
-    return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
+    kind = media.media_type(data)
+    if kind is None or kind == media.PDF:
+        raise click.UsageError(f"--image: {path} is not a PNG, JPEG, GIF or WebP; --file attaches text and PDFs.")
+    return media.data_uri(kind, data)
 
 
 def _read(path: str) -> bytes:

@@ -61,7 +61,7 @@ Examples:
 @click.argument("words", nargs=-1, metavar="[PROVIDER] PROMPT [-]")
 @click.option("-m", "--model", metavar="[PROVIDER/]MODEL", help="The provider's name of a model.")
 @click.option("--system", help="Instructions that precede the prompt.")
-@click.option("--file", "files", multiple=True, metavar="FILE", help="Attach a text file, with its path. Repeatable.")
+@click.option("--file", "files", multiple=True, metavar="FILE", help="Attach a text, with its path, or a PDF. Repeatable.")
 @click.option("--image", "images", multiple=True, metavar="FILE", help="Attach an image. Repeatable.")
 @click.option("--schema", "schema_file", metavar="FILE", help="A JSON Schema that the answer must fit.")
 @click.option("--max-tokens", type=click.IntRange(min=1), default=MAX_TOKENS_DEFAULT, show_default=True)
@@ -162,11 +162,8 @@ def _question(
     from mcp_models.client.commands import attachments
 
     attached: dict[str, Any] = {} if schema_file is None else {"response_schema": attachments.schema(schema_file)}
-    if files:
-        prompt = attachments.with_files(prompt, files)
-    if images:
-        prompt, attached["messages"] = "", attachments.messages(prompt, images)
-    return prompt, attached
+    prompt, parts = attachments.attach(prompt, files, images)
+    return prompt, {**attached, **parts}
 
 
 def _all_input() -> str:

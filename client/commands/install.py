@@ -46,6 +46,7 @@ _USUAL = {"XDG_CONFIG_HOME": "~/.config", "XDG_STATE_HOME": "~/.local/state"}
 @click.argument("providers", nargs=-1, metavar="[PROVIDER]…")
 @click.option("--project", is_flag=True, help="Write the file of the project in the current folder, not the user's.")
 @click.option("--env", "settings_given", multiple=True, metavar="NAME=VALUE", help="A setting for the servers; no key.")
+@click.option("--files", "folders", multiple=True, metavar="DIR", help="Let calls attach files below DIR. Repeatable.")
 @click.option("--dry-run", is_flag=True, help="Show the change and write nothing.")
 @click.option("--print", "as_block", is_flag=True, help="Print what would stand in the file and write nothing.")
 @click.option("--link", "as_link", is_flag=True, help="Print a link that installs each server, where HOST knows one.")
@@ -54,6 +55,7 @@ def command(
     providers: tuple[str, ...],
     project: bool,
     settings_given: tuple[str, ...],
+    folders: tuple[str, ...],
     dry_run: bool,
     as_block: bool,
     as_link: bool,
@@ -67,7 +69,7 @@ def command(
     """
     row = HOSTS[host]
     names = list(dict.fromkeys(map(named_provider, providers))) or _configured()
-    entries = _entries(row, names, _settings(settings_given))
+    entries = _entries(row, names, {**_settings(settings_given), **_allowed(folders)})
     block = editor(row).render({row.section: entries})
     if as_link:
         _print_links(row, entries)
@@ -130,6 +132,24 @@ def _settings(given: tuple[str, ...]) -> dict[str, str]:
             "put it into ~/.pgpass, and leave it out of the address."
         )
     return found
+
+
+def _allowed(folders: tuple[str, ...]) -> dict[str, str]:
+    """Return the variable that lets calls attach files of folders. A host may start the server anywhere, so paths are whole.
+
+    Raises:
+        click.UsageError: One is not a folder that can be allowed.
+    """
+    if not folders:
+        return {}
+    from mcp_models.servers.core.files.paths import allowed_folders
+
+    env = {settings.FILES_VARIABLE: os.pathsep.join(map(os.path.abspath, folders))}
+    try:
+        allowed_folders(env)
+    except ConfigurationError as error:
+        raise click.UsageError(f"--files: {error}") from None
+    return env
 
 
 def _holds_password(address: str) -> bool:

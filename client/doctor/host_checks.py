@@ -25,6 +25,7 @@ from mcp_models.client.reference import is_reference
 from mcp_models.client.server_handle import ServerHandle
 from mcp_models.servers import load_provider, server_modules
 from mcp_models.servers.core import errors, settings
+from mcp_models.servers.core.files.paths import allowed_folders
 from mcp_models.servers.core.user_folders import APPLICATION, this_system, user_folders
 
 START_SECONDS = 20.0
@@ -234,7 +235,19 @@ def _handshake(entry: Entry) -> Iterator[Finding]:
         yield entry.finding("handshake", "problem", first_line(error), cure)
 
 
-ENTRY_CHECKS: tuple[Check, ...] = (_switched_on, _no_key_inside, _time, _command, _key, _handshake)
+def _folders(entry: Entry) -> Iterator[Finding]:
+    """Check that the folders whose files a call may attach are there."""
+    try:
+        folders = allowed_folders(entry.env)
+    except errors.ConfigurationError as error:
+        cure = f"mcp-models install {entry.host.name} {entry.provider} --files DIR"
+        yield entry.finding("files", "problem", error.message.rstrip("."), cure)
+    else:
+        if folders:
+            yield entry.finding("files", "ok", f"calls may attach files below {', '.join(folders)}")
+
+
+ENTRY_CHECKS: tuple[Check, ...] = (_switched_on, _no_key_inside, _time, _folders, _command, _key, _handshake)
 """The checks of an entry, in the order in which they run."""
 
 NEEDED: tuple[Check, ...] = (_command,)

@@ -23,6 +23,7 @@ from mcp_models.client.server_handle import ServerHandle
 from mcp_models.servers import load_provider
 from mcp_models.servers.core import errors, settings
 from mcp_models.servers.core.catalogue import ModelInfo, list_models
+from mcp_models.servers.core.files.paths import allowed_folders
 from mcp_models.servers.core.ledger.budget import parse_budget
 from mcp_models.servers.core.ledger.target import ledger_target
 from mcp_models.servers.core.provider import Provider
@@ -127,7 +128,7 @@ def _missing_key(case: ProviderCase) -> Iterator[Finding]:
 
 def _settings(case: ProviderCase) -> Iterator[Finding]:
     """Check the settings that every server has."""
-    for read in (settings.default_timeout, settings.max_retries, _budget, ledger_target):
+    for read in (settings.default_timeout, settings.max_retries, _budget, ledger_target, allowed_folders):
         try:
             read(case.provider.env)
         except errors.ConfigurationError as error:

@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from mcp_models.servers.codex import failures
 from mcp_models.servers.core import errors
-from mcp_models.servers.core.completion import ImagePart, Message, StopReason, TextPart, Usage
+from mcp_models.servers.core.completion import DocumentPart, ImagePart, Message, StopReason, TextPart, Usage
 
 if TYPE_CHECKING:
     from mcp_models.servers.codex.login import Login
@@ -135,7 +135,17 @@ def _framed(turn: Message) -> list[TextPart | ImagePart]:
 
 
 def _parts(turn: Message) -> list[TextPart | ImagePart]:
-    return [TextPart(turn.content)] if isinstance(turn.content, str) else turn.content
+    """Return the parts of a message.
+
+    Raises:
+        InvalidRequestError: One is a document.
+    """
+    if isinstance(turn.content, str):
+        return [TextPart(turn.content)]
+    parts = [part for part in turn.content if not isinstance(part, DocumentPart)]
+    if len(parts) < len(turn.content):
+        raise errors.InvalidRequestError("a ChatGPT login takes no documents: OPENAI_API_KEY takes them, or send their text.")
+    return parts
 
 
 def _joined(parts: list[TextPart | ImagePart]) -> list[TextPart | ImagePart]:

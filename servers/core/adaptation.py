@@ -17,6 +17,9 @@ from mcp_models.servers.core.refusals import Refusal, refused_parameter
 # The two ways in which a provider may quote our default limit when it refuses it.
 _OUR_LIMIT = (str(TOOL_MAX_TOKENS_DEFAULT), f"{TOOL_MAX_TOKENS_DEFAULT:,}")
 
+NO_DOCUMENTS = "send the text, or the pages as images, or ask a provider that reads PDFs"
+"""What to do where documents are not taken."""
+
 
 class Learnt(Struct):
     """What we know about a model's parameters. It lasts as long as the process.
@@ -48,11 +51,16 @@ class Adaptation:
         provider: The provider to ask.
         learnt: What we know about the model. `learn` adds to it.
 
+    Raises:
+        InvalidRequestError: The request has a document, and the provider takes none.
+
     Attributes:
         sent: The request that `request` returned last.
     """
 
     def __init__(self, asked: CompletionRequest, provider: Provider, learnt: Learnt) -> None:
+        if asked.documents and not provider.takes_documents:
+            raise InvalidRequestError(f"{provider.title} takes no documents: {NO_DOCUMENTS}.")
         self._asked, self._provider, self._learnt = asked, provider, learnt
         self._left_out: set[str] = set()
         self._without: set[str] = set()

@@ -6,28 +6,53 @@ from mcp_models.servers import core
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
-    from mcp_models.servers.core.completion import CompletionRequest, Message, StopReason
+    from mcp_models.servers.core.completion import CompletionRequest, DocumentPart, Message, StopReason
 
 STOP_REASONS: dict[str, StopReason] = {"stop": "end_turn", "length": "max_tokens", "tool_calls": "tool_use"}
 
 
-def messages(request: CompletionRequest) -> list[dict[str, Any]]:
-    """Return the request's system prompt and turns as Chat Completions `messages`."""
+DOCUMENT_NAME = "document.pdf"
+"""The name of a document, where a provider wants one."""
+
+
+def file_part(part: DocumentPart) -> dict[str, Any]:
+    """Return a document as OpenAI's Chat Completions take it.
+
+    Raises:
+        InvalidRequestError: It is not given as a `data:` URI.
+    """
+    core.http.data_uri(part.url, "Chat Completions", "document")
+    return {"type": "file", "file": {"filename": DOCUMENT_NAME, "file_data": part.url}}
+
+
+def messages(
+    request: CompletionRequest, document: Callable[[DocumentPart], dict[str, Any]] = file_part
+) -> list[dict[str, Any]]:
+    """Return the request's system prompt and turns as Chat Completions `messages`.
+
+    Args:
+        request: The request.
+        document: Returns a document in the provider's form.
+    """
     system = [{"role": "system", "content": request.system}] if request.system is not None else []
-    return [*system, *({"role": turn.role, "content": _content(turn)} for turn in request.turns)]
+    return [*system, *({"role": turn.role, "content": _content(turn, document)} for turn in request.turns)]
 
 
-def _content(turn: Message) -> str | list[dict[str, Any]]:
+def _content(turn: Message, document: Callable[[DocumentPart], dict[str, Any]]) -> str | list[dict[str, Any]]:
     if isinstance(turn.content, str):
         return turn.content
-    return [
-        {"type": "image_url", "image_url": {"url": part.url}}
-        if isinstance(part, core.completion.ImagePart)
-        else {"type": "text", "text": part.text}
-        for part in turn.content
-    ]
+    parts: list[dict[str, Any]] = []
+    for part in turn.content:
+        if isinstance(part, core.completion.TextPart):
+            parts.append({"type": "text", "text": part.text})
+        elif isinstance(part, core.completion.ImagePart):
+            parts.append({"type": "image_url", "image_url": {"url": part.url}})
+        else:
+            parts.append(document(part))
+    return parts
 
 
 def grammar_schema(schema: dict[str, Any]) -> dict[str, Any]:

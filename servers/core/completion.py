@@ -20,6 +20,9 @@ ServiceTier = Literal["auto", "standard", "flex", "priority"]
 OPTIONAL_PARAMETERS = ("temperature", "top_p", "stop", "seed", "reasoning_effort", "response_schema")
 """Parameters that not every model supports. They are left out and reported in `dropped_params`, and the call goes on."""
 
+PDF_URI = "data:application/pdf;base64,"
+"""How the `data:` URI of a document begins."""
+
 CACHE_KEY = "cache_key"
 """A field of the request that we set ourselves, and that is left out in the same way, but without a word."""
 
@@ -30,21 +33,34 @@ class TextPart(Struct, frozen=True, forbid_unknown_fields=True, tag="text"):
     text: str
 
 
+Url = Annotated[str, Meta(description="data:…;base64,… or https://…")]
+
+
 class ImagePart(Struct, frozen=True, forbid_unknown_fields=True, tag="image"):
     """An image within a message. It is never a local path, so that no prompt can make a server read a file."""
 
-    url: Annotated[str, Meta(description="data:image/… or https://…")]
+    url: Url
 
     def __post_init__(self) -> None:
         if not self.url.startswith(("data:image/", "https://")):
             raise ValueError("url: expected a data: URI of an image or an https URL")
 
 
+class DocumentPart(Struct, frozen=True, forbid_unknown_fields=True, tag="document"):
+    """A PDF within a message. Like an image, it is never a local path."""
+
+    url: Url
+
+    def __post_init__(self) -> None:
+        if not self.url.startswith((PDF_URI, "https://")):
+            raise ValueError(f"url: expected {PDF_URI}… or an https URL")
+
+
 class Message(Struct, frozen=True, forbid_unknown_fields=True):
     """One turn of a conversation."""
 
     role: Literal["user", "assistant"]
-    content: str | list[TextPart | ImagePart]
+    content: str | list[TextPart | ImagePart | DocumentPart]
 
     @property
     def text(self) -> str:
@@ -81,6 +97,8 @@ class CompletionRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields
     reasoning_effort: Annotated[ReasoningEffort, Meta(description="How much to think.")] | None = None
     response_schema: Annotated[dict[str, Any], Meta(description="JSON Schema for the answer.")] | None = None
     service_tier: Annotated[ServiceTier, Meta(description="Speed and price.")] | None = None
+    files: Annotated[list[str], Meta(description="Files to attach: paths, `docs/*.md`.")] | None = None
+    web_search: Annotated[bool, Meta(description="Let it search the web.")] | None = None
     timeout: Annotated[float, Meta(description="Seconds for the whole call. Default 600.")] | None = None
 
     is_default_model: bool = False
@@ -111,11 +129,18 @@ class CompletionRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields
             return self.messages
         return [Message(role="user", content=self.prompt or "")]
 
+    @property
+    def documents(self) -> int:
+        """How many documents there are."""
+        parts = [part for turn in self.turns if not isinstance(turn.content, str) for part in turn.content]
+        return sum(isinstance(part, DocumentPart) for part in parts)
+
 
 class Usage(Struct, frozen=True, kw_only=True):
     """Token counts, with one meaning for all providers: `input_tokens` includes cached tokens, `output_tokens` thinking.
 
-    `cache_write_tokens` includes `cache_write_1h_tokens`, which the cache keeps for an hour.
+    `cache_write_tokens` includes `cache_write_1h_tokens`, which the cache keeps for an hour. `web_searches` are those that the
+    provider charges for.
     """
 
     input_tokens: int = 0
@@ -124,11 +149,28 @@ class Usage(Struct, frozen=True, kw_only=True):
     cache_write_tokens: int = 0
     cache_write_1h_tokens: int = 0
     reasoning_tokens: int = 0
+    web_searches: int = 0
 
     @property
     def total(self) -> int:
         """Input and output tokens together."""
         return self.input_tokens + self.output_tokens
+
+
+class Citation(Struct, frozen=True):
+    """A page that an answer cites: its address and its title."""
+
+    url: str
+    title: str = ""
+
+
+class SentFile(Struct, frozen=True):
+    """A file that was attached to a prompt: its path, its media type, its bytes, and an estimate of its tokens."""
+
+    path: str
+    media_type: str
+    bytes: int
+    tokens: int
 
 
 class Completion(Struct, kw_only=True):
@@ -141,6 +183,8 @@ class Completion(Struct, kw_only=True):
         price_source: Where the price comes from: a list and its version, a file, or `provider` if that reported the cost.
         cache_savings_usd: What the prompt cache saved: the cost without it, less the cost. A write alone makes it negative.
         surcharge: What the provider charges on top, times the list price. It is not part of the record.
+        citations: The pages that the answer cites, if the provider searched the web. An adapter may list one twice.
+        files: The files that were attached because the caller named them.
         structured: The parsed answer if the caller gave a `response_schema`. It can be any JSON value, also null.
         notes: Sentences for the model in the host, which does not get to see this record.
     """
@@ -160,6 +204,8 @@ class Completion(Struct, kw_only=True):
     auth_mode: str | None = None
     reasoning: str | None = None
     structured: Any = UNSET
+    files: list[SentFile] = []
+    citations: list[Citation] = []
     dropped_params: list[str] = []
     warnings: list[str] = []
     notes: list[str] = []

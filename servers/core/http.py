@@ -127,19 +127,20 @@ async def lines(response: httpx2.Response) -> AsyncIterator[bytes]:
         yield last
 
 
-def data_uri(url: str, title: str) -> tuple[str, str]:
-    """Split an image's `data:` URI into its media type and its base64 text.
+def data_uri(url: str, title: str, kind: str = "image") -> tuple[str, str]:
+    """Split the `data:` URI of an image or a document into its media type and its base64 text.
 
     Args:
-        url: The image's address.
+        url: The address.
         title: The provider's title, for the error message.
+        kind: `image` or `document`, for the error message.
 
     Raises:
         InvalidRequestError: The URL is of another kind.
     """
     head, _, data = url.partition(";base64,")
-    if not data or not head.startswith("data:image/"):
-        raise errors.InvalidRequestError(f"{title} takes images only as base64 `data:` URIs.")
+    if not data or not head.startswith(("data:image/", "data:application/pdf")):
+        raise errors.InvalidRequestError(f"{title} takes {kind}s only as base64 `data:` URIs.")
     return head.removeprefix("data:"), data
 
 

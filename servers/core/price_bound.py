@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from mcp_models.servers.core import price_list
-from mcp_models.servers.core.completion import CompletionRequest, ImagePart, Message
+from mcp_models.servers.core.completion import CompletionRequest, ImagePart, Message, TextPart
 from mcp_models.servers.core.errors import InvalidRequestError
 from mcp_models.servers.core.pricing import STANDARD, may_serve
 
@@ -35,12 +35,16 @@ IMAGE_TOKENS = 10_000
 """The most tokens of an image, where a provider does not say otherwise: more than Claude's 4,784, Mistral's 4,096 and Gemini's
 2,240."""
 
+DOCUMENT_TOKENS = 2_000_000
+"""The most tokens of a document: the longest context of the providers that read PDFs. Nobody can tell from its bytes, as its
+text is packed, and a page counts as text and as an image. Where a model's own context is known, no more than that counts."""
+
 _MILLION = 1_000_000
 _LONGEST_CALL = timedelta(days=1)
 
 
 def highest_cost_usd(provider: Provider, request: CompletionRequest, model: str) -> float | None:
-    """Return the most that a call can cost in dollars, or None if the model's price is not known.
+    """Return the most that a call can cost in dollars, or None if the price is not known.
 
     The bound assumes the dearest of everything that may come: no hit in the cache, a write of the whole prompt to it, the
     dearest tier that may serve, an answer as long as `max_tokens` lets it be.
@@ -50,6 +54,10 @@ def highest_cost_usd(provider: Provider, request: CompletionRequest, model: str)
         request: The request.
         model: The model to ask.
     """
+    if request.documents and provider.documents_cost_extra:
+        return None
+    if request.web_search and provider.most_searches is None:
+        return None
     request = msgspec.structs.replace(request, model=model)
     costs = [_highest(provider, request, name.removeprefix("models/")) for name in provider.charged_models(request)]
     known = [cost for cost in costs if cost is not None]
@@ -60,25 +68,27 @@ def most_input_tokens(provider: Provider, request: CompletionRequest, model: str
     """Return a number of tokens that a request cannot exceed: one for each byte of its JSON, and what comes on top.
 
     No tokenizer makes more tokens of a text than it has bytes in UTF-8, as every token ends in bytes. Characters are no such
-    bound: an emoji takes up to four tokens. An image counts by its size in pixels, which is not known here.
+    bound: an emoji takes up to four tokens. An image counts by its size in pixels, which is not known here, and a document by
+    its pages.
 
     Args:
         provider: The provider.
         request: The request.
         model: The model's full name.
     """
-    texts = msgspec.structs.replace(request, prompt=None, messages=[_without_images(turn) for turn in request.turns])
+    texts = msgspec.structs.replace(request, prompt=None, messages=[_only_texts(turn) for turn in request.turns])
     parts = [part for turn in request.turns if not isinstance(turn.content, str) for part in turn.content]
     images = sum(isinstance(part, ImagePart) for part in parts)
     each = next((size for start, size in provider.image_tokens.items() if model.startswith(start)), IMAGE_TOKENS)
     tokens = len(msgspec.json.encode(texts)) + MESSAGE_TOKENS * (len(request.turns) + 1) + images * each
-    return tokens + _schema_tokens(request)
+    unknown = request.documents + bool(request.web_search)  # what a search finds is read, too
+    return tokens + _schema_tokens(request) + unknown * DOCUMENT_TOKENS
 
 
-def _without_images(turn: Message) -> Message:
+def _only_texts(turn: Message) -> Message:
     if isinstance(turn.content, str):
         return turn
-    return Message(role=turn.role, content=[part for part in turn.content if not isinstance(part, ImagePart)])
+    return Message(role=turn.role, content=[part for part in turn.content if isinstance(part, TextPart)])
 
 
 def _schema_tokens(request: CompletionRequest) -> int:
@@ -103,16 +113,17 @@ def _schema_tokens(request: CompletionRequest) -> int:
 def _highest(provider: Provider, request: CompletionRequest, model: str) -> float | None:
     tokens_in, tokens_out = most_input_tokens(provider, request, model), provider.most_output_tokens(request)
     factor = Decimal(str(provider.most_surcharge))
+    searches = provider.most_searches or 0 if request.web_search else 0
     if model in provider.price_corrections:
         corrected = provider.price_corrections[model]
-        if corrected is None:
+        if corrected is None or searches:
             return None
         factor *= max(_factor(provider, tier) for tier in may_serve(provider, request.service_tier))
         return float((tokens_in * Decimal(str(corrected[0])) + tokens_out * Decimal(str(corrected[1]))) / _MILLION * factor)
     info = price_list.listed_model(provider.price_list, model)
     if info is None:
         return None
-    costs = [_cost(price, times, info, tokens_in, tokens_out) for price, times in _prices(provider, request, info)]
+    costs = [_cost(price, times, info, tokens_in, tokens_out, searches) for price, times in _prices(provider, request, info)]
     known = [cost for cost in costs if cost is not None]
     return float(max(known) * factor) if known and len(known) == len(costs) else None
 
@@ -144,8 +155,13 @@ def _moments(info: ModelInfo) -> list[datetime]:
     return [now, now + _LONGEST_CALL, *(moment for moment in changes if now <= moment <= now + _LONGEST_CALL)]
 
 
-def _cost(price: ModelPrice, factor: Decimal, info: ModelInfo, tokens_in: int, tokens_out: int) -> Decimal | None:
-    """Return what the tokens cost at the dearest rates of a price, or None if it has no rate for either direction."""
+def _cost(
+    price: ModelPrice, factor: Decimal, info: ModelInfo, tokens_in: int, tokens_out: int, searches: int
+) -> Decimal | None:
+    """Return what the tokens cost at the dearest rates of a price, or None if it has no rate for something that is needed.
+
+    After each search the model may read everything again, and write as much.
+    """
     tokens_in = min(tokens_in, _window(info, price) or tokens_in)
     rates = {name: _rate(rate, tokens_in) for name, rate in vars(price).items() if rate is not None}
     if "input_mtok" not in rates or "output_mtok" not in rates:
@@ -153,7 +169,10 @@ def _cost(price: ModelPrice, factor: Decimal, info: ModelInfo, tokens_in: int, t
     rate_in = max(rate for name, rate in rates.items() if name.endswith("mtok") and _is_text_or_image(name))
     rate_out = max(rate for name, rate in rates.items() if name.endswith("mtok") and name.startswith("output"))
     once = rates.get("requests_kcount", Decimal(0)) / 1000
-    return (tokens_in * rate_in + tokens_out * rate_out) / _MILLION * factor + once * factor
+    if searches and "web_searches_kcount" not in rates:
+        return None
+    once += searches * rates.get("web_searches_kcount", Decimal(0)) / 1000
+    return (tokens_in * rate_in + tokens_out * rate_out) * (searches + 1) / _MILLION * factor + once * factor
 
 
 def _is_text_or_image(name: str) -> bool:

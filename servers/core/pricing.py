@@ -93,9 +93,17 @@ async def book(provider: Provider, completion: Completion, asked_tier: str | Non
         completion.cost_usd = float(price.cost * surcharge)
         completion.cache_savings_usd = float((price.without_cache - price.cost) * surcharge)
         completion.price_source = price.source
+        if completion.usage.web_searches and not _prices_searches(provider, completion, tier):
+            completion.warnings.append(f"what {completion.usage.web_searches} searches of the web cost is not in the cost")
     with contextlib.suppress(ImportError):
         if problem := price_list.problem():
             completion.warnings.append(problem)
+
+
+def _prices_searches(provider: Provider, completion: Completion, tier: str | None) -> bool:
+    """Return whether the price of a call's searches is known."""
+    without = msgspec.structs.replace(completion.usage, web_searches=0)
+    return cost_usd(provider, completion.model, completion.usage, tier) != cost_usd(provider, completion.model, without, tier)
 
 
 def _only_tier(provider: Provider, asked: str | None) -> str | None:
@@ -158,7 +166,7 @@ def _uncached(usage: Usage) -> Usage:
 
 
 def _prompt_of(usage: Usage) -> Usage:
-    return msgspec.structs.replace(usage, output_tokens=0, reasoning_tokens=0)
+    return msgspec.structs.replace(usage, output_tokens=0, reasoning_tokens=0, web_searches=0)
 
 
 def _corrected(provider: Provider, model: str, usage: Usage, tier: str | None) -> Price | None:
@@ -183,12 +191,14 @@ def _listed(provider: Provider, model: str, usage: Usage, tier: str | None) -> t
     from genai_prices import Usage as PricedUsage
 
     written_1h = {"cache_write_1h_tokens": usage.cache_write_1h_tokens} if usage.cache_write_1h_tokens else {}
+    searches = {"web_searches": usage.web_searches} if usage.web_searches else {}
     priced = PricedUsage(
         input_tokens=usage.input_tokens,
         cache_read_tokens=usage.cache_read_tokens,
         cache_write_tokens=usage.cache_write_tokens,
         output_tokens=usage.output_tokens,
         **written_1h,
+        **searches,
     )
     prices, name = price_list.prices(), provider.price_list
     standard = prices.calc(priced, model, name, None, None)

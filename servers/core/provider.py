@@ -96,6 +96,15 @@ class Provider:
     image_tokens: ClassVar[dict[str, int]] = {}
     """The most tokens of an image, by the beginning of a model's name. The first that fits counts, or else `IMAGE_TOKENS`."""
 
+    takes_documents: ClassVar[bool] = False
+    """Whether its models read PDFs."""
+
+    documents_cost_extra: ClassVar[bool] = False
+    """Whether reading a document may cost more than its tokens."""
+
+    most_searches: ClassVar[int | None] = None
+    """The most searches of the web that a call makes. None if the provider has no field for such a limit."""
+
     package: ClassVar[str | None] = None
     """The package that `connect` imports."""
 
@@ -178,6 +187,14 @@ class Provider:
     def ignores(self, model: str) -> set[str]:  # noqa: ARG002
         """Return the optional parameters that the model silently ignores. They are not sent, and are reported as dropped."""
         return set()
+
+    def searches_web(self) -> bool:
+        """Return whether the provider can search the web within a call.
+
+        Raises:
+            ConfigurationError: A setting that decides this makes no sense.
+        """
+        return False
 
     def efforts(self, model: str) -> Sequence[ReasoningEffort]:  # noqa: ARG002
         """Return the reasoning efforts that the model supports, or nothing if unknown. Others are mapped to the nearest one."""

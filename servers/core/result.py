@@ -14,6 +14,12 @@ from mcp_models.servers.core.errors import CompletionError
 from mcp_models.servers.core.protocol import META_COMPLETION, META_ERROR, META_MODELS
 from mcp_models.servers.core.redaction import redact, redact_record, redact_values
 
+MOST_CITATIONS = 50
+"""The most pages that are listed."""
+
+LONGEST_TITLE = 200
+"""The most characters of a page's title in a note."""
+
 
 def completion_result(completion: Completion) -> dict[str, Any]:
     """Return the result with the text in `content`, once, and everything known about it in `_meta`.
@@ -21,10 +27,16 @@ def completion_result(completion: Completion) -> dict[str, Any]:
     Hosts do not show `_meta` to their model, so notes for the model go into a second block. It begins with a blank line, as
     some hosts join the blocks. `structuredContent` is used only for an object, because clients of the legacy era discard a
     result with anything else there, and only without notes, because several hosts then show nothing but `structuredContent`.
+
+    The pages that an answer cites are a note, too. As resource links they would be lost in opencode and Copilot CLI, and
+    langchain's adapter for OpenAI fails at one, so that the whole answer is lost (seen in November 2026).
     """
     fields = msgspec.to_builtins(completion)
     text, structured, notes = fields.pop("text"), fields.pop("structured", UNSET), fields.pop("notes")
     del fields["surcharge"]
+    fields["citations"] = _cited(fields["citations"])
+    if fields["citations"]:
+        notes.append(_sources(fields["citations"]))
     fields["tokens_used"] = completion.usage.total
     result: dict[str, Any] = {"content": [{"type": "text", "text": redact_values(text)}], "isError": False}
     if notes:
@@ -35,6 +47,17 @@ def completion_result(completion: Completion) -> dict[str, Any]:
     elif structured is not UNSET:
         fields["structured"] = structured
     return {**result, "_meta": {META_COMPLETION: redact_record(fields)}}
+
+
+def _cited(citations: list[dict[str, str]]) -> list[dict[str, str]]:
+    """Return the pages, each once, without what is no address of a page."""
+    pages = {each["url"]: each for each in reversed(citations) if each["url"].startswith(("https://", "http://"))}
+    return [pages[url] for url in dict.fromkeys(each["url"] for each in citations) if url in pages][:MOST_CITATIONS]
+
+
+def _sources(citations: list[dict[str, str]]) -> str:
+    pages = [" ".join(f"{each['title'][:LONGEST_TITLE]} {each['url']}".split()) for each in citations]
+    return "Sources: " + "; ".join(f"{number}. {page}" for number, page in enumerate(pages, 1))
 
 
 def models_result(models: list[ModelInfo]) -> dict[str, Any]:

@@ -27,6 +27,7 @@ from mcp_models.servers.core.retry import with_retries
 from mcp_models.servers.core.tools import LIST_MODELS, extras
 
 if TYPE_CHECKING:
+    from mcp_models.servers.core.files.attach import Attached
     from mcp_models.servers.core.provider import OnText
     from mcp_models.servers.core.structured import Check
 
@@ -106,11 +107,15 @@ class CompletionService:
                 log_call(self.provider.name, name)
                 return models_result(await self.list_models(arguments))
             request = parse_arguments(arguments, tuple(self.provider.service_tiers), extras(self.provider))
+            request, attached = await _with_files(request, self.provider)
             model, warnings = self.provider.resolve(request.model)
             request = msgspec.structs.replace(request, model=model, is_default_model=request.model is None)
             log_call(self.provider.name, name, request)
             async with self._recorder.call(request, client_name, received.texts) as call:
-                return completion_result(await self.complete(request, warnings, received, call))
+                completion = await self.complete(request, warnings, received, call)
+                if attached is not None:
+                    attached.report(completion)
+                return completion_result(completion)
         except errors.CompletionError as error:
             failure = error.with_traceback(None)  # its frames would hold what was read, and this frame the error, in a cycle
         except Exception as error:
@@ -190,6 +195,16 @@ class CompletionService:
             except errors.CompletionError as error:
                 if received.texts or not adaptation.learn(error):
                     raise
+
+
+async def _with_files(request: CompletionRequest, provider: Provider) -> tuple[CompletionRequest, Attached | None]:
+    """Return the request with the files that it names, and what is to be told of them."""
+    if not request.files:
+        return request, None
+    from mcp_models.servers.core.files.attach import attach
+
+    attached = await attach(request, provider.env)
+    return attached.request, attached
 
 
 def _unexpected(error: Exception) -> errors.CompletionError:

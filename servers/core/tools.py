@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import json
 import os
@@ -9,6 +10,7 @@ import re
 import sys
 
 from mcp_models.servers.core import errors
+from mcp_models.servers.core.settings import FILES_VARIABLE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -46,7 +48,7 @@ def tools(provider: Provider) -> list[dict[str, Any]]:
     return [_complete(provider, complete), _list_models(provider, list_models)]
 
 
-EXTRAS: tuple[str, ...] = ()
+EXTRAS = ("files", "web_search")
 """Arguments that are in the schema only where the provider has what they ask for, or where the settings allow it."""
 
 
@@ -73,9 +75,12 @@ def input_schema(tiers: tuple[str, ...] = (), extras: tuple[str, ...] = ()) -> d
     return schema
 
 
-def extras(provider: Provider) -> tuple[str, ...]:  # noqa: ARG001
+def extras(provider: Provider) -> tuple[str, ...]:
     """Return the arguments among `EXTRAS` that a provider's tool has."""
-    return ()
+    found = ["files"] if provider.env.get(FILES_VARIABLE, "").strip() else []
+    with contextlib.suppress(errors.ConfigurationError):  # the answer to a call reports it
+        found += ["web_search"] if provider.searches_web() else []
+    return tuple(found)
 
 
 def _prefix(env: Mapping[str, str]) -> str:

@@ -26,7 +26,7 @@ from mcp_models.client import (
 from mcp_models.client.mcp_model import server_command
 from mcp_models.client.model import CALL_OPTIONS
 from mcp_models.client.tool_result import read_tool_result
-from mcp_models.servers.core.tools import input_schema
+from mcp_models.servers.core.tools import EXTRAS, input_schema
 from tests.fakes.ollama import FakeOllama
 from tests.fakes.openai import TEXT, FakeOpenAI
 from tests.results import failure, success
@@ -34,7 +34,7 @@ from tests.results import failure, success
 RESULT_KEYS = {
     *("output", "model", "tokens_used", "provider", "stop_reason", "native_stop_reason", "usage", "cost_usd", "request_id"),
     *("service_tier", "price_source", "cache_savings_usd"),
-    *("latency_ms", "auth_mode", "reasoning", "structured", "dropped_params", "warnings"),
+    *("latency_ms", "auth_mode", "reasoning", "structured", "files", "citations", "dropped_params", "warnings"),
 }
 FAILURE_KEYS = {
     *("output", "model", "tokens_used", "provider", "error", "error_type", "retryable", "retry_after", "status"),
@@ -109,7 +109,7 @@ def test_an_unknown_option_is_a_type_error_at_once() -> None:
 def test_the_options_are_those_of_the_tool() -> None:
     assert set(CallOptions.__annotations__) == CALL_OPTIONS
     asked_otherwise = {"prompt", "max_tokens", "temperature", "system"}
-    assert set(input_schema(("flex",))["properties"]) == CALL_OPTIONS - {"extra_arguments"} | asked_otherwise
+    assert set(input_schema(("flex",), EXTRAS)["properties"]) == CALL_OPTIONS - {"extra_arguments"} | asked_otherwise
 
 
 def test_further_arguments_reach_the_tool_as_they_are() -> None:

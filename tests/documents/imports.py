@@ -19,6 +19,7 @@ ROOMS = {
     "servers": "a provider a file",
     "servers/codex": "the ChatGPT login",
     "servers/core": "what all servers share",
+    "servers/core/files": "files that a person allowed",
     "servers/core/ledger": "a row for each call, and the budget",
     "servers/core/transport": "lines and JSON",
 }

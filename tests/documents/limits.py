@@ -21,6 +21,7 @@ from mcp_models.servers.core import (
     stdio,
     structured,
 )
+from mcp_models.servers.core.files import attach, paths, patterns
 from mcp_models.servers.core.ledger import pending, recorder, row, store, writer
 from mcp_models.servers.core.transport import lines
 from mcp_models.servers.core.transport import stdio as transport
@@ -65,6 +66,7 @@ def _limits() -> dict[str, list[Limit]]:
         "What a host sends to a server": _HOST,
         "What a provider sends to a server": _PROVIDER,
         "What a server sends to the bridge": _SERVER,
+        "Files by path": _FILES,
         "The ledger and the budget": _LEDGER,
     }
 
@@ -257,6 +259,49 @@ _SERVER = [
         _size(tape_recorder.MAX_WAITING_BYTES),
         "one warning; the session goes on without a tape",
         f"{_TAPES}::test_a_disk_that_does_not_keep_up_ends_the_tape_and_not_the_session",
+    ),
+]
+
+_HOSTILE_PATHS = "servers/core/files/test_hostile_paths.py"
+
+_FILES = [
+    Limit(
+        "files of one call",
+        f"{attach.MOST_FILES}",
+        "error `invalid_request`; nothing is sent",
+        f"{_HOSTILE_PATHS}::test_too_many_files_and_too_many_names_are_refused",
+    ),
+    Limit(
+        "a text",
+        _size(attach.LARGEST_TEXT),
+        "it is refused",
+        f"{_HOSTILE_PATHS}::test_too_many_files_and_too_many_names_are_refused",
+    ),
+    Limit("all files of a call together", _size(attach.LARGEST_FILE), "the file is refused", _HOSTILE_PATHS),
+    Limit(
+        "names that a pattern looks at",
+        f"{patterns.MOST_NAMES:,}, for {patterns.SECONDS:g} s, {patterns.MOST_FOLDERS_DEEP} folders deep",
+        "the pattern is refused; it looks no deeper",
+        f"{_HOSTILE_PATHS}::test_too_many_files_and_too_many_names_are_refused",
+    ),
+    Limit(
+        "a path",
+        f"{paths.LONGEST_PATH:,} bytes, {paths.DEEPEST} parts",
+        "it is refused",
+        f"{_HOSTILE_PATHS}::test_no_hostile_path_is_read_and_each_refusal_names_the_path_and_the_reason",
+    ),
+    Limit(
+        "a `.gitignore`",
+        f"{_size(patterns.LONGEST_GITIGNORE)}, {patterns.MOST_LINES} lines, "
+        f"each with {patterns.MOST_STARS} `*` and {patterns.MOST_ANY_FOLDERS} `**`",
+        "the pattern is refused",
+        f"{_HOSTILE_PATHS}::test_a_gitignore_that_would_take_forever_is_not_used",
+    ),
+    Limit(
+        "reading the files of a call",
+        f"{attach.READ_SECONDS:g} s",
+        "error `timeout`",
+        "servers/core/files/test_attach.py::test_a_disk_that_does_not_answer_is_waited_for_within_bounds",
     ),
 ]
 

@@ -57,6 +57,11 @@ TABLES: dict[str, list[Variable]] = {
             "another file, `postgresql://…`, or `off`; see [usage.md](usage.md)",
         ),
         Variable("MCP_MODELS_BUDGET", "", "caps such as `5 USD/day, 200 calls/hour`; see [budget.md](budget.md)"),
+        Variable(
+            "MCP_MODELS_FILES",
+            "",
+            "folders whose files a call may attach, separated as in `PATH`; see [files.md](files.md#files-by-path)",
+        ),
         Variable("MCP_MODELS_LOG", "", "`debug`, `info` or `warning`: log calls to stderr"),
     ],
     "Anthropic": [

@@ -15,7 +15,7 @@ from tests.fakes.provider import FakeProvider, Seen, schemas_in
 
 _FIELDS = {
     *("model", "max_tokens", "messages", "system", "stop_sequences", "stream", "thinking", "output_config"),
-    *("temperature", "top_p", "service_tier"),
+    *("temperature", "top_p", "service_tier", "tools"),
 }
 
 
@@ -123,6 +123,39 @@ class FakeAnthropic(FakeProvider):
         error = {"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}}
         return self._stream([_start(self.model), _delta("Half an"), _event(error)])
 
+    def searched(self, *pages: tuple[str, str], error: str | None = None) -> Reply:
+        """Return an answer that says something, searches the web, and cites each page."""
+        found: Any = [
+            {"type": "web_search_result", "url": url, "title": title, "encrypted_content": "x", "page_age": None}
+            for url, title in pages
+        ]
+        if error is not None:
+            found = {"type": "web_search_tool_result_error", "error_code": error}
+        call = {"type": "server_tool_use", "id": "srvtoolu_1", "name": "web_search", "input": {}}
+        result = {"type": "web_search_tool_result", "tool_use_id": "srvtoolu_1", "content": found}
+        cited = [
+            {"type": "web_search_result_location", "url": url, "title": title, "cited_text": "x", "encrypted_index": "x"}
+            for url, title in pages
+        ]
+        counts = {"output_tokens": 10, "server_tool_use": {"web_search_requests": 2, "web_fetch_requests": 0}}
+        end = {"stop_reason": "end_turn", "stop_sequence": None}
+        return self._stream(
+            [
+                _start(self.model),
+                *_block(0, {"type": "text", "text": "", "citations": None}, {"type": "text_delta", "text": "I look."}),
+                *_block(1, call, {"type": "input_json_delta", "partial_json": '{"query": "a"}'}),
+                *_block(2, result),
+                *_block(
+                    3,
+                    {"type": "text", "text": "", "citations": []},
+                    *({"type": "citations_delta", "citation": each} for each in cited),
+                    {"type": "text_delta", "text": "It is so."},
+                ),
+                _event({"type": "message_delta", "delta": end, "usage": counts}),
+                _event({"type": "message_stop"}),
+            ]
+        )
+
     def models(self, request: Request) -> Reply:
         rows = [
             {
@@ -194,6 +227,15 @@ def _start(model: str, **more_usage: Any) -> bytes:
         "stop_reason": None,
     }
     return _event({"type": "message_start", "message": {**message, "stop_sequence": None, "usage": usage}})
+
+
+def _block(index: int, block: dict[str, Any], *deltas: dict[str, Any]) -> list[bytes]:
+    """Return a block of content with its deltas."""
+    return [
+        _event({"type": "content_block_start", "index": index, "content_block": block}),
+        *(_event({"type": "content_block_delta", "index": index, "delta": delta}) for delta in deltas),
+        _event({"type": "content_block_stop", "index": index}),
+    ]
 
 
 def _delta(text: str) -> bytes:

@@ -49,7 +49,7 @@ class FakeGoogleAIStudio(FakeProvider):
         fields = request.body
         if "contents" not in fields:
             return self.error(400, "contents is not specified")
-        for name in fields.keys() - {"contents", "generationConfig", "systemInstruction", "serviceTier"}:
+        for name in fields.keys() - {"contents", "generationConfig", "systemInstruction", "serviceTier", "tools"}:
             return self.error(400, f'Invalid JSON payload received. Unknown name "{name}"')
         for name in fields.get("generationConfig", {}).keys() - _CONFIG:
             return self.error(400, f"Invalid JSON payload received. Unknown name \"{name}\" at 'generation_config'")
@@ -99,6 +99,17 @@ class FakeGoogleAIStudio(FakeProvider):
         """Return an error event within a stream."""
         error = {"error": {"code": 503, "message": "The model is overloaded. Please try again later.", "status": "UNAVAILABLE"}}
         return self._stream([*self.half(), f"data: {json.dumps(error)}\n\n".encode()])
+
+    def searched(self, *pages: tuple[str, str]) -> Reply:
+        """Return an answer that rests on pages, which the last event lists."""
+        grounding = {
+            "webSearchQueries": ["a", "b"],
+            "groundingChunks": [{"web": {"uri": url, "title": title}} for url, title in pages],
+            "groundingSupports": [{"segment": {"startIndex": 0, "endIndex": 3, "text": "It"}, "groundingChunkIndices": [0]}],
+            "searchEntryPoint": {"renderedContent": "<div></div>"},
+        }
+        events = [_event(parts=[{"text": "It is so."}]), _event([], finishReason="STOP", groundingMetadata=grounding)]
+        return self._stream(events)
 
     def models(self, request: Request) -> Reply:
         rows = [

@@ -29,7 +29,7 @@ _RESPONSES_FIELDS = {
     "top_p",
     "reasoning",
     "text",
-    *("service_tier", "prompt_cache_key", "prompt_cache_options"),
+    *("service_tier", "prompt_cache_key", "prompt_cache_options", "tools", "max_tool_calls"),
 }
 _CHAT_FIELDS = {
     "model",
@@ -270,6 +270,24 @@ def message(text: str, kind: str = "output_text") -> dict[str, Any]:
     """Return an output message with one part."""
     part = {"type": kind, "text": text, "annotations": []} if kind == "output_text" else {"type": kind, "refusal": text}
     return {"type": "message", "id": "msg_1", "role": "assistant", "status": "completed", "content": [part]}
+
+
+def searched(text: str, *pages: tuple[str, str]) -> list[dict[str, Any]]:
+    """Return the output of a response that has searched the web twice and read a page, with a citation of each page."""
+    actions: list[dict[str, Any]] = [
+        {"type": "search", "query": "a", "queries": ["a"], "sources": None},
+        {"type": "open_page", "url": pages[0][0]},
+        {"type": "search", "query": "b", "queries": ["b"], "sources": None},
+    ]
+    calls = [
+        {"type": "web_search_call", "id": f"ws_{number}", "status": "completed", "action": action}
+        for number, action in enumerate(actions)
+    ]
+    answer = message(text)
+    answer["content"][0]["annotations"] = [
+        {"type": "url_citation", "url": url, "title": title, "start_index": 0, "end_index": 3} for url, title in pages
+    ]
+    return [*calls, answer]
 
 
 def deltas(text: str = TEXT) -> list[bytes]:

@@ -12,9 +12,10 @@ PROMPT = "one two three four five six"
 
 
 class FakeModel(Endpoint):
-    """A model that calls the tool `complete` with `PROMPT`, and then says "done". Hosts without a model do not ask it.
+    """A model that calls the tool `complete`, and then says "done". Hosts without a model do not ask it.
 
     Attributes:
+        arguments: What it calls the tool with.
         results: What the host sent back as the tool's result, as JSON text.
         finished: When the first one came, on the clock of `time.monotonic`. None if none has.
         offered: The names of all tools that the host offered.
@@ -22,6 +23,7 @@ class FakeModel(Endpoint):
 
     def __init__(self) -> None:
         super().__init__()
+        self.arguments: dict[str, Any] = {"prompt": PROMPT}
         self.results: list[str] = []
         self.finished: float | None = None
         self.offered: list[str] = []
@@ -34,7 +36,7 @@ class FakeModel(Endpoint):
             self.finished = self.finished or time.monotonic()
             return self.says("done", request)
         ours = [name for name in self.tools(request.body) if name.endswith("complete")]
-        return self.calls(ours[0], {"prompt": PROMPT}, request) if ours else self.says("done", request)
+        return self.calls(ours[0], self.arguments, request) if ours else self.says("done", request)
 
     def tools(self, body: dict[str, Any]) -> list[str]:
         """Return the names of the tools in a request."""

@@ -13,7 +13,7 @@ import pytest
 from mcp_models.servers.anthropic_mcp_server import Anthropic
 from mcp_models.servers.core import errors
 from mcp_models.servers.core.batches import BatchItem, BatchJobs, BatchResult
-from mcp_models.servers.core.completion import CompletionRequest, ImagePart, Message, TextPart, Usage
+from mcp_models.servers.core.completion import CompletionRequest, DocumentPart, ImagePart, Message, TextPart, Usage
 from tests.fakes.anthropic_batches import CANCELED, EXPIRED, FakeAnthropicBatches, errored, succeeded
 from tests.fakes.endpoint import Reply
 from tests.matrix import SCHEMA
@@ -76,7 +76,12 @@ async def test_an_answer_of_anthropics_own_server_costs_half(
 
 async def test_a_line_is_what_a_call_sends(jobs: BatchJobs) -> None:
     fields: dict[str, Any] = {
-        "messages": [Message("user", [TextPart("What?"), ImagePart("data:image/png;base64,aGk=")])],
+        "messages": [
+            Message(
+                "user",
+                [TextPart("What?"), ImagePart("data:image/png;base64,aGk="), DocumentPart("data:application/pdf;base64,aGk=")],
+            )
+        ],
         "prompt": None,
         "system": "Be brief. " * 2000,
         "max_tokens": 4000,

@@ -45,6 +45,7 @@ def test_cached_tokens_are_part_of_the_input(anthropic: FakeAnthropic) -> None:
         "cache_write_tokens": 0,
         "cache_write_1h_tokens": 0,
         "reasoning_tokens": 4,
+        "web_searches": 0,
     }
     assert record["cost_usd"] is None  # the fake's address is not Anthropic's own
     assert record["request_id"] == "req_fake"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import email.utils
+import json
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -19,6 +20,7 @@ from tests.peer import Peer, call, request
 from tests.servers.contract import ask_again, server_of
 
 IMAGE = "iVBORw0KGgo="
+PDF = "JVBERi0xLjcK"
 CONVERSATION = [
     {
         "role": "user",
@@ -107,6 +109,17 @@ def test_a_new_stop_word_is_never_taken_for_an_end(fake: FakeProvider, server: P
 def test_a_structured_answer_comes_parsed(fake: FakeProvider, server: Peer) -> None:
     record = ask(fake, server, fake.text(None, '{"a":', " 1}"), response_schema=SCHEMA)
     assert record["structured"] == (None if "response_schema" in fake.lacks else {"a": 1})
+
+
+def test_a_document_reaches_the_provider_or_is_refused_with_what_to_do(fake: FakeProvider, server: Peer) -> None:
+    part = {"type": "document", "url": f"data:application/pdf;base64,{PDF}"}
+    record = ask(fake, server, messages=[{"role": "user", "content": [part, {"type": "text", "text": "Sum it up."}]}])
+    if load_provider(fake.provider).takes_documents:
+        assert not record["is_error"], record["text"]
+        assert PDF in json.dumps(fake.requests[-1].body)
+    else:
+        assert (record["type"], fake.requests) == ("invalid_request", [])
+        assert "takes no documents: send the text, or the pages as images, or ask a provider that reads" in record["text"]
 
 
 @same_for_presets

@@ -153,6 +153,7 @@ def test_a_plain_answer(route: Route) -> None:
         "cache_write_tokens": 0,
         "cache_write_1h_tokens": 0,
         "reasoning_tokens": 0 if route.name == MESSAGES_TO_RESPONSES else 4,  # LiteLLM drops them on this route
+        "web_searches": 0,
     }
 
 

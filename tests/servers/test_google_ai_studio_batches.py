@@ -11,7 +11,7 @@ import pytest
 
 from mcp_models.servers.core import errors
 from mcp_models.servers.core.batches import BatchItem, BatchJobs, BatchResult
-from mcp_models.servers.core.completion import CompletionRequest, ImagePart, Message, TextPart, Usage
+from mcp_models.servers.core.completion import CompletionRequest, DocumentPart, ImagePart, Message, TextPart, Usage
 from mcp_models.servers.google_ai_studio_mcp_server import GoogleAIStudio, payload
 from tests.fakes.endpoint import Reply, json_reply
 from tests.fakes.google_ai_studio_batches import FakeGoogleBatches, failed, response
@@ -78,7 +78,16 @@ async def test_an_answer_of_googles_own_server_costs_half_but_for_cached_tokens(
 
 async def test_a_line_is_what_a_call_sends(jobs: BatchJobs) -> None:
     fields: dict[str, Any] = {
-        "messages": [Message("user", [TextPart("What?\u2028"), ImagePart("data:image/png;base64,aGk=")])],
+        "messages": [
+            Message(
+                "user",
+                [
+                    TextPart("What?\u2028"),
+                    ImagePart("data:image/png;base64,aGk="),
+                    DocumentPart("data:application/pdf;base64,aGk="),
+                ],
+            )
+        ],
         "prompt": None,
         "system": "Be brief.",
         "max_tokens": 4000,

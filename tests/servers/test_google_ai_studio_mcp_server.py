@@ -31,6 +31,7 @@ def test_output_includes_thinking_and_input_the_cached_tokens(google: FakeGoogle
         "cache_write_tokens": 0,
         "cache_write_1h_tokens": 0,
         "reasoning_tokens": 4,
+        "web_searches": 0,
     }
 
 

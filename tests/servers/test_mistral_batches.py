@@ -16,7 +16,7 @@ from mcp_models.servers import load_provider
 from mcp_models.servers.core import errors
 from mcp_models.servers.core.adaptation import Adaptation, learnt_of
 from mcp_models.servers.core.batches import BatchJobs
-from mcp_models.servers.core.completion import CompletionRequest, ImagePart, Message, TextPart
+from mcp_models.servers.core.completion import CompletionRequest, DocumentPart, ImagePart, Message, TextPart
 from tests import official_batch_files as official
 from tests.fakes.mistral_batches import FakeMistralBatches, chat_completion
 from tests.matrix import SCHEMA
@@ -28,7 +28,14 @@ MODEL = "mistral-medium-latest"
 REQUESTS: dict[str, dict[str, Any]] = {
     "system": {"prompt": "Hello?", "system": "Be brief."},
     "prefill": {"messages": [Message("user", "a"), Message("assistant", "b")]},
-    "image": {"messages": [Message("user", [TextPart("What?"), ImagePart("https://example.com/a.png")])]},
+    "image": {
+        "messages": [
+            Message(
+                "user",
+                [TextPart("What?"), ImagePart("https://example.com/a.png"), DocumentPart("data:application/pdf;base64,aGk=")],
+            )
+        ]
+    },
     "sampling": {"prompt": "x", "temperature": 0.5, "top_p": 0.9, "max_tokens": 100, "stop": ["END"], "seed": 7},
     "effort": {"prompt": "x", "reasoning_effort": "low"},
     "schema": {"prompt": "x", "response_schema": SCHEMA},

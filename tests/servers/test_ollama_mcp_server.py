@@ -27,6 +27,7 @@ def test_an_answer_with_everything_known_about_it(ollama: FakeOllama) -> None:
         "cache_write_tokens": 0,
         "cache_write_1h_tokens": 0,
         "reasoning_tokens": 0,
+        "web_searches": 0,
     }
     assert (record["model"], record["provider"], record["auth_mode"]) == ("tiny", "ollama", "none")
     assert (record["stop_reason"], record["native_stop_reason"], record["tokens_used"]) == ("end_turn", "stop", 31)

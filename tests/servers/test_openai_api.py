@@ -50,6 +50,7 @@ def test_an_answer_with_everything_known_about_it(openai: FakeOpenAI, api: str) 
         "cache_write_tokens": 0,
         "cache_write_1h_tokens": 0,
         "reasoning_tokens": 4,
+        "web_searches": 0,
     }
     assert (record["tokens_used"], record["stop_reason"], record["request_id"]) == (30, "end_turn", "req_fake")
     assert (record["provider"], record["auth_mode"]) == ("openai", "api_key")

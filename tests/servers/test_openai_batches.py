@@ -16,7 +16,7 @@ from mcp_models.servers import load_provider
 from mcp_models.servers.core import errors
 from mcp_models.servers.core.adaptation import Adaptation, learnt_of
 from mcp_models.servers.core.batches import BatchJobs
-from mcp_models.servers.core.completion import CompletionRequest, ImagePart, Message, TextPart
+from mcp_models.servers.core.completion import CompletionRequest, DocumentPart, ImagePart, Message, TextPart
 from mcp_models.servers.openai_mcp_server import OpenAI
 from tests import official_batch_files as official
 from tests.fakes.openai import message, response
@@ -24,7 +24,12 @@ from tests.fakes.openai_batches import FakeOpenAIBatches, chat_completion
 from tests.matrix import SCHEMA
 from tests.servers.batching import error_of, item, jobs_of, results_of, submitted
 
-IMAGE = [Message("user", [TextPart("What is it?"), ImagePart("https://example.com/a.png")])]
+IMAGE = [
+    Message(
+        "user",
+        [TextPart("What is it?"), ImagePart("https://example.com/a.png"), DocumentPart("data:application/pdf;base64,aGk=")],
+    )
+]
 REQUESTS: dict[str, dict[str, Any]] = {
     "prompt": {"prompt": "Hello?"},
     "system": {"prompt": "Hello?", "system": "Be brief. " * 2000},

@@ -183,8 +183,10 @@ class RecordedCall:
             return 0
         from mcp_models.servers.core.ledger.budget import BudgetError
 
+        request = self._request
+        extra = " with a search of the web" if request.web_search else " with a document" if request.documents else ""
         raise BudgetError(
-            f"the price of {self._request.model} is not known, so {BUDGET_VARIABLE} cannot cap it: ask a model with a known "
+            f"the price of {request.model}{extra} is not known, so {BUDGET_VARIABLE} cannot cap it: ask a model with a known "
             "price, or add `unpriced=allow` to the budget."
         )
 

@@ -182,6 +182,16 @@ def test_images_go_to_the_provider_with_their_format(openai: FakeOpenAI, tmp_pat
     assert "What is it?" in json.dumps(turn)
 
 
+def test_a_pdf_is_attached_as_a_document_beside_texts(openai: FakeOpenAI, tmp_path: Path) -> None:
+    (tmp_path / "spec.pdf").write_bytes(b"%PDF-1.7 rest")
+    (tmp_path / "a.md").write_text("# A")
+    done = run("complete", "openai", "Sum up.", "--file", "spec.pdf", "--file", "a.md", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (0, TEXT + "\n")
+    document, text = openai.requests[-1].body["messages"][0]["content"]
+    assert document["file"]["file_data"].startswith("data:application/pdf;base64,JVBERi0x")
+    assert text["text"] == '<document path="a.md">\n# A\n</document>\n\nSum up.'
+
+
 def test_a_schema_reaches_the_provider_and_the_answer_is_checked(openai: FakeOpenAI, tmp_path: Path) -> None:
     (tmp_path / "s.json").write_text('{"type": "object", "properties": {"a": {"type": "string"}}, "required": ["a"]}')
     openai.script(openai.text(None, '{"a": "b"}'))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import tomllib
@@ -142,6 +143,20 @@ def test_the_budget_and_the_ledger_reach_every_host(home: Path, monkeypatch: pyt
     run("install", "codex", "echo")
     found = tomllib.loads((home / ".codex" / "config.toml").read_text())["mcp_servers"]["echo"]
     assert found["env"] == ledger
+
+
+def test_folders_that_calls_may_attach_files_of(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is set in your shell is not allowed to a host without a word."""
+    monkeypatch.setenv("MCP_MODELS_FILES", str(home))
+    (home / "a").mkdir()
+    monkeypatch.chdir(home)
+    run("install", "codex", "echo", "--files", "a", "--files", str(home))
+    found = tomllib.loads((home / ".codex" / "config.toml").read_text())["mcp_servers"]["echo"]
+    assert found["env"] == {"MCP_MODELS_FILES": f"{home / 'a'}{os.pathsep}{home}"}
+    done = run("install", "codex", "echo", "--files", "nowhere")
+    assert (done.exit_code, "nowhere is not a folder" in done.stderr) == (2, True)
+    run("install", "gemini", "echo")
+    assert "MCP_MODELS_FILES" not in (home / ".gemini" / "settings.json").read_text()
 
 
 @pytest.mark.parametrize("address", ["postgresql://me:secret@127.0.0.1/db", "postgresql://me@127.0.0.1/db?password=secret"])

@@ -153,6 +153,7 @@ def test_a_key_that_the_keychain_has_lost(openai: FakeOpenAI, monkeypatch: pytes
         ("MCP_MODELS_MAX_RETRIES", "soon"),
         ("MCP_MODELS_BUDGET", "five dollars"),
         ("MCP_MODELS_LEDGER", "mysql://x"),
+        ("MCP_MODELS_FILES", "/no/such/folder"),
     ],
 )
 def test_a_setting_that_makes_no_sense(variable: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -148,6 +148,18 @@ def test_a_time_out_that_is_shorter_than_a_call() -> None:
     assert "set timeout to 660000" in cure
 
 
+def test_a_folder_of_files_that_is_gone(tmp_path: Path) -> None:
+    (tmp_path / "project").mkdir()
+    assert invoke("install", "claude-code", "echo", "--files", str(tmp_path / "project")).exit_code == 0
+    found = {finding.check: finding.said for finding in check_host(HOSTS["claude-code"], [])}
+    assert found["echo: files"] == f"calls may attach files below {tmp_path / 'project'}"
+    (tmp_path / "project").rmdir()
+    check, said, cure = problem("claude-code")
+    assert check == "echo: files"
+    assert f"{tmp_path / 'project'} is not a folder" in said
+    assert cure == "mcp-models install claude-code echo --files DIR"
+
+
 def test_no_key_at_all() -> None:
     install("cursor", "openai")
     assert problem("cursor") == ("openai: key", "the server gets no key", "mcp-models keys set openai")

@@ -82,6 +82,7 @@ def test_an_answer_with_everything_known_about_it(server: Peer, chatgpt: FakeCha
         "cache_write_tokens": 0,
         "cache_write_1h_tokens": 0,
         "reasoning_tokens": 4,
+        "web_searches": 0,
     }
     assert (record["tokens_used"], record["cost_usd"], record["stop_reason"]) == (30, None, "end_turn")
     assert len(record["request_id"]) == 36

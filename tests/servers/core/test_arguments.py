@@ -12,6 +12,7 @@ from mcp_models.servers.core.errors import InvalidRequestError
 from mcp_models.servers.core.tools import input_schema
 
 IMAGE = {"type": "image", "url": "data:image/png;base64,AA=="}
+PDF = {"type": "document", "url": "data:application/pdf;base64,AA=="}
 USER = {"role": "user", "content": "x"}
 
 WRONG: list[tuple[dict[str, Any], str]] = [
@@ -39,11 +40,15 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"messages": [{**USER, "name": "z"}]}, "messages[0].name: unknown argument; known are role, content"),
     (
         {"messages": [{"role": "user", "content": [{"type": "file"}]}]},
-        'messages[0].content[0].type: expected "text" or "image", got "file"',
+        'messages[0].content[0].type: expected "text" or "image" or "document", got "file"',
     ),
     (
         {"messages": [{"role": "user", "content": [{"type": "image", "url": "/etc/passwd"}]}]},
         'messages[0].content[0].url: expected a data: URI of an image or an https URL, got "/etc/passwd"',
+    ),
+    (
+        {"messages": [{"role": "user", "content": [{"type": "document", "url": "data:text/html;base64,AA=="}]}]},
+        'messages[0].content[0].url: expected data:application/pdf;base64,… or an https URL, got "data:text/html;base64,AA=="',
     ),
     ({}, "give either `prompt` (a string) or `messages` (an array)"),
     ({"prompt": "x", "messages": [USER]}, "give either `prompt` (a string) or `messages` (an array)"),
@@ -54,7 +59,7 @@ RIGHT: list[dict[str, Any]] = [
     {"prompt": "x", "system": "y", "model": "z", "max_tokens": 1, "temperature": 0, "top_p": 0, "stop": [], "seed": -1},
     {"prompt": "x", "reasoning_effort": "none", "response_schema": {"type": "object"}, "timeout": 0.5},
     {"messages": [USER, {"role": "assistant", "content": [{"type": "text", "text": "a"}]}]},
-    {"messages": [{"role": "user", "content": [IMAGE, {"type": "text", "text": "a"}]}]},
+    {"messages": [{"role": "user", "content": [IMAGE, PDF, {"type": "text", "text": "a"}]}]},
 ]
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from mcp_models.servers import load_provider, server_modules
 from mcp_models.servers.core import price_list
-from mcp_models.servers.core.completion import CompletionRequest, ImagePart, Message, ServiceTier, TextPart, Usage
+from mcp_models.servers.core.completion import CompletionRequest, DocumentPart, ImagePart, Message, ServiceTier, TextPart, Usage
 from mcp_models.servers.core.price_bound import highest_cost_usd, most_input_tokens
 from mcp_models.servers.core.pricing import context_tokens, cost_usd
 from mcp_models.servers.core.provider import Provider
@@ -107,6 +107,14 @@ def test_an_image_counts_by_the_most_that_the_provider_documents_and_not_by_its_
     assert 10_000 < most_input_tokens(ANTHROPIC, request, "claude-sonnet-4-6") < 11_000
     assert 25_000 < most_input_tokens(OPENAI, request, "gpt-5.2") < 26_000
     assert 50_000 < most_input_tokens(OPENAI, request, "gpt-4o-mini-2024-07-18") < 51_000
+
+
+def test_a_document_counts_as_much_as_the_model_can_read() -> None:
+    request = CompletionRequest(messages=[Message("user", [DocumentPart("https://example.com/a.pdf")])], max_tokens=1)
+    full = CompletionRequest(prompt="x" * 2_000_000, max_tokens=1)
+    for provider, model in ((ANTHROPIC, "claude-sonnet-4-6"), (OPENAI, "gpt-5.2"), (GOOGLE, "gemini-3.8-flash")):
+        assert highest_cost_usd(provider, request, model) == highest_cost_usd(provider, full, model) is not None
+    assert highest_cost_usd(MISTRAL, request, "mistral-large-latest") is None  # its OCR may cost more
 
 
 @pytest.mark.parametrize(
