@@ -60,6 +60,7 @@ class FallbackCall:
             now = time.monotonic()
             if self._attempts and self._ask.remaining() <= 0:
                 self._expire(f"no answer within {self._ask.seconds:g} s")
+                self._leave_out_the_rest()
                 return self._speaker
             if self._waiting and self._speaker is None and now >= self._next_at:
                 if self._rules.hedge_after is None:
@@ -86,21 +87,31 @@ class FallbackCall:
             if breaker.admits():
                 self._begin(attempt, breaker, now)
                 return
-            if breaker.last is not None:
-                seconds, last = breaker.seconds_left(), f"{breaker.last['error_type']}: {breaker.last['error']}"
-                said = f"left out for {seconds:.0f} s more, after {breaker.failures} failures in a row; the last: {last}"
-                attempt.leave_out(breaker.last, said, seconds)
+            _leave_out(attempt, breaker)
+
+    def _leave_out_the_rest(self) -> None:
+        """Note which models were not asked because they are left out."""
+        for model, breaker in self._waiting:
+            if not breaker.admits():
+                self._attempts.append(RunningAttempt(model, self._ask))
+                _leave_out(self._attempts[-1], breaker)
 
     def _begin(self, attempt: RunningAttempt, breaker: CircuitBreaker, now: float) -> None:
         left, hedge_after = self._ask.remaining(), self._rules.hedge_after
-        share = left
-        if "timeout" in self._rules.fall_back_on:  # otherwise nobody would be asked after it
-            share = left / (1 + sum(waiting.admits() for _, waiting in self._waiting))
+        share, soonest = self._share(left)
         is_whole = hedge_after is not None or self._ask.on_text is not None
-        self._next_at = now + (share if hedge_after is None else min(hedge_after, share))
+        self._next_at = now + max(share if hedge_after is None else min(hedge_after, share), soonest)
         breaker.begin()
         self._in_flight[attempt] = breaker
-        attempt.begin(left if is_whole else share, self._taker(attempt))
+        attempt.begin(left if is_whole else min(left, max(share, soonest)), self._taker(attempt))
+
+    def _share(self, left: float) -> tuple[float, float]:
+        """Return a model's share of the seconds that are left, and in how many the next one may be asked at the earliest."""
+        waits = [breaker.seconds_left() for _, breaker in self._waiting]
+        waits = [wait for wait in waits if wait < left]
+        if "timeout" not in self._rules.fall_back_on or not waits:  # nobody would be asked after it
+            return left, min(waits, default=0.0)
+        return left / (1 + len(waits)), min(waits)
 
     def _taker(self, attempt: RunningAttempt) -> Callable[[str], None] | None:
         """Return what takes the text of a model. The first one with any text is the only one from then on."""
@@ -155,3 +166,10 @@ class FallbackCall:
             said = f"{reasons(failures)} Its text had begun, so no other model was asked."
         retryable = deciding["retryable"] if deciding is not None else any(each["retryable"] for each in failures)
         return {**last, "error": said, "retryable": retryable, "retry_after": min(waits, default=None)}
+
+
+def _leave_out(attempt: RunningAttempt, breaker: CircuitBreaker) -> None:
+    if breaker.last is not None:
+        seconds, last = breaker.seconds_left(), f"{breaker.last['error_type']}: {breaker.last['error']}"
+        said = f"left out for {seconds:.0f} s more, after {breaker.failures} failures in a row; the last: {last}"
+        attempt.leave_out(breaker.last, said, seconds)

@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import pickle
+import re
 import threading
 import time
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ from mcp_models.client import FALL_BACK_ON, EchoMCPModel, Fallback, Model, Ollam
 from mcp_models.client.circuit_breaker import CircuitBreaker
 from mcp_models.client.errors import ServerExitedError, ServerStartError, ServerTimeoutError
 from mcp_models.servers.core.errors import ERROR_TYPES
+from tests.checkout import ROOT
 from tests.client.left_over import counts
 from tests.client.scripted_model import Act, ScriptedModel, fails, hangs, raises, says
 from tests.fakes.ollama import FakeOllama
@@ -149,6 +151,25 @@ def test_when_all_are_left_out_the_call_fails_at_once_and_says_until_when() -> N
     assert outcomes(result) == [("a", "left_out", "rate_limit")]
 
 
+def test_a_model_that_comes_back_before_the_deadline_gets_its_share() -> None:
+    first, second = ScriptedModel("a", hangs()), ScriptedModel("b", fails("overloaded"), says("Ho."))
+    with Fallback(first, second, timeout=0.4, leave_out_after=1, leave_out_seconds=0.25) as model:
+        model.breakers[1].fail(failure(second.call("Hello?")))
+        result = model.call("Hello?")
+    assert outcomes(result) == [("a", "failed", "timeout"), ("b", "answered", None)]
+    assert first.asked[0]["timeout"] == pytest.approx(0.25, abs=0.04)
+
+
+def test_a_model_that_does_not_come_back_in_time_leaves_its_share_to_the_others() -> None:
+    first, second = ScriptedModel("a", hangs()), ScriptedModel("b", fails("overloaded"))
+    with Fallback(first, second, timeout=0.15, leave_out_after=1) as model:
+        model.breakers[1].fail(failure(second.call("Hello?")))
+        result = failure(model.call("Hello?"))
+    assert outcomes(result) == [("a", "failed", "timeout"), ("b", "left_out", "overloaded")]
+    assert first.asked[0]["timeout"] == pytest.approx(0.15, abs=0.04)
+    assert "left out" in result["error"]
+
+
 def test_a_breaker_admits_one_trial_at_a_time() -> None:
     now = 0.0
     breaker = CircuitBreaker(1, 10, lambda: now)
@@ -248,6 +269,13 @@ def test_models_of_any_kind_and_groups_in_groups(ollama: FakeOllama) -> None:
         result = model.call("Hello?")
     assert (success(result)["output"], result["cost_usd"]) == ("Hello?", 0.0)
     assert [(step["provider"], step["outcome"]) for step in result["route"]] == [("ollama", "failed"), ("echo", "answered")]
+
+
+def test_the_example_of_the_page_that_needs_no_key(capsys: pytest.CaptureFixture[str]) -> None:
+    page = (ROOT / "docs" / "orchestration.md").read_text(encoding="utf-8")
+    (code,) = [block for block in re.findall(r"```python\n(.*?)```", page, re.DOTALL) if "OpenAI" not in block]
+    exec(compile(code, "orchestration.md", "exec"), {})
+    assert capsys.readouterr().out == "Name three colours. ['failed', 'answered']\n"
 
 
 def test_a_copy_in_another_process() -> None:
