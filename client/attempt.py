@@ -106,7 +106,8 @@ class RunningAttempt:
 
     def leave_out(self, last: CompletionFailure, error: str, seconds: float) -> None:
         """Keep why the model was not asked: its last failure, and in how many seconds it may be asked."""
-        self.result = {**last, "error": error, "retry_after": seconds}
+        left_out = self.result = failure(self.model, last["error_type"], error)
+        left_out["retryable"], left_out["retry_after"] = True, seconds
 
     def record(self) -> Attempt:
         """Return what became of it."""

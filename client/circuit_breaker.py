@@ -49,5 +49,5 @@ class CircuitBreaker:
     def fail(self, failure: CompletionFailure) -> None:
         """Note that a call failed."""
         self.failures += 1
-        self.last = {**failure, "partial": None}
+        self.last = {**failure, "partial": None}  # that may be long
         self._closed_until = self._clock() + self._seconds

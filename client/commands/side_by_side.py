@@ -100,7 +100,8 @@ def side_by_side(names: str, arguments: Mapping[str, Any], as_json: bool, stream
             closing.callback(column.model.close)
         if as_json:
             asyncio.run(_ask_all(columns, arguments))
-            click.echo(json.dumps([column.result for column in columns], indent=2, ensure_ascii=False))
+            text = json.dumps([column.result for column in columns], indent=2, ensure_ascii=False)
+            click.echo(visible(text) if on_terminal() else text)
         elif on_terminal():
             _ask_in_terminal(columns, arguments, stream)
         else:

@@ -151,6 +151,15 @@ def test_when_all_are_left_out_the_call_fails_at_once_and_says_until_when() -> N
     assert outcomes(result) == [("a", "left_out", "rate_limit")]
 
 
+def test_what_a_group_had_cost_is_not_counted_again_when_it_is_left_out() -> None:
+    dear = Fallback(ScriptedModel("a", fails("overloaded")))
+    with Fallback(dear, ScriptedModel("b", says("Ho.", cost_usd=0.25)), leave_out_after=1) as model:
+        last: Any = {**dear.call("x"), "cost_usd": 9.0}
+        model.breakers[0].fail(last)
+        result = model.call("Hello?")
+    assert [(step["outcome"], step["cost_usd"]) for step in result["route"]] == [("left_out", None), ("answered", 0.25)]
+
+
 def test_a_model_that_comes_back_before_the_deadline_gets_its_share() -> None:
     first, second = ScriptedModel("a", hangs()), ScriptedModel("b", fails("overloaded"), says("Ho."))
     with Fallback(first, second, timeout=0.4, leave_out_after=1, leave_out_seconds=0.25) as model:
