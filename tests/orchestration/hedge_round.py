@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import statistics
 import time
 from contextlib import ExitStack
@@ -112,19 +113,20 @@ async def _check(outcome: Outcome, fakes: dict[str, FaultyProvider], number: int
     for step in result["route"]:
         if step["outcome"] == "cancelled":
             fake = fakes[step["provider"]]
-            if number in fake.answered or not fake.asked[number]:
-                outcome.count("had answered too" if number in fake.answered else "had not yet been reached")
-                continue
-            seen = await _seen(fake, number)
-            if seen is None:
-                outcome.fail(f"call {number}: {fake.name} was not stopped at all")
-            else:
+            seen = await _seen(fake, number) if fake.asked[number] else None
+            if seen is not None:
                 stops.append(seen - winner.answered[number])
+            elif not fake.asked[number]:
+                outcome.count("had not yet been reached")
+            elif fake.answered.get(number, math.inf) < winner.answered[number] + STOP_SECONDS:
+                outcome.count("had answered too")
+            else:
+                outcome.fail(f"call {number}: {fake.name} was not stopped at all")
     return stops
 
 
 async def _seen(fake: FaultyProvider, number: int) -> float | None:
-    """Return when a call was stopped at a provider. Wait for it a second at most."""
+    """Return when a call was stopped at a provider, or None if it was answered. Wait for it two seconds at most."""
     with contextlib.suppress(AssertionError):
-        await asyncio.to_thread(wait_until, lambda: number in fake.stopped, 1)
+        await asyncio.to_thread(wait_until, lambda: number in fake.stopped or number in fake.answered, 2)
     return fake.stopped.get(number)
