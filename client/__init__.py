@@ -25,6 +25,16 @@ if TYPE_CHECKING:
         ServerTimeoutError,
         SessionError,
     )
+    from mcp_models.client.group_results import (
+        Attempt,
+        FallbackFailure,
+        FallbackResult,
+        FallbackSuccess,
+        PanelAnswer,
+        PanelFailure,
+        PanelResult,
+        PanelSuccess,
+    )
     from mcp_models.client.mcp_model import MCPModel
     from mcp_models.client.model import Model
     from mcp_models.client.models.anthropic_mcp_model import AnthropicMCPModel
@@ -34,6 +44,7 @@ if TYPE_CHECKING:
     from mcp_models.client.models.devstral_local_mcp_model import DevstralLocalMCPModel
     from mcp_models.client.models.devstral_local_model import DevstralLocalModel
     from mcp_models.client.models.echo_mcp_model import EchoMCPModel
+    from mcp_models.client.models.fallback import FALL_BACK_ON, Fallback
     from mcp_models.client.models.google_ai_studio_mcp_model import GoogleAIStudioMCPModel
     from mcp_models.client.models.google_ai_studio_model import GoogleAIStudioModel
     from mcp_models.client.models.mistral_api_model import ComplianceError, MistralAPIModel
@@ -42,6 +53,7 @@ if TYPE_CHECKING:
     from mcp_models.client.models.ollama_model import OllamaModel
     from mcp_models.client.models.openai_mcp_model import OpenAIMCPModel
     from mcp_models.client.models.openai_model import OpenAIModel
+    from mcp_models.client.models.panel import Panel
     from mcp_models.client.models.recorded import Recorded
     from mcp_models.client.options import CallOptions, MCPModelOptions
     from mcp_models.client.server_handle import ServerHandle
@@ -60,6 +72,16 @@ _MODULES = {
         "ServerTimeoutError",
         "SessionError",
     ),
+    "group_results": (
+        "Attempt",
+        "FallbackFailure",
+        "FallbackResult",
+        "FallbackSuccess",
+        "PanelAnswer",
+        "PanelFailure",
+        "PanelResult",
+        "PanelSuccess",
+    ),
     "mcp_model": ("MCPModel",),
     "model": ("MAX_TOKENS_DEFAULT", "TEMPERATURE_DEFAULT", "Model"),
     "models.anthropic_mcp_model": ("AnthropicMCPModel",),
@@ -69,6 +91,7 @@ _MODULES = {
     "models.devstral_local_mcp_model": ("DevstralLocalMCPModel",),
     "models.devstral_local_model": ("DevstralLocalModel",),
     "models.echo_mcp_model": ("EchoMCPModel",),
+    "models.fallback": ("FALL_BACK_ON", "Fallback"),
     "models.google_ai_studio_mcp_model": ("GoogleAIStudioMCPModel",),
     "models.google_ai_studio_model": ("GoogleAIStudioModel",),
     "models.mistral_api_model": ("ComplianceError", "MistralAPIModel"),
@@ -77,6 +100,7 @@ _MODULES = {
     "models.ollama_model": ("OllamaModel",),
     "models.openai_mcp_model": ("OpenAIMCPModel",),
     "models.openai_model": ("OpenAIModel",),
+    "models.panel": ("Panel",),
     "models.recorded": ("Recorded",),
     "options": ("CallOptions", "MCPModelOptions"),
     "server_handle": ("ServerHandle",),
@@ -86,6 +110,7 @@ _MODULES = {
 _MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}
 
 __all__ = [
+    "FALL_BACK_ON",
     "MAX_TOKENS_DEFAULT",
     "TEMPERATURE_DEFAULT",
     "AnthropicMCPModel",
@@ -93,6 +118,7 @@ __all__ = [
     "AnthropicOllamaAPIModel",
     "AnthropicOllamaMCPModel",
     "AsyncCompletionStream",
+    "Attempt",
     "CallOptions",
     "CompletionFailure",
     "CompletionResult",
@@ -104,6 +130,10 @@ __all__ = [
     "DirectModel",
     "EchoMCPModel",
     "ErrorType",
+    "Fallback",
+    "FallbackFailure",
+    "FallbackResult",
+    "FallbackSuccess",
     "GoogleAIStudioMCPModel",
     "GoogleAIStudioModel",
     "MCPModel",
@@ -116,6 +146,11 @@ __all__ = [
     "OllamaModel",
     "OpenAIMCPModel",
     "OpenAIModel",
+    "Panel",
+    "PanelAnswer",
+    "PanelFailure",
+    "PanelResult",
+    "PanelSuccess",
     "Recorded",
     "ServerExitedError",
     "ServerHandle",

@@ -57,9 +57,8 @@ class SentFileResult(TypedDict):
     tokens: int
 
 
-@final
-class CompletionSuccess(TypedDict):
-    """An answer. Every key is always present. What the server did not tell is None, empty or 0."""
+class Success(TypedDict):
+    """What every kind of answer has."""
 
     output: str
     model: str
@@ -84,8 +83,12 @@ class CompletionSuccess(TypedDict):
 
 
 @final
-class CompletionFailure(TypedDict):
-    """A provider's failure. Every key is always present. `output` is None, and `partial` is the text that had arrived."""
+class CompletionSuccess(Success):
+    """An answer. Every key is always present. What the server did not tell is None, empty or 0."""
+
+
+class Failure(TypedDict):
+    """What every kind of failure has."""
 
     output: None
     model: str
@@ -99,6 +102,11 @@ class CompletionFailure(TypedDict):
     request_id: str | None
     partial: str | None
     dropped_params: list[str]
+
+
+@final
+class CompletionFailure(Failure):
+    """A provider's failure. Every key is always present. `output` is None, and `partial` is the text that had arrived."""
 
 
 CompletionResult: TypeAlias = CompletionSuccess | CompletionFailure

@@ -10,8 +10,8 @@ from importlib.util import find_spec
 
 from mcp_models.client import fork_safety
 from mcp_models.client.child_environment import Environment
+from mcp_models.client.loop_thread import LoopThread
 from mcp_models.client.model import Model
-from mcp_models.client.pending_call import PendingCall
 from mcp_models.servers import load_provider
 from mcp_models.servers.core.errors import ConfigurationError, MissingKeyError
 from mcp_models.servers.core.protocol import META_DELTA
@@ -22,14 +22,12 @@ from mcp_models.servers.core.settings import default_timeout, max_retries
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from concurrent.futures import Future
     from typing import Any, ClassVar
 
     from mcp_models.client.client_session import OnProgress
+    from mcp_models.client.pending_call import PendingCall
     from mcp_models.client.stream import OnText
     from mcp_models.servers.core.provider import Provider
-
-CLOSE_SECONDS = 5.0
 
 CLIENT_NAME = "mcp-models"
 """Who asks, in the ledger: the name by which the bridge introduces itself to a server."""
@@ -121,22 +119,17 @@ class DirectModel(Model):
 
 
 class Worker:
-    """An event loop in its own thread, for the adapter to run in.
+    """The adapter, with an event loop in its own thread to run in.
 
     Args:
         provider: The adapter.
     """
 
     def __init__(self, provider: Provider) -> None:
-        import asyncio
-
         from mcp_models.servers.core.service import CompletionService
 
-        self._caller = CompletionService(provider)
-        self._lock, self._closing = threading.Lock(), False
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name=f"{provider.name} model", daemon=True)
-        self._thread.start()
+        self._service = CompletionService(provider)
+        self._loop = LoopThread(f"{provider.name} model", self._service.aclose)
 
     def begin(self, name: str, arguments: dict[str, Any], on_text: OnText) -> PendingCall:
         """Start a call of a tool, and return without waiting for the result.
@@ -146,54 +139,8 @@ class Worker:
             arguments: The tool's arguments.
             on_text: Called with each piece of text, in the loop's thread.
         """
-        import asyncio
-
-        with self._lock:
-            if self._closing:
-                raise RuntimeError("the model was closed while it was asked")
-            work = asyncio.run_coroutine_threadsafe(self._caller.call_tool(name, arguments, on_text, CLIENT_NAME), self._loop)
-
-        def abandon(_reason: str) -> None:
-            work.cancel()
-
-        pending = PendingCall(abandon, lambda seconds: RuntimeError(f"no answer within {seconds:g} s"))
-        work.add_done_callback(lambda done: _pass_on(done, pending))
-        return pending
+        return self._loop.begin(lambda: self._service.call_tool(name, arguments, on_text, CLIENT_NAME))
 
     def close(self) -> None:
         """Abort the calls in flight and end the thread, in bounded time."""
-        import asyncio
-
-        if not self._thread.is_alive():
-            return
-        with self._lock:
-            self._closing = True
-        closing = asyncio.run_coroutine_threadsafe(self._close(), self._loop)
-        try:
-            closing.result(CLOSE_SECONDS)
-        except TimeoutError:
-            closing.cancel()
-        finally:
-            self._loop.call_soon_threadsafe(self._loop.stop)
-            self._thread.join(CLOSE_SECONDS)
-            if not self._thread.is_alive():
-                self._loop.close()
-
-    async def _close(self) -> None:
-        import asyncio
-
-        tasks = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        await self._caller.aclose()
-        await self._loop.shutdown_default_executor()
-
-
-def _pass_on(work: Future[dict[str, Any]], pending: PendingCall) -> None:
-    if work.cancelled():
-        pending.fail(RuntimeError("the model was closed while it was asked"))
-    elif error := work.exception():
-        pending.fail(error)
-    else:
-        pending.succeed(work.result())
+        self._loop.close()

@@ -47,6 +47,11 @@ class Model:
         self.model_name = model_name
         self._timeout = timeout
 
+    @property
+    def timeout(self) -> float | None:
+        """Seconds that a call may take, unless the call sets its own. None means MCP_MODELS_TIMEOUT or 600."""
+        return self._timeout
+
     def call(
         self,
         prompt: str,
@@ -175,14 +180,14 @@ class Model:
         """Start a call as `_begin` does, but never block an event loop: return None if the start would have to wait."""
         return None
 
-    async def _abegin(self, question: _Question, on_progress: OnProgress | None, on_text: OnText | None) -> PendingCall:
+    async def _abegin(self, question: Question, on_progress: OnProgress | None, on_text: OnText | None) -> PendingCall:
         return self._begin_nowait(question.arguments, on_progress, on_text) or await begun(
             lambda: self._begin(question.arguments, question.seconds, on_progress, on_text)
         )
 
     def _question(
         self, prompt: str, max_tokens: int, temperature: float | None, system: str | None, options: CallOptions
-    ) -> _Question:
+    ) -> Question:
         if unknown := options.keys() - CALL_OPTIONS:
             raise TypeError(f"unknown option {min(unknown)!r}; there are {', '.join(sorted(CALL_OPTIONS))}")
         extra = options.pop("extra_arguments", None)
@@ -194,13 +199,13 @@ class Model:
         if self._timeout is not None:
             arguments.setdefault("timeout", self._timeout)
         given = {name: value for name, value in arguments.items() if value is not None}
-        return _Question({**given, **(extra or {})}, _seconds(arguments.get("timeout")) + GRACE_SECONDS)
+        return Question({**given, **(extra or {})}, _seconds(arguments.get("timeout")) + GRACE_SECONDS)
 
     def _read(self, result: dict[str, Any], pending: PendingCall) -> CompletionResult:
         return read_tool_result(result, self.provider, self.model_name, pending.not_sent)
 
 
-class _Question:
+class Question:
     """The arguments of a call, and how many seconds the answer may take."""
 
     def __init__(self, arguments: dict[str, Any], seconds: float) -> None:

@@ -44,6 +44,7 @@ EXIT_CODES = {
 }
 EXIT_OTHER = 1
 EXIT_BRIDGE = 11
+EXIT_SOME = 12
 
 
 EXAMPLES = """
@@ -54,12 +55,14 @@ Examples:
   mcp-models complete openai --file src/a.py --file src/b.py "Review these."
   mcp-models complete google_ai_studio --image plot.png "What does it show?"
   mcp-models complete mistral --schema person.json "Ada, 36" | jq .age
+  mcp-models complete --with openai,anthropic/opus,ollama "Why is the sky blue?"
 """
 
 
 @click.command("complete", epilog=EXAMPLES)
 @click.argument("words", nargs=-1, metavar="[PROVIDER] PROMPT [-]")
 @click.option("-m", "--model", metavar="[PROVIDER/]MODEL", help="The provider's name of a model.")
+@click.option("--with", "others", metavar="MODEL,MODEL…", help="Ask several models, and show their answers side by side.")
 @click.option("--system", help="Instructions that precede the prompt.")
 @click.option("--file", "files", multiple=True, metavar="FILE", help="Attach a text, with its path, or a PDF. Repeatable.")
 @click.option("--image", "images", multiple=True, metavar="FILE", help="Attach an image. Repeatable.")
@@ -75,6 +78,7 @@ Examples:
 def command(
     words: tuple[str, ...],
     model: str | None,
+    others: str | None,
     files: tuple[str, ...],
     images: tuple[str, ...],
     schema_file: str | None,
@@ -90,12 +94,19 @@ def command(
     \b
     Exit codes: 0 an answer, 2 wrong usage, 3 not configured, 4 key, permission or billing,
     5 rate limit or overload, 6 timeout, 7 connection, 8 a request the provider refuses,
-    9 refusal or content filter, 10 empty answer, 11 the server failed, 1 anything else.
+    9 refusal or content filter, 10 empty answer, 11 the server failed, 1 anything else. Of
+    several models (--with): 12 some failed; if all did, the code of their failure, or 1.
     """
     if stream and as_json:
         raise click.UsageError("--stream prints text and --json the whole result: choose one.")
     if stream is None:  # an answer to a schema is only complete when it has been checked
         stream = on_terminal() and not as_json and schema_file is None
+    if others is not None:
+        if model is not None:
+            raise click.UsageError("--with names the models itself: leave out --model.")
+        prompt, attached = _question(words, files, images, schema_file)
+        _ask_several(others, {"prompt": prompt, **attached, **options}, as_json, stream)
+        return
     named, model, rest = _named(words, model)
     if len(rest) == 2 and named is None and "-" not in rest:
         raise click.UsageError(f"No provider {rest[0]!r}; there are {', '.join(server_modules())}.")
@@ -117,6 +128,22 @@ def command(
         _fail(result["error"], EXIT_CODES.get(result["error_type"], EXIT_OTHER))
     for warning in result["warnings"]:
         _say(warning)
+
+
+def _ask_several(names: str, arguments: dict[str, Any], as_json: bool, stream: bool) -> None:
+    """Ask several models the same, and exit with a code that tells whether all, some or none answered."""
+    from mcp_models.client.commands.side_by_side import side_by_side
+
+    try:
+        results = side_by_side(names, arguments, as_json, stream)
+    except KeyStoreError as error:
+        _fail(str(error), EXIT_CODES["configuration"])
+    for result in results:
+        for warning in result["warnings"] if result["output"] is not None else ():
+            _say(f"{result['provider']}: {warning}")
+    codes = [EXIT_CODES.get(result["error_type"], EXIT_OTHER) for result in results if result["output"] is None]
+    if codes:
+        raise SystemExit(EXIT_SOME if len(codes) < len(results) else codes[0] if len(set(codes)) == 1 else EXIT_OTHER)
 
 
 def _printed(stream: CompletionStream) -> CompletionResult:

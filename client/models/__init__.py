@@ -1,1 +1,1 @@
-"""Define a class for each provider's models, one per file. Each uses an MCP server, or the provider directly."""
+"""Define a class for each provider's models, one per file: over MCP or directly. `Fallback` and `Panel` hold other models."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mcp_models.client import MCPModel
+from mcp_models.client import Fallback, MCPModel, Panel
 from mcp_models.client.hosts.table import HOSTS
 from tests.client.commands.run import invoke, run
 from tests.fakes.endpoint import Reply, json_reply
@@ -152,6 +152,14 @@ def _bridge(scene: Scene) -> None:
     scene.search.left("the copy of a model", f"{copy!r} {vars(copy)!r}")
 
 
+def _groups(scene: Scene) -> None:
+    with Panel(Fallback(scene.direct(scene.fake.model), leave_out_after=1)) as model:
+        scene.fake.script(scene.fake.error(500, f"Bad key {scene.key}"))
+        for _ in range(2):  # the second tells why it is left out
+            scene.result_of("a panel of a fallback", lambda: model.call("x"))
+        scene.search.left("models made of models", f"{model} {model!r} {vars(model)!r}")
+
+
 def _late(scene: Scene) -> None:
     with scene.bridge(scene.fake.model) as model:
         model.start()
@@ -261,12 +269,14 @@ ROWS: tuple[Row, ...] = (
     Row("malformed lines", _malformed),
     Row("a model in this process", _direct),
     Row("a model over MCP", _bridge),
+    Row("models made of models", _groups),
     Row("a server that does not answer", _late, slow=True),
     Row("a server that tells all", _tells_all),
     Row("a key that no header can hold", _odd_keys, slow=True),
     Row("complete", _command("complete", "{provider}", "x", "--model", "{model}")),
     Row("complete that fails", _command_that_fails, slow=True),
     Row("complete --stream", _command("complete", "{provider}", "x", "--model", "{model}", "--stream"), slow=True),
+    Row("complete --with", _command("complete", "--with", "{provider}/{model},echo", "x"), slow=True),
     Row("keys", _keys, slow=True),
     Row("install and uninstall", _hosts, slow=True),
     Row("usage of the calls so far", _usage, slow=True),
