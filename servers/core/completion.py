@@ -20,6 +20,9 @@ ServiceTier = Literal["auto", "standard", "flex", "priority"]
 OPTIONAL_PARAMETERS = ("temperature", "top_p", "stop", "seed", "reasoning_effort", "response_schema")
 """Parameters that not every model supports. They are left out and reported in `dropped_params`, and the call goes on."""
 
+MISFIT = "the answer does not fit `response_schema`"
+"""How the warning begins that says so."""
+
 CACHE_KEY = "cache_key"
 """A field of the request that we set ourselves, and that is left out in the same way, but without a word."""
 
