@@ -70,6 +70,9 @@ class Batch(Struct, kw_only=True):
         retry_failed: Whether to ask rows again that have failed.
         most_rows: How many rows to read. None means all.
         env: Variables for the server, such as a key.
+        engine: `local`, or `ray`, which asks from processes of its own, on one machine or many.
+        address: The address of a cluster of Ray. None starts one on this machine.
+        workers: How many workers `ray` uses. They share `concurrency`.
     """
 
     provider: str
@@ -87,6 +90,9 @@ class Batch(Struct, kw_only=True):
     retry_failed: bool = False
     most_rows: int | None = None
     env: dict[str, str] = {}
+    engine: Literal["local", "ray"] = "local"
+    address: str | None = None
+    workers: int = 2
 
     def lines_path(self) -> str:
         """Return the JSONL file for the results.
@@ -116,7 +122,8 @@ class Batch(Struct, kw_only=True):
 
     def identity(self) -> str:
         """Return what was asked, as far as it is the same for all rows. Another identity needs another output."""
-        same = {"arguments": self.arguments, "template": self.template}
+        engine = None if self.engine == "local" else self.engine
+        same = {"arguments": self.arguments, "template": self.template, "engine": engine}
         given = {name: value for name, value in same.items() if value}
         return " ".join([f"{self.provider}/{self.model or 'default'}", msgspec.json.encode(given, order="sorted").decode()])
 
@@ -141,6 +148,8 @@ async def arun_batch(batch: Batch, progress: Progress | None = None) -> Summary:
     """Do the same as `run_batch`, in a coroutine."""
     shown, adapter = progress or Silent(), batch.adapter()
     by = None if batch.by is None else deadline(batch.by, time.time())
+    if batch.engine == "ray" and batch.route in ("batch", "auto"):
+        raise BatchError("a Batch API needs no workers: use --engine local with it, or --route standard or flex")
     route = choose(batch.route, adapter, by)
     if route == "batch" and batch.input == STDIN:
         raise BatchError("a job takes hours, and its rows may have to be read again: write standard input to a file first")
@@ -185,7 +194,8 @@ class Passes:
                 self._summary.problem = f"{missing:,} rows got no result, also not from their third job"
                 return self._summary
             route = choose(self._batch.route, self._adapter, self._by)
-        await self._by_calls(None if route == "standard" else route)
+        tier = None if route == "standard" else route
+        await (self._by_workers(tier) if self._batch.engine == "ray" else self._by_calls(tier))
         return self._summary
 
     async def _by_calls(self, tier: str | None) -> None:
@@ -195,6 +205,13 @@ class Passes:
         model = MCPModel(batch.provider, batch.model, batch.provider, env=env)
         async with model:
             await self._watch(BatchRun(model, *self._parts(tier, 1.0, batch.most_rows), tier, self._shown.say))
+
+    async def _by_workers(self, tier: str | None) -> None:
+        from mcp_models.client.batch.cluster.engine import cluster_run
+
+        parts = self._parts(tier, 1.0, self._batch.most_rows)
+        async with cluster_run(self._batch, self._store, tier, *parts, tier, self._shown.say) as run:
+            await self._watch(run)
 
     async def _by_jobs(self, ledger: JobsJournal, sends: bool) -> int:
         """Send rows in jobs, or only collect those that were sent, and return how many rows got no result."""

@@ -12,6 +12,7 @@ import msgspec
 from mcp_models.client.batch.errors import OutputError
 from mcp_models.client.batch.journal import Journal, Settled, journal_path
 from mcp_models.client.batch.output import Output
+from mcp_models.client.batch.question import Found
 from mcp_models.client.batch.row import Row
 from mcp_models.client.batch.verdict import may_be_charged
 
@@ -68,6 +69,38 @@ class Store:
         if settled:
             self.output.sync()
         self.journal.commit(asked, settled, size)
+
+    @property
+    def size(self) -> int:
+        """How many bytes of the output are good."""
+        return self.output.size
+
+    def look(self, row: Row) -> Found:
+        """Return what the journal knows of a row.
+
+        Raises:
+            InputError: The row is not what it was when the batch began.
+        """
+        state = self.journal.look(row)
+        is_taken = state is None and self.journal.has_id(str(row.id))
+        place = None if state in ("done", "failed") or row.problem else self.journal.place_of(row.fingerprint)
+        return Found(state, is_taken, place)
+
+    def append(self, number: int, line: bytes) -> int:  # noqa: ARG002
+        """Write a row's line to the output and return where it begins.
+
+        Raises:
+            OSError: There is no room. Nothing was written then.
+        """
+        return self.output.append(line)
+
+    def read(self, place: int) -> bytes:
+        """Return the line that begins at a place."""
+        return self.output.read(place)
+
+    def withdraw(self, rows: Sequence[Row]) -> None:
+        """Forget rows that were to be asked and were not. What they have cost in vain stays spent."""
+        self.journal.withdraw(rows)
 
     def lines(self) -> Iterator[bytes]:
         """Yield the line of each row, in the order of the input."""

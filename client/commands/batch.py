@@ -58,6 +58,9 @@ Examples:
 @click.option("--allow-unpriced", "allows_unpriced", is_flag=True, help="With --max-cost, ask models of unknown price, too.")
 @click.option("--retry-failed", is_flag=True, help="Ask rows again that have failed.")
 @click.option("--sample", "most_rows", type=click.IntRange(min=1), metavar="N", help="Ask the first N rows only.")
+@click.option("--engine", type=click.Choice(("local", "ray")), default="local", show_default=True, help="Who asks.")
+@click.option("--address", metavar="ADDRESS", help="With ray, a cluster's address. Otherwise one is started here.")
+@click.option("--workers", type=click.IntRange(1, 1000), default=2, show_default=True, help="With ray, how many processes ask.")
 @click.option("--dry-run", is_flag=True, help="Ask nothing: say how many rows, tokens and dollars it would be.")
 def command(
     model: str,
