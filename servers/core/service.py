@@ -172,7 +172,7 @@ class CompletionService:
             _report_model(completion, model)
         completion.warnings = [*warnings, *adaptation.warnings, *completion.warnings]
         if check is not None and "response_schema" not in completion.dropped_params:
-            _read_structured(completion, check)
+            read_structured(completion, check)
         note_cut(completion)
         return completion
 
@@ -271,7 +271,7 @@ def check_answer(completion: Completion) -> None:
     )
 
 
-def _read_structured(completion: Completion, check: Check) -> None:
+def read_structured(completion: Completion, check: Check) -> None:
     """Parse the answer and check it against the caller's schema. An answer that does not fit gets a warning, not an error."""
     try:
         answer = check.read(completion.text)

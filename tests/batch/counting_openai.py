@@ -9,7 +9,7 @@ import threading
 from collections import Counter
 from typing import Self
 
-from tests.fakes.endpoint import Reply, Request
+from tests.fakes.endpoint import Reply, Request, json_reply
 from tests.fakes.openai import FakeOpenAI, chat_stream, error
 
 
@@ -89,6 +89,8 @@ class CountingOpenAI:
         if (refusal := self._rules.check(request)) is not None:
             self.wrong.append(refusal.body.decode())
             return refusal
+        if not request.body["messages"]:  # curator asks so for its rate limits
+            return error(400, "Invalid 'messages': empty array. Expected an array with minimum length 1.")
         fate = random.random()
         if fate < 2 * self._refusals:
             self.refused += 1
@@ -101,7 +103,16 @@ class CountingOpenAI:
             await asyncio.sleep(self._seconds)
         finally:
             self.in_flight -= 1
-        return chat_stream(request, text=f"Answer to {prompt}")
+        text = f"Answer to {prompt}"
+        return chat_stream(request, text=text) if request.body.get("stream") else _whole(text)
+
+
+def _whole(text: str) -> Reply:
+    """Return an answer in one piece, as a client gets it that does not ask for a stream."""
+    choice = {"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": "stop", "logprobs": None}
+    usage = {"prompt_tokens": 7, "completion_tokens": 5, "total_tokens": 12}
+    fields = {"id": "chatcmpl-fake", "object": "chat.completion", "created": 1_790_000_000, "model": "gpt-x"}
+    return json_reply({**fields, "choices": [choice], "usage": usage})
 
 
 def _raw(reply: Reply) -> bytes:

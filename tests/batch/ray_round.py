@@ -6,12 +6,11 @@ import functools
 import os
 import signal
 import subprocess
-import time
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
 
 from tests.batch.counting_openai import CountingOpenAI
+from tests.batch.processes import descendants, memory, read, until
 from tests.batch.program import kill, lines, write_rows
 from tests.checkout import ROOT
 from tests.installed import python
@@ -42,13 +41,10 @@ def check_ray(folder: Path, rows: int) -> Outcome:
     with CountingOpenAI() as fake:
         process = _started(source, output, fake)
         _kill_a_worker(outcome, process.pid, fake, rows // 4)
-        if not _until(lambda: len(fake.answered) >= rows * 3 // 4):
+        if not until(lambda: len(fake.answered) >= rows * 3 // 4, SECONDS):
             outcome.fail("it did not go on after its worker was killed")
         outcome.figures["paid twice after the worker was killed"] = _twice(fake)
-        before = fake.answered.copy()
-        kill(process)
-        _until(lambda: not _descendants(process.pid), 20.0)
-        outcome.figures["answers after the program was killed"] = (fake.answered - before).total()
+        kill(process)  # its workers live on for some seconds, beside those of the next one
         process = _started(source, output, fake)
         try:
             said = process.communicate(timeout=SECONDS)[1].decode()
@@ -71,12 +67,12 @@ def _started(source: Path, output: Path, fake: CountingOpenAI) -> subprocess.Pop
 
 def _kill_a_worker(outcome: Outcome, program: int, fake: CountingOpenAI, at: int) -> None:
     """Kill one of the workers as soon as so many rows have been answered."""
-    if not _until(lambda: len(fake.answered) >= at):
+    if not until(lambda: len(fake.answered) >= at, SECONDS):
         outcome.fail(f"it did not get to row {at:,}")
         return
-    tree = _descendants(program)
-    outcome.figures["memory of all processes in MB"] = sum(map(_memory, [program, *tree])) // 1024
-    workers = [pid for pid in tree if WORKER_NAME in _read(pid, "cmdline")]
+    tree = descendants(program)
+    outcome.figures["memory of all processes in MB"] = memory(program)
+    workers = [pid for pid in tree if WORKER_NAME in read(pid, "cmdline")]
     outcome.figures["workers"] = len(workers)
     if not workers:
         outcome.fail("no worker was found")
@@ -99,37 +95,3 @@ def _check(outcome: Outcome, output: Path, fake: CountingOpenAI, rows: int, said
 
 def _twice(fake: CountingOpenAI) -> int:
     return sum(count - 1 for count in fake.answered.values())
-
-
-def _until(is_so: Callable[[], bool], seconds: float = SECONDS) -> bool:
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if is_so():
-            return True
-        time.sleep(0.01)
-    return False
-
-
-def _descendants(program: int) -> list[int]:
-    """Return the processes below a program. A worker's own parent is Ray's, which is the program's child."""
-    parents = {}
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdecimal() and (stat := _read(int(entry.name), "stat")):
-            parents[int(entry.name)] = int(stat.rpartition(b")")[2].split()[1])
-    found: list[int] = []
-    below = {program}
-    while below := {pid for pid, parent in parents.items() if parent in below}:
-        found += below
-    return found
-
-
-def _memory(pid: int) -> int:
-    """Return the memory of a process in KB, with its part of what it shares."""
-    return next((int(line.split()[1]) for line in _read(pid, "smaps_rollup").splitlines() if line.startswith(b"Pss:")), 0)
-
-
-def _read(pid: int, name: str) -> bytes:
-    try:
-        return Path(f"/proc/{pid}/{name}").read_bytes()
-    except OSError:
-        return b""

@@ -1,0 +1,92 @@
+"""Compare a batch with what you would use instead: speed, memory, and what a kill costs."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+from collections import Counter
+from pathlib import Path
+
+from tests.batch.counting_openai import CountingOpenAI
+from tests.batch.peers import Peer, peers
+from tests.batch.processes import memory, until
+from tests.batch.program import lines, write_rows
+from tests.trust.outcome import Outcome
+
+SECONDS = 120.0
+EVERY = 0.3
+
+
+def check_peers(folder: Path, rows: int, concurrency: int) -> Outcome:
+    """Run each over the same rows: once to the end, and once with `kill -9` in the middle and the same command again.
+
+    It only measures: nothing here is a claim that could fail, but that ours gives each row a result.
+
+    Args:
+        folder: An empty folder.
+        rows: How many rows there are.
+        concurrency: How many calls are in flight.
+    """
+    outcome = Outcome(f"{rows:,} rows, {concurrency} in flight, beside what you would use instead")
+    source = folder / "in.jsonl"
+    write_rows(source, rows)
+    for number, peer in enumerate(peers()):
+        found = {**_whole(peer, source, folder / f"whole{number}.jsonl", rows, concurrency)}
+        found |= _killed(peer, source, folder / f"killed{number}.jsonl", rows, concurrency)
+        print(f"    {peer.name}: {', '.join(f'{name} {value}' for name, value in found.items())}", flush=True)
+        outcome.figures[peer.name] = f"{found.get('rows/s', 'failed')} rows/s"
+        if number == 0 and (found.get("results") != rows or found.get("results after the kill") != rows):
+            outcome.fail(f"{peer.name}: {found}")
+    return outcome
+
+
+def _whole(peer: Peer, source: Path, output: Path, rows: int, concurrency: int) -> dict[str, int | str]:
+    with CountingOpenAI() as fake:
+        began = time.monotonic()
+        process = _started(peer, source, output, concurrency, fake)
+        peak, deadline = 0, began + SECONDS
+        while process.poll() is None and time.monotonic() < deadline:
+            peak = max(peak, memory(process.pid))
+            time.sleep(EVERY)
+        seconds = time.monotonic() - began
+        problem = _ended(process)
+        first = fake.answered.total()
+    found: dict[str, int | str] = {"rows/s": round(rows / seconds), "MB": peak, "most in flight": fake.most}
+    return found | {"results": _results(output, rows), "answers": first} | problem
+
+
+def _killed(peer: Peer, source: Path, output: Path, rows: int, concurrency: int) -> dict[str, int | str]:
+    with CountingOpenAI() as fake:
+        process = _started(peer, source, output, concurrency, fake)
+        until(lambda: len(fake.answered) >= rows // 2 or process.poll() is not None, SECONDS)
+        process.kill()
+        _ended(process)
+        time.sleep(0.5)  # what it has sent by then has been paid for
+        process = _started(peer, source, output, concurrency, fake)
+        until(lambda: process.poll() is not None, SECONDS)
+        problem = _ended(process)
+        twice = sum(count - 1 for count in fake.answered.values())
+    return {"results after the kill": _results(output, rows), "paid twice": twice, **problem}
+
+
+def _started(peer: Peer, source: Path, output: Path, concurrency: int, fake: CountingOpenAI) -> subprocess.Popen[bytes]:
+    env = {**os.environ, **fake.environment(), "MCP_MODELS_LEDGER": "off", **peer.env}
+    with (output.parent / "said").open("wb") as said:
+        words = peer.command(source, output, concurrency)
+        return subprocess.Popen(words, env=env, stdin=subprocess.DEVNULL, stdout=said, stderr=said, cwd=output.parent)
+
+
+def _ended(process: subprocess.Popen[bytes]) -> dict[str, int | str]:
+    """End a program that has not ended, and return what was wrong with it."""
+    if process.poll() is None:
+        process.kill()
+        process.wait()
+        return {"problem": "it did not end"}
+    return {"exit code": process.returncode} if process.returncode > 0 else {}
+
+
+def _results(output: Path, rows: int) -> int:
+    """Return how many rows have exactly one result."""
+    found = Counter(line["id"] for line in lines(output) if line["output"] is not None)
+    return sum(found[f"r{number}"] == 1 for number in range(rows))
