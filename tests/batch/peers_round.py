@@ -18,8 +18,8 @@ SECONDS = 120.0
 EVERY = 0.3
 
 
-def check_peers(folder: Path, rows: int, concurrency: int) -> Outcome:
-    """Run each over the same rows: once to the end, and once with `kill -9` in the middle and the same command again.
+def check_peers(folder: Path, rows: int, concurrency: int, rounds: int = 3) -> Outcome:
+    """Run each over the same rows: some times to the end, in turns, and once with `kill -9` in the middle and the same again.
 
     It only measures: nothing here is a claim that could fail, but that ours gives each row a result.
 
@@ -27,17 +27,26 @@ def check_peers(folder: Path, rows: int, concurrency: int) -> Outcome:
         folder: An empty folder.
         rows: How many rows there are.
         concurrency: How many calls are in flight.
+        rounds: How often the speed of each is measured. The best counts.
     """
     outcome = Outcome(f"{rows:,} rows, {concurrency} in flight, beside what you would use instead")
     source = folder / "in.jsonl"
     write_rows(source, rows)
+    found: dict[str, dict[str, int | str]] = {}
+    for turn in range(rounds):
+        for number, peer in enumerate(peers()):
+            measured = _whole(peer, source, folder / f"whole{turn}-{number}.jsonl", rows, concurrency)
+            best = found.setdefault(peer.name, measured)
+            if int(measured["rows/s"]) > int(best["rows/s"]):
+                found[peer.name] = measured
     for number, peer in enumerate(peers()):
-        found = {**_whole(peer, source, folder / f"whole{number}.jsonl", rows, concurrency)}
-        found |= _killed(peer, source, folder / f"killed{number}.jsonl", rows, concurrency)
-        print(f"    {peer.name}: {', '.join(f'{name} {value}' for name, value in found.items())}", flush=True)
-        outcome.figures[peer.name] = f"{found.get('rows/s', 'failed')} rows/s"
-        if number == 0 and (found.get("results") != rows or found.get("results after the kill") != rows):
-            outcome.fail(f"{peer.name}: {found}")
+        found[peer.name] |= _killed(peer, source, folder / f"killed{number}.jsonl", rows, concurrency)
+        figures = ", ".join(f"{name} {value}" for name, value in found[peer.name].items())
+        print(f"    {peer.name}: {figures}", flush=True)
+        outcome.figures[peer.name] = f"{found[peer.name]['rows/s']} rows/s"
+    ours = found[peers()[0].name]
+    if ours["results"] != rows or ours["results after the kill"] != rows:
+        outcome.fail(f"ours: {ours}")
     return outcome
 
 
