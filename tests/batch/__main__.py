@@ -26,7 +26,7 @@ ROUNDS: dict[str, Callable[[Path], Outcome]] = {
     "openai": _openai,
     "echo": lambda folder: check_crashes(folder, 100_000, 3, None),
     "ray": lambda folder: check_ray(folder, 3_000),
-    "peers": lambda folder: check_peers(folder, 1_500, 16),
+    "peers": lambda folder: check_peers(folder, 1_200, 16),
     "speed": lambda folder: check_speed(folder, 2_500, 4),
     "speed-saturated": lambda folder: check_speed(folder, 4_000, 32),
 }

@@ -6,6 +6,7 @@ import asyncio
 import json
 import random
 import threading
+import time
 from collections import Counter
 from typing import Self
 
@@ -23,6 +24,8 @@ class CountingOpenAI:
     Attributes:
         answered: How often each prompt was answered, which is what is paid for. It counts from when the request has arrived.
         most: The most requests that were in flight at once.
+        first: When the first answer was begun, in seconds on the monotonic clock.
+        last: When the last one was sent.
         wrong: What the strict fake had to object to.
     """
 
@@ -30,6 +33,7 @@ class CountingOpenAI:
         self._seconds, self._refusals, self._rules = seconds, refusals, FakeOpenAI()
         self.answered: Counter[str] = Counter()
         self.refused = self.in_flight = self.most = 0
+        self.first = self.last = 0.0
         self.wrong: list[str] = []
         self._loop = asyncio.new_event_loop()
         self._port = 0
@@ -97,12 +101,14 @@ class CountingOpenAI:
             return error(429, "Rate limit reached.") if fate < self._refusals else error(500, "The server had an error.")
         prompt = request.body["messages"][-1]["content"]
         self.answered[prompt] += 1
+        self.first = self.first or time.monotonic()
         self.in_flight += 1
         self.most = max(self.most, self.in_flight)
         try:
             await asyncio.sleep(self._seconds)
         finally:
             self.in_flight -= 1
+            self.last = time.monotonic()
         text = f"Answer to {prompt}"
         return chat_stream(request, text=text) if request.body.get("stream") else _whole(text)
 

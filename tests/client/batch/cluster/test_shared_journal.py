@@ -1,4 +1,4 @@
-"""The journal that all workers share, in a SQLite file. `test_worker.py` has a run on a PostgreSQL."""
+"""The journal that all workers share, in a SQLite file or a PostgreSQL."""
 
 from __future__ import annotations
 
@@ -10,11 +10,6 @@ import pytest
 from mcp_models.client.batch.cluster.shared_journal import Answer, RunEnded, SharedJournal
 from mcp_models.client.batch.errors import OutputError
 from mcp_models.servers.core.ledger.target import Target
-
-
-@pytest.fixture
-def target(tmp_path: Path) -> Target:
-    return Target(str(tmp_path / "out.jsonl.workers"), is_postgres=False)
 
 
 @pytest.fixture
