@@ -65,7 +65,8 @@ class GoogleBatches(BatchJobs):
         client: The HTTP client, which sends the key in a header.
     """
 
-    max_requests = 200_000  # Google publishes a number only for Vertex AI. This is that one.
+    # Google publishes a number for Vertex AI only: https://cloud.google.com/vertex-ai/generative-ai/docs/multimodal/batch-prediction-gemini
+    max_requests = 200_000
     max_bytes = 2_000_000_000
     one_model = True
 

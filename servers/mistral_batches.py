@@ -127,7 +127,7 @@ class MistralBatchJobs(FileBatchJobs):
             finally:
                 await response.aclose()
 
-    def _completion(self, response: Response) -> Completion:
+    def _completion(self, response: Response) -> tuple[Completion, None]:
         import httpx2
         from mistralai.client.errors import SDKError
         from mistralai.client.models import ChatCompletionResponse
@@ -140,7 +140,7 @@ class MistralBatchJobs(FileBatchJobs):
                 raise SDKError("", refusal, json.dumps(response.body))
             answer = ChatAnswer(response.request_id)
             answer.add(ChatCompletionResponse.model_validate(response.body))
-            return answer.completion("api_key")
+            return answer.completion("api_key"), None
 
     async def _retrieve(self, job_id: str) -> BatchJob:
         async with self._within(ANSWER_SECONDS):

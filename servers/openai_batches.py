@@ -16,7 +16,7 @@ from mcp_models.servers.core.batch_files import ANSWER_SECONDS, NAME_KEY, SETTLE
 from mcp_models.servers.core.batches import BatchStatus
 from mcp_models.servers.core.redaction import redact
 from mcp_models.servers.openai_chat import ChatAnswer
-from mcp_models.servers.openai_responses import failure, responses_completion
+from mcp_models.servers.openai_responses import answered, failure, refusal
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -132,7 +132,7 @@ class OpenAIBatchJobs(FileBatchJobs):
                 async for line in http.lines(response.http_response):
                     yield line
 
-    def _completion(self, response: Response) -> Completion:
+    def _completion(self, response: Response) -> tuple[Completion, errors.CompletionError | None]:
         import httpx2
         from openai import APIStatusError
         from openai.types.chat import ChatCompletion
@@ -143,18 +143,18 @@ class OpenAIBatchJobs(FileBatchJobs):
             if response.status_code >= 400:
                 headers = {} if request_id is None else {"x-request-id": request_id}
                 request = httpx2.Request("POST", self._openai.base_url())
-                refusal = httpx2.Response(response.status_code, json=body, headers=headers, request=request)
-                raise APIStatusError("", response=refusal, body=body.get("error", body) if isinstance(body, dict) else body)
+                refused = httpx2.Response(response.status_code, json=body, headers=headers, request=request)
+                raise APIStatusError("", response=refused, body=body.get("error", body) if isinstance(body, dict) else body)
             if body["object"] == "response":
                 whole = WholeResponse.construct(**body)
                 if whole.status == "failed":
                     raise failure(whole, request_id, self._openai.failure)
-                return responses_completion(whole, request_id)
+                return answered(whole, request_id), refusal(whole, request_id)
             answer = ChatAnswer(self._openai)
             answer.request_id = request_id
             answer.add(ChatCompletion.construct(**body))
             answer.rest()
-            return answer.completion("api_key")
+            return answer.answered("api_key"), answer.refusal()
 
     async def _retrieve(self, job_id: str) -> Batch:
         async with self._within(ANSWER_SECONDS):

@@ -150,8 +150,18 @@ class ChatAnswer(StreamAccumulator):
         Raises:
             RefusalError: The model declined to answer.
         """
-        if self.refusals:
-            raise errors.RefusalError(f"the model declined: {''.join(self.refusals)}", request_id=self.request_id)
+        if (declined := self.refusal()) is not None:
+            raise declined
+        return self.answered(auth_mode)
+
+    def refusal(self) -> errors.RefusalError | None:
+        """Return the error if the model declined to answer, or None."""
+        if not self.refusals:
+            return None
+        return errors.RefusalError(f"the model declined: {''.join(self.refusals)}", request_id=self.request_id)
+
+    def answered(self, auth_mode: str) -> Completion:
+        """Return the complete answer, which may have no text."""
         completion = super().completion(auth_mode)
         completion.stop_reason = self._provider.stop_reasons.get(self.native_stop_reason, completion.stop_reason)
         completion.cost_usd = self.cost_usd

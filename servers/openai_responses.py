@@ -116,11 +116,22 @@ def responses_completion(response: Response, request_id: str | None) -> Completi
     Raises:
         RefusalError: The model declined to answer.
     """
+    if (declined := refusal(response, request_id)) is not None:
+        raise declined
+    return answered(response, request_id)
+
+
+def refusal(response: Response, request_id: str | None) -> errors.RefusalError | None:
+    """Return the error for a response in which the model declined to answer, or None if it did not."""
+    messages = [item for item in response.output if item.type == "message"]
+    said = [part.refusal for item in messages for part in item.content if part.type == "refusal"]
+    return errors.RefusalError(f"the model declined: {' '.join(said)}", request_id=request_id) if said else None
+
+
+def answered(response: Response, request_id: str | None) -> Completion:
+    """Turn a finished response into a `Completion`, which may have no text."""
     messages = [item for item in response.output if item.type == "message"]
     answers = [item for item in messages if item.phase != "commentary"] or messages
-    refusals = [part.refusal for item in messages for part in item.content if part.type == "refusal"]
-    if refusals:
-        raise errors.RefusalError(f"the model declined: {' '.join(refusals)}", request_id=request_id)
     texts = ["".join(part.text for part in item.content if part.type == "output_text") for item in answers]
     thoughts = [text for item in response.output if item.type == "reasoning" for text in _thoughts(item)]
     called = any(item.type.endswith("_call") and item.type != "web_search_call" for item in response.output)

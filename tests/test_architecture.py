@@ -24,6 +24,7 @@ MAY_IMPORT = {
     "codex": ("mcp_models.servers.core", "mcp_models.servers.codex"),
     "servers": ("mcp_models.servers",),
     "batch": ("mcp_models.servers", "mcp_models.client"),
+    "cluster": ("mcp_models.servers", "mcp_models.client"),
     "client": ("mcp_models.servers", "mcp_models.client"),
     "commands": ("mcp_models.servers", "mcp_models.client"),
     "doctor": ("mcp_models.servers", "mcp_models.client"),

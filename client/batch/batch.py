@@ -14,11 +14,14 @@ import msgspec
 from msgspec import Struct
 
 from mcp_models.client.batch.cap import Cap
-from mcp_models.client.batch.errors import BatchError
+from mcp_models.client.batch.errors import BatchError, OutputError
 from mcp_models.client.batch.input import Source, read_rows
 from mcp_models.client.batch.job_run import JobRun
 from mcp_models.client.batch.jobs_journal import JobsJournal
+from mcp_models.client.batch.journal import journal_path
 from mcp_models.client.batch.pace import Pace
+from mcp_models.client.batch.parquet import is_parquet, pyarrow
+from mcp_models.client.batch.parquet_output import write_parquet
 from mcp_models.client.batch.progress import Progress, Silent
 from mcp_models.client.batch.reader import Reader
 from mcp_models.client.batch.records import STDIN
@@ -50,12 +53,14 @@ class Batch(Struct, kw_only=True):
 
     Attributes:
         provider: The provider's name among the servers, such as `openai`.
-        input: A JSONL or CSV file, or `-` for standard input.
-        output: The JSONL file for the results. Its journal is beside it.
+        input: A JSONL, CSV or Parquet file, or `-` for standard input.
+        output: The JSONL file for the results, whose journal is beside it. Or a Parquet file, which is written from such a
+            file, `OUT.parquet.jsonl`, when every row has a line.
         model: The model. None means the server's default.
         template: A prompt with columns in braces, such as `Translate: {text}`.
-        format_name: `jsonl` or `csv`. None means that the input's name says so.
-        arguments: Arguments of `complete` for every row that has none of its own.
+        format_name: `jsonl`, `csv` or `parquet`. None means that the input's name says so.
+        arguments: Arguments of `complete` for every row that has none of its own. With a `response_schema` for an object, its
+            properties get columns in a Parquet output.
         route: `standard`; `flex`, the service tier of that name; `batch`, the provider's Batch API; or `auto`, the cheapest of
             them that meets the deadline. All but `standard` cost half, where the provider has them.
         by: The deadline: `6h`, `90m`, `2d`, or a time in ISO 8601. None means that there is none.
@@ -65,6 +70,9 @@ class Batch(Struct, kw_only=True):
         retry_failed: Whether to ask rows again that have failed.
         most_rows: How many rows to read. None means all.
         env: Variables for the server, such as a key.
+        engine: `local`, or `ray`, which asks from processes of its own, on one machine or many.
+        address: The address of a cluster of Ray. None starts one on this machine.
+        workers: How many workers `ray` uses. They share `concurrency`.
     """
 
     provider: str
@@ -82,6 +90,25 @@ class Batch(Struct, kw_only=True):
     retry_failed: bool = False
     most_rows: int | None = None
     env: dict[str, str] = {}
+    engine: Literal["local", "ray"] = "local"
+    address: str | None = None
+    workers: int = 2
+
+    def lines_path(self) -> str:
+        """Return the JSONL file for the results.
+
+        Raises:
+            BatchError: The Parquet file cannot be written: pyarrow is not installed, or the file is somebody else's.
+        """
+        if not is_parquet(self.output):
+            return self.output
+        pyarrow()
+        path = self.output + ".jsonl"
+        if os.path.exists(self.output) and not os.path.exists(journal_path(path)):
+            raise OutputError(
+                f"{self.output} exists, and there is no {journal_path(path)}: choose another output, or remove it"
+            )
+        return path
 
     def adapter(self) -> Provider:
         """Return the provider's adapter, for prices and for what it can do. It calls nobody."""
@@ -95,7 +122,8 @@ class Batch(Struct, kw_only=True):
 
     def identity(self) -> str:
         """Return what was asked, as far as it is the same for all rows. Another identity needs another output."""
-        same = {"arguments": self.arguments, "template": self.template}
+        engine = None if self.engine == "local" else self.engine
+        same = {"arguments": self.arguments, "template": self.template, "engine": engine}
         given = {name: value for name, value in same.items() if value}
         return " ".join([f"{self.provider}/{self.model or 'default'}", msgspec.json.encode(given, order="sorted").decode()])
 
@@ -120,14 +148,19 @@ async def arun_batch(batch: Batch, progress: Progress | None = None) -> Summary:
     """Do the same as `run_batch`, in a coroutine."""
     shown, adapter = progress or Silent(), batch.adapter()
     by = None if batch.by is None else deadline(batch.by, time.time())
+    if batch.engine == "ray" and batch.route in ("batch", "auto"):
+        raise BatchError("a Batch API needs no workers: use --engine local with it, or --route standard or flex")
     route = choose(batch.route, adapter, by)
     if route == "batch" and batch.input == STDIN:
         raise BatchError("a job takes hours, and its rows may have to be read again: write standard input to a file first")
-    store = Store(batch.output, batch.identity(), batch.retry_failed)
+    store = Store(batch.lines_path(), batch.identity(), batch.retry_failed)
     try:
         if store.torn:
-            shown.say(f"the last line of {batch.output} was not written to its end: its row is asked again")
-        return await Passes(batch, adapter, store, shown, by).run(route)
+            shown.say(f"the last line of {store.path} was not written to its end: its row is asked again")
+        summary = await Passes(batch, adapter, store, shown, by).run(route)
+        if summary.ending == "complete" and is_parquet(batch.output):
+            await asyncio.to_thread(write_parquet, store, batch.output, batch.arguments.get("response_schema"))
+        return summary
     finally:
         store.close()
 
@@ -161,7 +194,8 @@ class Passes:
                 self._summary.problem = f"{missing:,} rows got no result, also not from their third job"
                 return self._summary
             route = choose(self._batch.route, self._adapter, self._by)
-        await self._by_calls(None if route == "standard" else route)
+        tier = None if route == "standard" else route
+        await (self._by_workers(tier) if self._batch.engine == "ray" else self._by_calls(tier))
         return self._summary
 
     async def _by_calls(self, tier: str | None) -> None:
@@ -171,6 +205,13 @@ class Passes:
         model = MCPModel(batch.provider, batch.model, batch.provider, env=env)
         async with model:
             await self._watch(BatchRun(model, *self._parts(tier, 1.0, batch.most_rows), tier, self._shown.say))
+
+    async def _by_workers(self, tier: str | None) -> None:
+        from mcp_models.client.batch.cluster.engine import cluster_run
+
+        parts = self._parts(tier, 1.0, self._batch.most_rows)
+        async with cluster_run(self._batch, self._store, tier, *parts, tier, self._shown.say) as run:
+            await self._watch(run)
 
     async def _by_jobs(self, ledger: JobsJournal, sends: bool) -> int:
         """Send rows in jobs, or only collect those that were sent, and return how many rows got no result."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import sqlite3
 import time
 from typing import TYPE_CHECKING, Any, Literal
@@ -18,6 +19,7 @@ from mcp_models.client.tool_result import read_tool_result
 from mcp_models.servers.core.batches import BatchItem
 from mcp_models.servers.core.errors import CompletionError
 from mcp_models.servers.core.result import completion_result, error_result
+from mcp_models.servers.core.service import read_structured
 
 if TYPE_CHECKING:
     from mcp_models.client.batch.jobs_journal import JobsJournal
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from mcp_models.client.batch.row import Row
     from mcp_models.servers.core.batches import BatchJobs, BatchResult
     from mcp_models.servers.core.provider import Provider
+    from mcp_models.servers.core.structured import Check
 
 MOST_REQUESTS = 10_000
 MOST_BYTES = 32 * 1024 * 1024
@@ -265,6 +268,8 @@ class JobRun(BatchRun):
             answer = self._failed(error, None if completion is None else completion.model)
         else:
             assert completion is not None
+            if (schema := row.arguments.get("response_schema")) is not None:
+                read_structured(completion, _check(msgspec.json.encode(schema)))
             answer = read_tool_result(completion_result(completion), self._adapter.name, completion.model)
         self._ledger_rows.add(job, result)
         # A completion beside an error is one that is of no use and was billed all the same.
@@ -285,3 +290,10 @@ class JobRun(BatchRun):
             async with asyncio.timeout(seconds):
                 await self._ending_event.wait()
         return self._ending_event.is_set()
+
+
+@functools.lru_cache(16)
+def _check(schema: bytes) -> Check:
+    from mcp_models.servers.core.structured import Check
+
+    return Check(msgspec.json.decode(schema))

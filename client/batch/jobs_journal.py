@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from typing import Any
 
 import msgspec
 from msgspec import Struct
 
 from mcp_models.client.batch.journal import Journal
-from mcp_models.client.batch.row import Row
+from mcp_models.client.batch.row import Row, fingerprint
 
 
 class Job(Struct):
@@ -57,8 +58,16 @@ class JobsJournal:
             job: The job.
             rows: Its rows, each with the id that it has in the job.
         """
-        kept = [(item, job.name, row.number, msgspec.json.encode((row.id, row.columns))) for item, row in rows]
+        schemas: dict[str, bytes] = {}
+        kept = []
+        for item, row in rows:
+            schema = None if row.request is None else row.request.response_schema
+            name = None if schema is None else f"schema {fingerprint(schema).hex()}"
+            if name is not None and name not in schemas:
+                schemas[name] = msgspec.json.encode(schema)
+            kept.append((item, job.name, row.number, msgspec.json.encode((row.id, row.columns, name))))
         with self._journal.transaction():
+            self._db.executemany("INSERT OR IGNORE INTO facts VALUES (?, ?)", schemas.items())
             self._journal.add(row for _, row in rows)
             self._db.execute("INSERT INTO jobs VALUES (?, ?, ?, ?)", msgspec.structs.astuple(job))
             self._db.executemany("INSERT INTO job_rows VALUES (?, ?, ?, ?)", kept)
@@ -89,8 +98,15 @@ class JobsJournal:
         found = self._db.execute(query, (item,)).fetchone()
         if found is None:
             return None
-        row_id, columns = msgspec.json.decode(found[3])
-        return Row(found[0], row_id, columns, fingerprint=found[1], highest=found[2])
+        row_id, columns, *schema = msgspec.json.decode(found[3])
+        return Row(found[0], row_id, columns, self._arguments(*schema), fingerprint=found[1], highest=found[2])
+
+    def _arguments(self, schema: str | None = None) -> dict[str, Any]:
+        """Return a row's arguments, as far as its result depends on them."""
+        if schema is None:
+            return {}
+        (found,) = self._db.execute("SELECT value FROM facts WHERE name = ?", (schema,)).fetchone()
+        return {"response_schema": msgspec.json.decode(found)}
 
     def close(self, name: str) -> tuple[int, float]:
         """Forget a job. Return how many of its rows got no result, and what was reserved for them: they can be asked again."""

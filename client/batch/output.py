@@ -14,7 +14,8 @@ from mcp_models.client.batch.row import Row
 OWN = ("id", "line", "columns", "same_as")
 """The keys of a line that are the row's. All others are the result's."""
 
-_BLOCK = 1 << 16
+_BLOCK, _LINE = 1 << 16, 1 << 12
+"""How many bytes are read at once, and for the beginning of one line."""
 
 
 def line_of(row: Row, result: Any) -> bytes:
@@ -73,7 +74,12 @@ class Output:
 
     def read(self, place: int) -> bytes:
         """Return the line that begins at a place."""
-        return next(self._lines(place))[1]
+        held, size = b"", _LINE
+        while block := self._at(place + len(held), size):
+            if (end := block.find(b"\n")) >= 0:
+                return held + block[: end + 1]
+            held, size = held + block, _BLOCK
+        return held
 
     def lines(self, start: int = 0) -> Iterator[tuple[int, bytes]]:
         """Yield each whole line from a place on, with where it begins."""

@@ -1,4 +1,4 @@
-"""Read the records of a JSONL or CSV file, or of standard input, one after the other."""
+"""Read the records of a JSONL, CSV or Parquet file, or of standard input, one after the other."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from typing import Any, BinaryIO, TypeAlias
 import msgspec
 
 from mcp_models.client.batch.errors import InputError
+from mcp_models.client.batch.parquet import count_parquet, read_parquet
 
 STDIN = "-"
-FORMATS = ("jsonl", "csv")
+FORMATS = ("jsonl", "csv", "parquet")
 LONGEST_LINE = 64 * 1024 * 1024
 """The most bytes of a line, and of a field of a CSV file."""
 
@@ -30,13 +31,13 @@ def format_of(path: str) -> str:
     suffix = path.rpartition(".")[2].lower()
     if path == STDIN or suffix in ("jsonl", "ndjson"):
         return "jsonl"
-    if suffix == "csv":
-        return "csv"
-    raise InputError(f"{path}: its name ends neither in .jsonl nor in .csv: say what it is with --format")
+    if suffix in ("csv", "parquet"):
+        return suffix
+    raise InputError(f"{path}: its name does not end in .jsonl, .csv or .parquet: say what it is with --format")
 
 
 def read_records(path: str, format_name: str) -> Iterator[tuple[int, Record]]:
-    """Yield each record with the line on which it begins, from 1. Empty lines are left out.
+    """Yield each record with the line on which it begins, or in a Parquet file the row, from 1. Empty lines are left out.
 
     Args:
         path: The file, or `-` for standard input.
@@ -46,10 +47,24 @@ def read_records(path: str, format_name: str) -> Iterator[tuple[int, Record]]:
         InputError: The file cannot be read.
     """
     try:
+        if format_name == "parquet":
+            if path == STDIN:
+                raise InputError("a Parquet file cannot be read from standard input: name the file")
+            yield from read_parquet(path)
+            return
         with open(0 if path == STDIN else path, "rb", closefd=path != STDIN) as file:
             yield from (_csv if format_name == "csv" else _jsonl)(file)
     except OSError as error:
         raise InputError(f"{path}: {error.strerror}") from None
+
+
+def count_records(path: str, format_name: str) -> int:
+    """Return how many records there are. A Parquet file says so itself; others are read.
+
+    Raises:
+        InputError: The file cannot be read.
+    """
+    return count_parquet(path) if format_name == "parquet" else sum(1 for _ in read_records(path, format_name))
 
 
 def _jsonl(file: BinaryIO) -> Iterator[tuple[int, Record]]:

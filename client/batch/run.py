@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from mcp_models.client.batch.errors import BatchError
 from mcp_models.client.batch.output import copy_of, line_of
-from mcp_models.client.batch.question import Found, Question
+from mcp_models.client.batch.question import Question
 from mcp_models.client.batch.results import cost_of, failed
 from mcp_models.client.batch.store import settled_row
 from mcp_models.client.batch.verdict import LONG_SECONDS, SERVER_ENDED, judge
@@ -27,9 +27,10 @@ if TYPE_CHECKING:
     from mcp_models.client.batch.cap import Cap
     from mcp_models.client.batch.journal import Settled
     from mcp_models.client.batch.pace import Pace
+    from mcp_models.client.batch.question import Found
     from mcp_models.client.batch.reader import Reader
     from mcp_models.client.batch.row import Row
-    from mcp_models.client.batch.store import Store
+    from mcp_models.client.batch.row_store import RowStore
     from mcp_models.client.batch.summary import Ending, Summary
     from mcp_models.client.batch.verdict import Verdict
     from mcp_models.client.completion_result import CompletionResult
@@ -66,7 +67,7 @@ class BatchRun:
         self,
         model: Model,
         reader: Reader,
-        store: Store,
+        store: RowStore,
         pace: Pace,
         cap: Cap,
         summary: Summary,
@@ -170,13 +171,7 @@ class BatchRun:
     # ---- rows come in
 
     def _look(self, chunk: list[Row]) -> list[Found]:
-        journal, found = self._store.journal, []
-        for row in chunk:
-            state = journal.look(row)
-            is_taken = state is None and journal.has_id(str(row.id))
-            place = None if state in ("done", "failed") or row.problem else journal.place_of(row.fingerprint)
-            found.append(Found(state, is_taken, place))
-        return found
+        return [self._store.look(row) for row in chunk]
 
     def _admit(self, row: Row, known: Found) -> None:
         """Take in a row: leave it out, answer it at once, let it wait for another one, or get it asked."""
@@ -211,7 +206,7 @@ class BatchRun:
             return
         self._settled, self._answered = [], []
         try:
-            await self._in_thread(self._write_down, asked, settled, self._store.output.size)
+            await self._in_thread(self._write_down, asked, settled, self._store.size)
         except (OSError, sqlite3.Error) as error:
             self._new.extendleft(reversed(asked))
             self._settled, self._answered = settled + self._settled, answered + self._answered
@@ -326,7 +321,7 @@ class BatchRun:
     def _write(self, row: Row, result: Any) -> None:
         """Write a row's line, and those of the rows that wait for it. If the disk is full, keep it until it is not."""
         try:
-            place = self._store.output.append(line_of(row, result))
+            place = self._store.append(row.number, line_of(row, result))
         except OSError as error:
             self._unwritten.append((row, result))
             self._wait_for_room(error)
@@ -342,7 +337,7 @@ class BatchRun:
                 self._copy(question.followers.pop(), place)
 
     def _copy(self, row: Row, place: int) -> None:
-        first, result = copy_of(self._store.output.read(place))
+        first, result = copy_of(self._store.read(place))
         self.summary.same += 1
         self._write(row, {**result, "same_as": first})
 
@@ -370,8 +365,8 @@ class BatchRun:
         self.summary.left = self.left
         await asyncio.gather(*self._calls, return_exceptions=True)
         with contextlib.suppress(OSError, sqlite3.Error):
-            await self._in_thread(self._store.commit, [], self._settled, self._store.output.size)
-            await self._in_thread(self._store.journal.withdraw, [*self._ready, *self._delayed.values()])
+            await self._in_thread(self._store.commit, [], self._settled, self._store.size)
+            await self._in_thread(self._store.withdraw, [*self._ready, *self._delayed.values()])
         self.summary.spent = self.cap.spent
         self._thread.shutdown()
 

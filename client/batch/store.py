@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -12,6 +12,7 @@ import msgspec
 from mcp_models.client.batch.errors import OutputError
 from mcp_models.client.batch.journal import Journal, Settled, journal_path
 from mcp_models.client.batch.output import Output
+from mcp_models.client.batch.question import Found
 from mcp_models.client.batch.row import Row
 from mcp_models.client.batch.verdict import may_be_charged
 
@@ -29,12 +30,15 @@ class Store:
         identity: What was asked, in words: the output must have been begun with the same.
         retry_failed: Whether to remove the failures, so that their rows are asked again.
 
+    Attributes:
+        path: The output's absolute path.
+
     Raises:
         BatchError: They cannot be used. The message says why.
     """
 
     def __init__(self, path: str, identity: str, retry_failed: bool = False) -> None:
-        self._path = os.path.abspath(path)
+        self.path = os.path.abspath(path)
         if not os.path.exists(journal_path(path)) and os.path.exists(path) and os.path.getsize(path):
             raise OutputError(f"{path} exists, and it has no journal beside it: choose another output, or remove it")
         self.journal = Journal(journal_path(path))
@@ -66,18 +70,54 @@ class Store:
             self.output.sync()
         self.journal.commit(asked, settled, size)
 
+    @property
+    def size(self) -> int:
+        """How many bytes of the output are good."""
+        return self.output.size
+
+    def look(self, row: Row) -> Found:
+        """Return what the journal knows of a row.
+
+        Raises:
+            InputError: The row is not what it was when the batch began.
+        """
+        state = self.journal.look(row)
+        is_taken = state is None and self.journal.has_id(str(row.id))
+        place = None if state in ("done", "failed") or row.problem else self.journal.place_of(row.fingerprint)
+        return Found(state, is_taken, place)
+
+    def append(self, number: int, line: bytes) -> int:  # noqa: ARG002
+        """Write a row's line to the output and return where it begins.
+
+        Raises:
+            OSError: There is no room. Nothing was written then.
+        """
+        return self.output.append(line)
+
+    def read(self, place: int) -> bytes:
+        """Return the line that begins at a place."""
+        return self.output.read(place)
+
+    def withdraw(self, rows: Sequence[Row]) -> None:
+        """Forget rows that were to be asked and were not. What they have cost in vain stays spent."""
+        self.journal.withdraw(rows)
+
+    def lines(self) -> Iterator[bytes]:
+        """Yield the line of each row, in the order of the input."""
+        return map(self.output.read, self.journal.places())
+
     def _mend(self) -> int:
         """Cut off a torn last line, and tell the journal of lines that it does not know. Return how many bytes were cut off."""
         known = self.journal.size
         if self.output.size < known:
             raise OutputError(
-                f"{self._path} is shorter than its journal says, so results are missing: put it back, or remove the file "
+                f"{self.path} is shorter than its journal says, so results are missing: put it back, or remove the file "
                 "and its journal to begin again"
             )
         torn = self.output.mend()
         step: list[tuple[int, dict[str, Any]]] = []
         for place, line in self.output.lines(known):
-            step.append((place, _decoded(line, self._path)))
+            step.append((place, _decoded(line, self.path)))
             if len(step) == _STEP:
                 self._tell(step, place + len(line))
                 step = []
@@ -96,24 +136,24 @@ class Store:
 
     def _clear_failures(self) -> None:
         """Replace the output by one that has only answers. If it is interrupted, it is done again by the next run."""
-        self.output = Output(self._path)
+        self.output = Output(self.path)
         if not self.journal.is_clearing:  # or else the output may be the new one already
             self._mend()
             self.journal.begin_clearing()
-        temporary = self._path + NEW_SUFFIX
+        temporary = self.path + NEW_SUFFIX
         with contextlib.suppress(FileNotFoundError):
             os.unlink(temporary)
         kept = Output(temporary)
-        os.chmod(temporary, os.stat(self._path).st_mode & 0o777)
+        os.chmod(temporary, os.stat(self.path).st_mode & 0o777)
         for _, line in self.output.lines():
-            if "error_type" not in _decoded(line, self._path):
+            if "error_type" not in _decoded(line, self.path):
                 kept.append(line)
         kept.sync()
         self.output.close()
-        os.replace(temporary, self._path)
-        _sync_folder(os.path.dirname(self._path))
+        os.replace(temporary, self.path)
+        sync_folder(os.path.dirname(self.path))
         self.output = kept
-        self.journal.end_clearing(((place, _decoded(line, self._path)["line"]) for place, line in kept.lines()), kept.size)
+        self.journal.end_clearing(((place, _decoded(line, self.path)["line"]) for place, line in kept.lines()), kept.size)
 
 
 def settled_row(number: int, row_id: object, fingerprint: bytes | None, result: Any, place: int, cost: float) -> Settled:
@@ -143,7 +183,7 @@ def _decoded(line: bytes, path: str) -> dict[str, Any]:
     raise OutputError(f"{path} has a line that this program did not write: {line[:80]!r}")
 
 
-def _sync_folder(folder: str) -> None:
+def sync_folder(folder: str) -> None:
     """Wait until the names in a folder are on the disk, where a system can do that."""
     if os.name == "nt":
         return

@@ -44,7 +44,7 @@ class Template:
             name = part[1].strip()
             if columns.get(name) is None:
                 raise ValueError(f"no column {name!r} for the template; there are {', '.join(columns) or 'none'}")
-            value = columns[name]
+            value = msgspec.to_builtins(columns[name])  # a date becomes text
             return value if isinstance(value, str) else msgspec.json.encode(value).decode()
 
         return _PARTS.sub(filled, self._text)

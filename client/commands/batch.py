@@ -29,6 +29,7 @@ EXAMPLES = """
 Examples:
   mcp-models batch openai/gpt-5.2 prompts.jsonl -o answers.jsonl --max-cost 5
   mcp-models batch mistral texts.csv -o out.jsonl --template "Translate: {text}"
+  mcp-models batch mistral in.parquet -o out.parquet --template "{text}" --schema s.json
   mcp-models batch openai prompts.jsonl -o out.jsonl --dry-run
   mcp-models batch openai prompts.jsonl -o out.jsonl --retry-failed
 """
@@ -37,10 +38,13 @@ Examples:
 @click.command("batch", epilog=EXAMPLES)
 @click.argument("model", metavar="PROVIDER[/MODEL]")
 @click.argument("input", metavar="IN")
-@click.option("-o", "--output", required=True, metavar="OUT.jsonl", help="Where the results go. The journal is beside it.")
+@click.option("-o", "--output", required=True, metavar="OUT", help="Where the results go: a .jsonl or a .parquet file.")
 @click.option("--template", metavar="TEXT", help='A prompt with columns, such as "Translate: {text}".')
 @click.option(
-    "--format", "format_name", type=click.Choice(("jsonl", "csv")), help="The input's format, if its name does not say."
+    "--format",
+    "format_name",
+    type=click.Choice(("jsonl", "csv", "parquet")),
+    help="The input's format, if its name does not say.",
 )
 @click.option("--system", help="Instructions that precede each prompt.")
 @click.option("--max-tokens", type=click.IntRange(min=1), help="The limit of each answer.  [default: 4096]")
@@ -54,6 +58,9 @@ Examples:
 @click.option("--allow-unpriced", "allows_unpriced", is_flag=True, help="With --max-cost, ask models of unknown price, too.")
 @click.option("--retry-failed", is_flag=True, help="Ask rows again that have failed.")
 @click.option("--sample", "most_rows", type=click.IntRange(min=1), metavar="N", help="Ask the first N rows only.")
+@click.option("--engine", type=click.Choice(("local", "ray")), default="local", show_default=True, help="Who asks.")
+@click.option("--address", metavar="ADDRESS", help="With ray, a cluster's address. Otherwise one is started here.")
+@click.option("--workers", type=click.IntRange(1, 1000), default=2, show_default=True, help="With ray, how many processes ask.")
 @click.option("--dry-run", is_flag=True, help="Ask nothing: say how many rows, tokens and dollars it would be.")
 def command(
     model: str,
@@ -62,11 +69,12 @@ def command(
     schema_file: str | None,
     **options: Any,
 ) -> None:
-    """Ask a model every row of IN, and write a line of JSON for each to OUT.jsonl.
+    """Ask a model every row of IN, and write a line of JSON for each to OUT. If OUT ends in .parquet, the lines are in
+    OUT.parquet.jsonl, and become that file when every row has one.
 
-    IN is JSONL, one {"id", "prompt" or "messages", any argument of `complete`} a line, or CSV, or `-` for standard input. If
-    it ends early, by Ctrl-C, kill -9, a full disk or a lost network, the same command goes on: nothing that was answered is
-    asked again.
+    IN is JSONL, one {"id", "prompt" or "messages", any argument of `complete`} a line, or CSV, or Parquet, or `-` for standard
+    input. If it ends early, by Ctrl-C, kill -9, a full disk or a lost network, the same command goes on: nothing that was
+    answered is asked again.
 
     \b
     Exit codes: 0 every row has an answer, 1 some rows failed, 2 wrong usage, 75 rows are left,
@@ -116,12 +124,12 @@ def _run(batch: Batch) -> Summary:
 def _count(batch: Batch) -> int | None:
     """Return how many rows the input has. Standard input cannot be counted, and a bad file is reported later."""
     from mcp_models.client.batch import BatchError
-    from mcp_models.client.batch.records import STDIN, format_of, read_records
+    from mcp_models.client.batch.records import STDIN, count_records, format_of
 
     if batch.input == STDIN:
         return None
     with contextlib.suppress(BatchError):
-        count = sum(1 for _ in read_records(batch.input, batch.format_name or format_of(batch.input)))
+        count = count_records(batch.input, batch.format_name or format_of(batch.input))
         return min(count, batch.most_rows or count)
     return None
 

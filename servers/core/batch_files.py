@@ -133,10 +133,10 @@ class FileBatchJobs(BatchJobs):
         try:
             if found.response is None:
                 return _not_answered(found.custom_id, found.error)
-            completion = self._completion(found.response)
+            completion, problem = self._completion(found.response)
         except errors.CompletionError as error:
             return BatchResult(found.custom_id, error=error.with_traceback(None))
-        return await finished(self._provider, found.custom_id, completion)
+        return await finished(self._provider, found.custom_id, completion, problem)
 
     @asynccontextmanager
     async def _within(self, seconds: float) -> AsyncIterator[None]:
@@ -182,11 +182,11 @@ class FileBatchJobs(BatchJobs):
         """Yield the lines of a file as they arrive."""
 
     @abstractmethod
-    def _completion(self, response: Response) -> Completion:
-        """Return the completion in a response.
+    def _completion(self, response: Response) -> tuple[Completion, errors.CompletionError | None]:
+        """Return the completion in a response, and why it is of no use, if the model declined.
 
         Raises:
-            CompletionError: It is an error, or the model declined.
+            CompletionError: The response is an error.
         """
 
 

@@ -18,7 +18,7 @@ from mcp_models.servers.core import catalogue, errors, pricing, settings
 from mcp_models.servers.core.adaptation import Adaptation, Learnt, learnt_of
 from mcp_models.servers.core.arguments import parse_arguments
 from mcp_models.servers.core.catalogue import ModelInfo
-from mcp_models.servers.core.completion import Completion, CompletionRequest, Usage
+from mcp_models.servers.core.completion import MISFIT, Completion, CompletionRequest, Usage
 from mcp_models.servers.core.ledger.recorder import RecordedCall, Recorder
 from mcp_models.servers.core.log import log_call, log_failure, log_try
 from mcp_models.servers.core.provider import Provider
@@ -177,7 +177,7 @@ class CompletionService:
             _report_model(completion, model)
         completion.warnings = [*warnings, *adaptation.warnings, *completion.warnings]
         if check is not None and "response_schema" not in completion.dropped_params:
-            _read_structured(completion, check)
+            read_structured(completion, check)
         note_cut(completion)
         return completion
 
@@ -286,7 +286,7 @@ def check_answer(completion: Completion) -> None:
     )
 
 
-def _read_structured(completion: Completion, check: Check) -> None:
+def read_structured(completion: Completion, check: Check) -> None:
     """Parse the answer and check it against the caller's schema. An answer that does not fit gets a warning, not an error."""
     try:
         answer = check.read(completion.text)
@@ -295,5 +295,5 @@ def _read_structured(completion: Completion, check: Check) -> None:
     else:
         completion.structured, completion.text, problem = answer
     if problem:
-        completion.warnings.append(f"the answer does not fit `response_schema`: {problem}")
+        completion.warnings.append(f"{MISFIT}: {problem}")
         completion.notes.append(f"The answer does not fit `response_schema`: {problem}.")

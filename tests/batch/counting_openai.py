@@ -6,10 +6,11 @@ import asyncio
 import json
 import random
 import threading
+import time
 from collections import Counter
 from typing import Self
 
-from tests.fakes.endpoint import Reply, Request
+from tests.fakes.endpoint import Reply, Request, json_reply
 from tests.fakes.openai import FakeOpenAI, chat_stream, error
 
 
@@ -23,6 +24,8 @@ class CountingOpenAI:
     Attributes:
         answered: How often each prompt was answered, which is what is paid for. It counts from when the request has arrived.
         most: The most requests that were in flight at once.
+        first: When the first answer was begun, in seconds on the monotonic clock.
+        last: When the last one was sent.
         wrong: What the strict fake had to object to.
     """
 
@@ -30,6 +33,7 @@ class CountingOpenAI:
         self._seconds, self._refusals, self._rules = seconds, refusals, FakeOpenAI()
         self.answered: Counter[str] = Counter()
         self.refused = self.in_flight = self.most = 0
+        self.first = self.last = 0.0
         self.wrong: list[str] = []
         self._loop = asyncio.new_event_loop()
         self._port = 0
@@ -89,19 +93,32 @@ class CountingOpenAI:
         if (refusal := self._rules.check(request)) is not None:
             self.wrong.append(refusal.body.decode())
             return refusal
+        if not request.body["messages"]:  # curator asks so for its rate limits
+            return error(400, "Invalid 'messages': empty array. Expected an array with minimum length 1.")
         fate = random.random()
         if fate < 2 * self._refusals:
             self.refused += 1
             return error(429, "Rate limit reached.") if fate < self._refusals else error(500, "The server had an error.")
         prompt = request.body["messages"][-1]["content"]
         self.answered[prompt] += 1
+        self.first = self.first or time.monotonic()
         self.in_flight += 1
         self.most = max(self.most, self.in_flight)
         try:
             await asyncio.sleep(self._seconds)
         finally:
             self.in_flight -= 1
-        return chat_stream(request, text=f"Answer to {prompt}")
+            self.last = time.monotonic()
+        text = f"Answer to {prompt}"
+        return chat_stream(request, text=text) if request.body.get("stream") else _whole(text)
+
+
+def _whole(text: str) -> Reply:
+    """Return an answer in one piece, as a client gets it that does not ask for a stream."""
+    choice = {"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": "stop", "logprobs": None}
+    usage = {"prompt_tokens": 7, "completion_tokens": 5, "total_tokens": 12}
+    fields = {"id": "chatcmpl-fake", "object": "chat.completion", "created": 1_790_000_000, "model": "gpt-x"}
+    return json_reply({**fields, "choices": [choice], "usage": usage})
 
 
 def _raw(reply: Reply) -> bytes:

@@ -9,6 +9,7 @@ from tests.checkout import ROOT
 
 ROOMS = {
     "client/batch": "a file of prompts",
+    "client/batch/cluster": "the same on Ray",
     "client/commands": "the command line",
     "client/doctor": "checks of a set-up",
     "client/hosts": "the settings of MCP hosts",

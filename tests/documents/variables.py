@@ -119,6 +119,10 @@ TABLES: dict[str, list[Variable]] = {
 }
 
 PASSED_ON = {
+    "RAY_AUTH_MODE",  # to a cluster of our own
+    "RAY_AUTH_TOKEN",
+    "RAY_BACKEND_LOG_LEVEL",
+    "RAY_USAGE_STATS_ENABLED",
     "ANTHROPIC_CUSTOM_HEADERS",
     "ANTHROPIC_LOG",
     "DBUS_SESSION_BUS_ADDRESS",

@@ -141,6 +141,10 @@ async def test_a_response_that_failed_was_refused_or_cut_off(fake: FakeOpenAIBat
     results = await results_of(jobs, job_id)
     await jobs.aclose()
     assert [error_of(results[number]).type for number in "012"] == ["provider_error", "refusal", "content_filter"]
+    declined = results["1"].completion
+    assert declined is not None
+    assert declined.usage.output_tokens  # it was billed
+    assert error_of(results["1"]).message == "the model declined: I cannot."
     assert error_of(results["0"]).retryable
     cut = results["3"].completion
     assert cut is not None

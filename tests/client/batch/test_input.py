@@ -1,17 +1,20 @@
-"""Rows from JSONL and CSV, with a template or without; a bad row says what is wrong and where."""
+"""Rows from JSONL, CSV and Parquet, with a template or without; a bad row says what is wrong and where."""
 
 from __future__ import annotations
 
 import io
 import os
+import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet
 import pytest
 
 from mcp_models.client.batch.errors import InputError
 from mcp_models.client.batch.input import Source, read_rows
-from mcp_models.client.batch.records import LONGEST_LINE, format_of
+from mcp_models.client.batch.records import LONGEST_LINE, count_records, format_of
 from mcp_models.client.batch.row import Row
 
 
@@ -138,3 +141,35 @@ def test_a_file_that_is_not_there_or_of_unknown_format_is_refused(tmp_path: Path
 def test_a_csv_file_without_good_heads_is_refused(csv: Path, text: str) -> None:
     with pytest.raises(InputError, match="line 1"):
         rows(csv, text)
+
+
+def test_the_rows_of_a_parquet_file_keep_the_types_of_its_columns(tmp_path: Path) -> None:
+    path = tmp_path / "in.parquet"
+    moment = datetime(2026, 11, 26, 12, 0, tzinfo=UTC)
+    columns = {
+        "id": ["a", None],
+        "prompt": ["Hi", "Ho"],
+        "seed": pyarrow.array([7.0, None]),  # as pandas keeps whole numbers beside nulls
+        "at": pyarrow.array([moment, None], pyarrow.timestamp("ns", "UTC")),
+        "tags": [["x"], []],
+    }
+    pyarrow.parquet.write_table(pyarrow.table(columns), path, row_group_size=1)
+    first, second = read_rows(Source(str(path), "echo"))
+    assert (first.number, first.id, first.request and first.request.seed) == (1, "a", 7)
+    assert first.columns == {"at": moment, "tags": ["x"]}
+    assert (second.number, second.id, "seed" in second.arguments, second.columns["tags"]) == (2, 2, False, [])
+    (row, _) = read_rows(Source(str(path), "echo", template="{prompt} at {at}"))
+    assert row.arguments["prompt"] == "Hi at 2026-11-26T12:00:00Z"
+    assert count_records(str(path), "parquet") == 2
+
+
+def test_what_is_no_parquet_file_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "in.parquet"
+    path.write_bytes(b"PAR1 but no more")
+    with pytest.raises(InputError, match="cannot be read as Parquet"):
+        list(read_rows(Source(str(path), "echo")))
+    with pytest.raises(InputError, match="name the file"):
+        list(read_rows(Source("-", "echo", format_name="parquet")))
+    monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
+    with pytest.raises(InputError, match=r"mcp-models\[batch\]"):
+        list(read_rows(Source(str(path), "echo")))

@@ -14,7 +14,7 @@ import pytest
 
 from mcp_models.client.batch import Batch, BatchError, Summary, arun_batch, job_run
 from mcp_models.client.batch import run as run_module
-from mcp_models.servers.core.completion import Completion
+from mcp_models.servers.core.completion import MISFIT, Completion
 from mcp_models.servers.core.errors import InvalidRequestError, OverloadedError, RefusalError, UnreachableError
 from mcp_models.servers.core.ledger.target import ledger_target
 from mcp_models.servers.core.ledger.writer import writer_to
@@ -78,6 +78,27 @@ async def test_rows_are_split_into_jobs_and_each_has_a_line(scene: Scene) -> Non
     lines = {line["id"]: line for line in map(json.loads, scene.output.read_text().splitlines())}
     assert (lines["r7"]["columns"], lines["r7"]["service_tier"], lines["r7"]["cost_usd"]) == ({"topic": 7}, "batch", 0.01)
     assert (summary.ending, summary.succeeded, round(summary.spent, 6)) == ("complete", 26, 0.25)
+
+
+async def test_answers_for_a_schema_are_parsed_also_by_a_later_run(scene: Scene) -> None:
+    schema = {"type": "object", "properties": {"age": {"type": "integer"}}}
+    scene.rows(
+        {"prompt": '{"age": 3}', "response_schema": schema},
+        {"prompt": '{"age": "old"}', "response_schema": schema},
+        {"prompt": "{}"},
+    )
+
+    def killed(name: str, now_accepted: bool) -> None:
+        if now_accepted:
+            raise KilledError
+
+    scene.jobs.submitting = killed
+    with pytest.raises(KilledError):
+        await scene.run()
+    await scene.run()
+    lines = {line["line"]: line for line in map(json.loads, scene.output.read_text().splitlines())}
+    assert [(line["structured"], line["warnings"]) for line in (lines[1], lines[3])] == [({"age": 3}, []), (None, [])]
+    assert lines[2]["warnings"][0].startswith(MISFIT)
 
 
 async def test_models_have_jobs_of_their_own_where_a_job_has_one(scene: Scene) -> None:
