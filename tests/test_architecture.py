@@ -20,6 +20,7 @@ MAY_IMPORT = {
     "core": ("mcp_models.servers.core",),
     "transport": ("mcp_models.servers.core",),
     "ledger": ("mcp_models.servers.core",),
+    "tasks": ("mcp_models.servers.core",),
     "codex": ("mcp_models.servers.core", "mcp_models.servers.codex"),
     "servers": ("mcp_models.servers",),
     "batch": ("mcp_models.servers", "mcp_models.client"),

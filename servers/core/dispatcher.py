@@ -16,6 +16,7 @@ from mcp_models.servers.core.loop_transport import LoopTransport
 from mcp_models.servers.core.progress import Progress
 from mcp_models.servers.core.protocol import Cancellation, ProtocolError, ToolCall
 from mcp_models.servers.core.service import CompletionService
+from mcp_models.servers.core.tasks.calls import PatientService
 from mcp_models.servers.core.transport import json_codec
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ class Dispatcher:
 
     def __init__(self, server: StdioServer) -> None:
         self._server = server
-        self._service = CompletionService(server.provider)
+        self._service = PatientService(CompletionService(server.provider))
         self._calls: dict[RequestId, asyncio.Task[None]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 

@@ -19,6 +19,7 @@ ROOMS = {
     "servers/codex": "the ChatGPT login",
     "servers/core": "what all servers share",
     "servers/core/ledger": "a row for each call, and the budget",
+    "servers/core/tasks": "answers that outlive a host's patience",
     "servers/core/transport": "lines and JSON",
 }
 

@@ -57,6 +57,8 @@ TABLES: dict[str, list[Variable]] = {
             "another file, `postgresql://…`, or `off`; see [usage.md](usage.md)",
         ),
         Variable("MCP_MODELS_BUDGET", "", "caps such as `5 USD/day, 200 calls/hour`; see [budget.md](budget.md)"),
+        Variable("MCP_MODELS_REPLY_WITHIN", "by host", "seconds after which a host gets some reply; see [tasks.md](tasks.md)"),
+        Variable("MCP_MODELS_MAX_REPLY_CHARS", "by host", "characters of an answer to give at once; see [tasks.md](tasks.md)"),
         Variable("MCP_MODELS_LOG", "", "`debug`, `info` or `warning`: log calls to stderr"),
     ],
     "Anthropic": [
