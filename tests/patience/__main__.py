@@ -19,6 +19,7 @@ ROUNDS: dict[str, Callable[[Path], Outcome]] = {
     "codex-background": lambda home: rounds.codex_collects_three(home, 20),
     "codex-conversation": rounds.codex_converses,
     "inspector": lambda home: rounds.inspector_waits(home, 90),
+    "inspector-tasks": lambda home: rounds.inspector_polls(home, 90),
     "typescript-1": lambda home: rounds.typescript_waits(1, 90),
     "typescript-2": lambda home: rounds.typescript_waits(2, 90),
 }

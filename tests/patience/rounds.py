@@ -132,6 +132,27 @@ def inspector_waits(home: Path, seconds: int) -> Outcome:
     return outcome
 
 
+def inspector_polls(home: Path, seconds: int) -> Outcome:
+    """Collect an answer by the official extension, with the Inspector's client of it."""
+    outcome = Outcome(f"the Inspector collects an answer that takes {seconds} s by the tasks extension, in one call")
+    mcpdo = _Mcpdo(home)
+    interpreter, log = recording_interpreter(home)
+    try:
+        mcpdo.run("connect", "--connection", "echo", "--era", "modern", "--", str(interpreter), *ECHO[1:])
+        started = time.monotonic()
+        asked = json.dumps({"prompt": PROMPT, "model": f"echo-slow-{seconds}"})
+        _check_last(outcome, mcpdo.run("tools/call", "--connection", "echo", "complete", asked))
+        polls = log.read_text(encoding="utf-8").count('"tasks/get"')
+        outcome.figures |= {"seconds": round(time.monotonic() - started), "requests of tasks/get": polls}
+        if not polls:
+            outcome.fail("it was not a task")
+    except AssertionError as error:
+        outcome.fail(str(error))
+    finally:
+        mcpdo.run("daemon", "stop")
+    return outcome
+
+
 class _Mcpdo:
     """The Inspector's `mcpdo`, with a daemon of its own in a private home."""
 

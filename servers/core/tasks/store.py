@@ -60,6 +60,7 @@ class Task:
         self.collected: float | None = None
         self.created = self.changed = time.time()
         self._clock, self._started = clock, clock()
+        self._ended: float | None = None
         self._listeners: list[OnText] = []
         self._work = asyncio.ensure_future(call(self._on_text))
         self._work.add_done_callback(self._end)
@@ -67,17 +68,22 @@ class Task:
     @property
     def seconds(self) -> float:
         """How long the call has been at work, or how long it took."""
-        return (self._clock() if self.at_work else self._ended) - self._started
+        return (self._clock() if self._ended is None else self._ended) - self._started
 
     @property
     def at_work(self) -> bool:
         """Whether the call has not ended."""
-        return not self._work.done()
+        return self._ended is None
 
     @property
     def result(self) -> Result | None:
         """The result. None if the call is at work or was stopped."""
         return None if self.at_work or self._work.cancelled() else self._work.result()
+
+    @property
+    def lifetime(self) -> float | None:
+        """The seconds from the beginning until the task is forgotten. None if it waits to be collected."""
+        return None if self.collected is None else self.collected - self._started + KEEP_SECONDS
 
     def when_ended(self, callback: Callable[[Task], None]) -> None:
         """Have a function called with this task when the call has ended."""
@@ -103,9 +109,7 @@ class Task:
 
     def cancel(self) -> None:
         """Stop the work, if it has not ended."""
-        if self.at_work:
-            self.cancelled = True
-            self._work.cancel()
+        self.cancelled = self._work.cancel() or self.cancelled
 
     async def stop(self) -> None:
         """Stop the work and wait until it has stopped."""
