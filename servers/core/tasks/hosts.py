@@ -40,14 +40,18 @@ _SIXTY = 50.0
 """For hosts that give up after 60 s."""
 
 HOSTS: dict[str, Host] = {
-    "inspector-cli": Host(_SIXTY, None, "run with 2.12.0: 60 s"),
-    "mcp-inspector": Host(_SIXTY, None, "https://github.com/modelcontextprotocol/inspector (MCP_SERVER_REQUEST_TIMEOUT)"),
-    "codex-mcp-client": Host(280.0, None, "run with 0.169.0: 300 s; https://github.com/openai/codex/pull/28234"),
+    "inspector-cli": Host(_SIXTY, None, "the Inspector's two command lines, run with 2.12.0: 60 s"),
+    "mcp-inspector": Host(_SIXTY, None, "the Inspector in a browser, 2.12.0: named in its code; not run"),
+    "codex-mcp-client": Host(280.0, None, "Codex, run with 0.169.0: 300 s; https://github.com/openai/codex/pull/28234"),
     "fastmcp": Host(280.0, None, "pydantic-ai, run with 2.68.0: 300 s"),
-    "github-copilot-developer": Host(_SIXTY, None, "Copilot CLI, reported: 60 s"),
-    "Zed": Host(_SIXTY, None, "https://github.com/zed-industries/zed (context_server_timeout)"),
-    "cursor-vscode": Host(_SIXTY, None, "reported: 60 s"),
-    "claude-ai": Host(220.0, None, "Claude Desktop, reported: 4 min; https://github.com/anthropics/claude-code/issues/22542"),
+    "copilot-cli": Host(_SIXTY, None, "its name seen with 1.0.102; the limit of 60 s is reported"),
+    "Zed": Host(_SIXTY, None, "https://github.com/zed-industries/zed (`context_server_timeout`: 60 s); not run"),
+    "cursor-vscode": Host(_SIXTY, None, "name and limit of 60 s are reported"),
+    "claude-ai": Host(
+        220.0,
+        None,
+        "Claude Desktop; name and limit of 4 min are reported: https://github.com/anthropics/claude-code/issues/22542",
+    ),
 }
 """The hosts by their `clientInfo.name`. Those that were not seen to give up, such as Claude Code, are not in it."""
 
