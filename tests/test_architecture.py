@@ -21,6 +21,7 @@ MAY_IMPORT = {
     "transport": ("mcp_models.servers.core",),
     "files": ("mcp_models.servers.core",),
     "ledger": ("mcp_models.servers.core",),
+    "tasks": ("mcp_models.servers.core",),
     "codex": ("mcp_models.servers.core", "mcp_models.servers.codex"),
     "servers": ("mcp_models.servers",),
     "batch": ("mcp_models.servers", "mcp_models.client"),

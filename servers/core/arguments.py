@@ -33,19 +33,19 @@ def parse_arguments(arguments: dict[str, Any], tiers: tuple[str, ...] = (), extr
     for name in arguments:
         if name not in properties:
             raise InvalidRequestError(f"{name}: {_unknown(name, schema)}")
-    meant = {name: _meant(value, properties[name]) for name, value in arguments.items()}
-    if meant.get("stop") == []:
-        del meant["stop"]  # an empty list has no effect, but some providers refuse it
+    converted = {name: meant(value, properties[name]) for name, value in arguments.items()}
+    if converted.get("stop") == []:
+        del converted["stop"]  # an empty list has no effect, but some providers refuse it
     try:
-        request = msgspec.convert(meant, CompletionRequest)
+        request = msgspec.convert(converted, CompletionRequest)
     except msgspec.ValidationError as error:
-        raise InvalidRequestError(_explain(str(error), arguments, schema)) from None
+        raise InvalidRequestError(explain(str(error), arguments, schema)) from None
     if request.service_tier is not None and request.service_tier not in tiers:
         raise InvalidRequestError(_expected("service_tier", arguments, schema))
     return request
 
 
-def _meant(value: Any, schema: dict[str, Any]) -> Any:
+def meant(value: Any, schema: dict[str, Any]) -> Any:
     """Return an argument in the type that the schema expects, as some hosts send every argument as a string.
 
     As in JSON Schema, 4096.0 counts as an integer.
@@ -68,7 +68,7 @@ def _from_text(text: str, schema: dict[str, Any]) -> Any:
     return value if kind(value) in kinds else text
 
 
-def _explain(message: str, arguments: dict[str, Any], schema: dict[str, Any]) -> str:
+def explain(message: str, arguments: dict[str, Any], schema: dict[str, Any]) -> str:
     """Rewrite msgspec's message in the schema's terms, with the path first."""
     found = re.fullmatch(r"(?s)(.*?)(?: - at `\$\.?(.*)`)?", message)
     problem, path = (found[1], found[2] or "") if found else (message, "")

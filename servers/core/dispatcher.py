@@ -14,12 +14,15 @@ from mcp_models.servers.core import protocol
 from mcp_models.servers.core.log import start_logging
 from mcp_models.servers.core.loop_transport import LoopTransport
 from mcp_models.servers.core.progress import Progress
-from mcp_models.servers.core.protocol import Cancellation, ProtocolError, ToolCall
+from mcp_models.servers.core.protocol import Cancellation, ProtocolError, TaskRequest, ToolCall
 from mcp_models.servers.core.service import CompletionService
+from mcp_models.servers.core.tasks import extension
+from mcp_models.servers.core.tasks.calls import PatientService
 from mcp_models.servers.core.transport import json_codec
 
 if TYPE_CHECKING:
     from mcp_models.servers.core.protocol import RequestId
+    from mcp_models.servers.core.provider import OnText
     from mcp_models.servers.core.stdio import StdioServer
     from mcp_models.servers.core.transport.lines import LineTooLongError
 
@@ -60,7 +63,7 @@ class Dispatcher:
 
     def __init__(self, server: StdioServer) -> None:
         self._server = server
-        self._service = CompletionService(server.provider)
+        self._service = PatientService(CompletionService(server.provider))
         self._calls: dict[RequestId, asyncio.Task[None]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -92,6 +95,8 @@ class Dispatcher:
         action = self._server.received(line)
         if isinstance(action, ToolCall):
             self._begin(action)
+        elif isinstance(action, TaskRequest):
+            self._transport.send(extension.answer(action, self._service.tasks, self._server.identity))
         elif isinstance(action, Cancellation):
             self._cancel(action.id)
         elif action is not None:
@@ -138,18 +143,22 @@ class Dispatcher:
 
     async def _serve(self, call: ToolCall) -> None:
         if call.progress_token is None:
-            result = await self._service.call_tool(call.name, call.arguments, _ignore, call.client_name)
+            result = await self._call(call, _ignore)
         else:
             result = await self._with_progress(call)
         if self._calls.get(call.id) is asyncio.current_task():  # otherwise it was cancelled just now
             del self._calls[call.id]  # before sending, as the client may reuse the id once it has the response
             self._transport.send(protocol.tool_response(call, result, self._server.identity))
 
+    async def _call(self, call: ToolCall, on_text: OnText) -> dict[str, Any]:
+        handle = extension.created if call.has_tasks else None
+        return await self._service.call_tool(call.name, call.arguments, on_text, call.client_name, handle)
+
     async def _with_progress(self, call: ToolCall) -> dict[str, Any]:
         progress = Progress(call, self._transport.send)
         heartbeat = asyncio.get_running_loop().create_task(progress.beat())
         try:
-            result = await self._service.call_tool(call.name, call.arguments, progress.on_text, call.client_name)
+            result = await self._call(call, progress.on_text)
         finally:
             heartbeat.cancel()
         progress.finish()

@@ -26,12 +26,21 @@ INVALID_REQUEST = -32600
 METHOD_NOT_FOUND = -32601
 INVALID_PARAMS = -32602
 INTERNAL_ERROR = -32603
+MISSING_CLIENT_CAPABILITY = -32021
 UNSUPPORTED_PROTOCOL_VERSION = -32022
 
 META_VERSION = "io.modelcontextprotocol/protocolVersion"
 META_CAPABILITIES = "io.modelcontextprotocol/clientCapabilities"
 META_SERVER_INFO = "io.modelcontextprotocol/serverInfo"
 META_CLIENT_INFO = "io.modelcontextprotocol/clientInfo"
+
+TASKS_EXTENSION = "io.modelcontextprotocol/tasks"
+"""The official extension by which a client gets a task instead of an answer, and asks for it again and again.
+
+Source: https://github.com/modelcontextprotocol/ext-tasks/blob/main/specification/draft/tasks.md.
+"""
+
+TASK_METHODS = ("tasks/get", "tasks/update", "tasks/cancel")
 
 META_COMPLETION = "mcp-models/completion"
 """The `_meta` key of a result that holds everything known about the completion except its text."""
@@ -95,7 +104,11 @@ class Server:
 
 
 class ToolCall:
-    """A `tools/call` to carry out. Answer it with `tool_response`."""
+    """A `tools/call` to carry out. Answer it with `tool_response`.
+
+    Attributes:
+        has_tasks: Whether the client speaks the tasks extension, so the result may be a task.
+    """
 
     def __init__(
         self,
@@ -109,6 +122,16 @@ class ToolCall:
         self.id, self.name, self.arguments, self.modern, self.client_name = request_id, name, arguments, modern, client_name
         self.progress_token: RequestId | None = meta.get("progressToken")
         self.stream = meta.get(META_STREAM) is True
+        self.has_tasks = modern and _has_tasks(meta)
+
+
+class TaskRequest:
+    """A request of the tasks extension about one task. Answer it with `tool_response` or `unknown_task`."""
+
+    modern = True
+
+    def __init__(self, request_id: RequestId, method: str, task_id: str) -> None:
+        self.id, self.method, self.task_id = request_id, method, task_id
 
 
 class Cancellation:
@@ -118,7 +141,7 @@ class Cancellation:
         self.id = request_id
 
 
-def receive(line: bytes, server: Server) -> Message | ToolCall | Cancellation | None:
+def receive(line: bytes, server: Server) -> Message | ToolCall | TaskRequest | Cancellation | None:
     """Work out what one line from the client asks for.
 
     Args:
@@ -126,7 +149,7 @@ def receive(line: bytes, server: Server) -> Message | ToolCall | Cancellation | 
         server: The server's identity and tools.
 
     Returns:
-        The response to send, a call to carry out, a cancellation, or None if there is nothing to do.
+        The response to send, a call to carry out, a request about a task, a cancellation, or None if there is nothing to do.
     """
     try:
         return _dispatch(_parse(line), server)
@@ -136,9 +159,14 @@ def receive(line: bytes, server: Server) -> Message | ToolCall | Cancellation | 
         return error_response(ProtocolError(INTERNAL_ERROR, f"the server failed with {type(error).__name__}"))
 
 
-def tool_response(call: ToolCall, result: dict[str, Any], server: Server) -> Message:
-    """Return the response to a `tools/call`. `result` is a `CallToolResult`; what its era requires is added here."""
-    return _response(call.id, result, server, call.modern)
+def tool_response(request: ToolCall | TaskRequest, result: dict[str, Any], server: Server) -> Message:
+    """Return the response to a call, or to a request about a task. What its era requires is added to the result here."""
+    return _response(request.id, result, server, request.modern)
+
+
+def unknown_task(request: TaskRequest) -> Message:
+    """Return the response to a request about a task that is not there."""
+    return error_response(ProtocolError(INVALID_PARAMS, "taskId: there is no such task any more", None, request.id))
 
 
 def progress(call: ToolCall, value: float, message: str, delta: str | None = None) -> Message:
@@ -207,7 +235,7 @@ def _request_id(message: Message) -> RequestId | None:
     return request_id
 
 
-def _dispatch(message: Message, server: Server) -> Message | ToolCall | Cancellation | None:
+def _dispatch(message: Message, server: Server) -> Message | ToolCall | TaskRequest | Cancellation | None:
     method, params = message["method"], message.get("params", {})
     if "id" not in message:
         return _notification(method, params)
@@ -215,6 +243,8 @@ def _dispatch(message: Message, server: Server) -> Message | ToolCall | Cancella
         modern = _is_modern(method, params)
         if method == "tools/call":
             return _tool_call(message["id"], params, server, modern)
+        if modern and method in TASK_METHODS:
+            return _task_request(message["id"], method, params)
         answer = (_MODERN if modern else _LEGACY).get(method)
         if answer is None:
             raise ProtocolError(METHOD_NOT_FOUND, f"unknown method {_short(method)}")
@@ -278,7 +308,7 @@ def _initialize(params: dict[str, Any], server: Server) -> dict[str, Any]:
 def _discover(_params: dict[str, Any], server: Server) -> dict[str, Any]:
     return {
         "supportedVersions": list(MODERN_VERSIONS),
-        "capabilities": {"tools": {}},
+        "capabilities": {"tools": {}, "extensions": {TASKS_EXTENSION: {}}},
         "instructions": server.instructions,
         "ttlMs": TOOLS_TTL_MS,
         "cacheScope": "public",
@@ -325,6 +355,22 @@ def _tool_call(request_id: RequestId, params: dict[str, Any], server: Server, mo
         raise ProtocolError(INVALID_PARAMS, f"progressToken: expected up to {MAX_TOKEN_CHARACTERS:,} characters")
     client_name = _client_name(meta.get(META_CLIENT_INFO)) if modern else server.client_name
     return ToolCall(request_id, server.tool_names[name], arguments or {}, meta, modern, client_name)
+
+
+def _task_request(request_id: RequestId, method: str, params: dict[str, Any]) -> TaskRequest:
+    if not _has_tasks(params["_meta"]):
+        required: dict[str, Any] = {"requiredCapabilities": {"extensions": {TASKS_EXTENSION: {}}}}
+        raise ProtocolError(MISSING_CLIENT_CAPABILITY, f"{method} needs the extension {TASKS_EXTENSION}", required)
+    task_id = params.get("taskId")
+    if not isinstance(task_id, str):
+        raise ProtocolError(INVALID_PARAMS, f"taskId: expected string, got {json_codec.kind(task_id)}")
+    return TaskRequest(request_id, method, task_id)
+
+
+def _has_tasks(meta: dict[str, Any]) -> bool:
+    """Return whether a request of the modern era declares the tasks extension."""
+    extensions = meta[META_CAPABILITIES].get("extensions")
+    return isinstance(extensions, dict) and isinstance(extensions.get(TASKS_EXTENSION), dict)
 
 
 def _client_name(info: Any) -> str | None:

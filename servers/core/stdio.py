@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from types import FrameType
     from typing import NoReturn
 
-    from mcp_models.servers.core.protocol import Cancellation, Message, ToolCall
+    from mcp_models.servers.core.protocol import Cancellation, Message, TaskRequest, ToolCall
     from mcp_models.servers.core.provider import Provider
 
 WARM_FLAG = "--warm"
@@ -90,18 +90,20 @@ class StdioServer:
             return 0
         return 0
 
-    def received(self, line: bytes | LineTooLongError) -> Message | ToolCall | Cancellation | None:
-        """Return what a line asks for: the response to send, a call, a cancellation, or None if there is nothing to do."""
+    def received(self, line: bytes | LineTooLongError) -> Message | ToolCall | TaskRequest | Cancellation | None:
+        """Return what a line asks for, as `protocol.receive` does."""
         if isinstance(line, LineTooLongError):
             return protocol.error_response(protocol.ProtocolError(protocol.INVALID_REQUEST, str(line)))
         return protocol.receive(line, self.identity)
 
-    def _handle(self, action: Message | ToolCall | Cancellation | None) -> None:
+    def _handle(self, action: Message | ToolCall | TaskRequest | Cancellation | None) -> None:
         """Do what a line asks for. The first call starts an event loop, which serves everything that follows."""
         if isinstance(action, protocol.ToolCall):
             from mcp_models.servers.core.dispatcher import run
 
             run(self, action)
+        elif isinstance(action, protocol.TaskRequest):
+            self.transport.send(protocol.unknown_task(action))  # without a call there is no task
         elif action is not None and not isinstance(action, protocol.Cancellation):  # there is no call to cancel yet
             self.transport.send(action)
             if self._warm and "result" in action:

@@ -52,6 +52,18 @@ EXTRAS = ("files", "web_search")
 """Arguments that are in the schema only where the provider has what they ask for, or where the settings allow it."""
 
 
+TASK_ARGUMENTS = ("conversation", "background", "task_id", "part")
+"""Arguments that only a server's tool has, for callers that cannot wait or remember. `tasks/` takes them out."""
+
+
+@functools.cache
+def full_schema() -> dict[str, Any]:
+    """Return the schema with every argument that there is. Do not change it."""
+    with open(os.path.join(os.path.dirname(__file__), "complete.schema.json"), "rb") as file:
+        schema: dict[str, Any] = json.load(file)
+    return schema
+
+
 @functools.cache
 def input_schema(tiers: tuple[str, ...] = (), extras: tuple[str, ...] = ()) -> dict[str, Any]:
     """Return the JSON Schema of `complete`'s arguments. It is flat and has no `$ref`, as hosts require.
@@ -61,18 +73,14 @@ def input_schema(tiers: tuple[str, ...] = (), extras: tuple[str, ...] = ()) -> d
 
     Args:
         tiers: The values of `service_tier` that the provider has. Without any there is no such argument.
-        extras: Those of `EXTRAS` that there are.
+        extras: Those of `EXTRAS` and `TASK_ARGUMENTS` that there are.
     """
-    with open(os.path.join(os.path.dirname(__file__), "complete.schema.json"), "rb") as file:
-        schema: dict[str, Any] = json.load(file)
+    whole = full_schema()
+    left_out = {*EXTRAS, *TASK_ARGUMENTS} - {*extras} | ({"service_tier"} if not tiers else set())
+    properties = {name: value for name, value in whole["properties"].items() if name not in left_out}
     if tiers:
-        schema["properties"]["service_tier"]["enum"] = list(tiers)
-    else:
-        del schema["properties"]["service_tier"]
-    for name in EXTRAS:
-        if name not in extras:
-            del schema["properties"][name]
-    return schema
+        properties["service_tier"] = {**properties["service_tier"], "enum": list(tiers)}
+    return {**whole, "properties": properties}
 
 
 def extras(provider: Provider) -> tuple[str, ...]:
@@ -100,7 +108,7 @@ def _complete(provider: Provider, name: str) -> dict[str, Any]:
         "name": name,
         "title": f"Ask {provider.title}",
         "description": (f"Asks a model of {provider.title} and returns its answer as text. {provider.summary}{default}"),
-        "inputSchema": input_schema(tuple(provider.service_tiers), extras(provider)),
+        "inputSchema": input_schema(tuple(provider.service_tiers), (*extras(provider), *TASK_ARGUMENTS)),
         "annotations": _ANNOTATIONS,
         # Without this, Claude Code saves long answers to a file instead of showing them to its model.
         "_meta": {"anthropic/maxResultSizeChars": 500_000},

@@ -22,6 +22,7 @@ ROOMS = {
     "servers/core": "what all servers share",
     "servers/core/files": "files that a person allowed",
     "servers/core/ledger": "a row for each call, and the budget",
+    "servers/core/tasks": "answers that outlive a host's patience",
     "servers/core/transport": "lines and JSON",
 }
 

@@ -23,6 +23,9 @@ from mcp_models.servers.core import (
 )
 from mcp_models.servers.core.files import attach, paths, patterns
 from mcp_models.servers.core.ledger import pending, recorder, row, store, writer
+from mcp_models.servers.core.tasks import arguments as task_arguments
+from mcp_models.servers.core.tasks import conversations
+from mcp_models.servers.core.tasks import store as task_store
 from mcp_models.servers.core.transport import lines
 from mcp_models.servers.core.transport import stdio as transport
 
@@ -67,6 +70,7 @@ def _limits() -> dict[str, list[Limit]]:
         "What a provider sends to a server": _PROVIDER,
         "What a server sends to the bridge": _SERVER,
         "Files by path": _FILES,
+        "Tasks and conversations": _TASKS,
         "The ledger and the budget": _LEDGER,
     }
 
@@ -78,6 +82,7 @@ def _size(count: int) -> str:
 _STDIO = "servers/core/test_stdio.py"
 _TAPES = "client/tapes/test_recorder.py"
 _LIMITS = "servers/test_response_limits.py"
+_STORE = "servers/core/tasks/test_store.py"
 _HOSTILE = "client/test_hostile_servers.py"
 
 _HOST = [
@@ -194,6 +199,39 @@ _PROVIDER = [
         f"{app_server.ANSWER_SECONDS:g} s",
         "error `provider_error`; codex is started anew",
         "servers/codex/test_app_server.py::test_a_process_that_does_not_answer_is_killed",
+    ),
+]
+
+_TASKS = [
+    Limit(
+        "tasks at work",
+        f"{task_store.MOST_AT_WORK:,}",
+        "error `rate_limit`",
+        f"{_STORE}::test_too_many_tasks_at_work_are_refused",
+    ),
+    Limit(
+        "an answer that was collected",
+        f"{task_store.KEEP_SECONDS:g} s",
+        "forgotten; a further call says so",
+        f"{_STORE}::test_a_collected_answer_stays_for_an_hour_and_one_that_nobody_came_for_longer",
+    ),
+    Limit(
+        "answers kept",
+        f"{task_store.MOST_RESULTS}, {task_store.MOST_CHARACTERS >> 20} million characters together",
+        "the oldest is forgotten, and first those that were collected",
+        f"{_STORE}::test_too_many_answers_push_out_the_oldest_and_those_that_were_collected_first",
+    ),
+    Limit(
+        "conversations",
+        f"{conversations.MOST_CONVERSATIONS}, {conversations.MOST_CHARACTERS >> 20} million characters together",
+        "the one used least recently is forgotten; the next answer under its name says so",
+        "servers/core/tasks/test_conversations.py::test_the_conversation_used_least_recently_is_forgotten_first",
+    ),
+    Limit(
+        "a conversation's name",
+        f"{task_arguments.LONGEST_NAME} characters",
+        "error `invalid_request`",
+        "servers/core/tasks/test_calls.py::test_what_makes_no_sense_is_refused_with_a_sentence",
     ),
 ]
 

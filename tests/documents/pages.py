@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tests.checkout import ROOT
-from tests.documents import imports, limits, presets, usage, variables
+from tests.documents import imports, limits, presets, usage, variables, waiting
 from tests.published import registry
 
 PAGES: dict[str, tuple[str, Callable[[], str]]] = {
@@ -15,6 +15,7 @@ PAGES: dict[str, tuple[str, Callable[[], str]]] = {
     "imports": ("docs/architecture.md", imports.picture),
     "presets": ("docs/providers.md", presets.table),
     "usage": ("docs/usage.md", usage.output),
+    "waiting": ("docs/tasks.md", waiting.table),
     "variables": ("docs/environment.md", variables.table),
 }
 

@@ -62,6 +62,8 @@ TABLES: dict[str, list[Variable]] = {
             "",
             "folders whose files a call may attach, separated as in `PATH`; see [files.md](files.md#files-by-path)",
         ),
+        Variable("MCP_MODELS_REPLY_WITHIN", "by host", "seconds after which a host gets some reply; see [tasks.md](tasks.md)"),
+        Variable("MCP_MODELS_MAX_REPLY_CHARS", "by host", "characters of an answer to give at once; see [tasks.md](tasks.md)"),
         Variable("MCP_MODELS_LOG", "", "`debug`, `info` or `warning`: log calls to stderr"),
     ],
     "Anthropic": [

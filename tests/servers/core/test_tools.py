@@ -11,7 +11,8 @@ import pytest
 
 from mcp_models.servers import load_provider, server_modules
 from mcp_models.servers.core.completion import CompletionRequest
-from mcp_models.servers.core.tools import input_schema, tool_names, tools
+from mcp_models.servers.core.tasks.arguments import TaskArguments
+from mcp_models.servers.core.tools import TASK_ARGUMENTS, input_schema, tool_names, tools
 from tests.checkout import ROOT
 from tests.peer import Peer, call, request
 
@@ -30,7 +31,7 @@ def schema_of(kind: type[msgspec.Struct]) -> dict[str, Any]:
     (root,), definitions = msgspec.json.schema_components([kind], ref_template="{name}")
     schema: dict[str, Any] = plain(root, definitions)
     for name in ("is_default_model", "cache_key"):  # not arguments: the server itself sets these
-        del schema["properties"][name]
+        schema["properties"].pop(name, None)
     return schema
 
 
@@ -67,8 +68,11 @@ def merged(objects: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def test_the_schemas_file_is_made_from_the_type() -> None:
-    """If you changed the type on purpose, delete the file and run this test, which writes it again."""
-    text = json.dumps(schema_of(CompletionRequest), indent=2, ensure_ascii=False) + "\n"
+    """If you changed a type on purpose, delete the file and run this test, which writes it again."""
+    whole, ours = schema_of(CompletionRequest), schema_of(TaskArguments)["properties"]
+    assert tuple(ours) == TASK_ARGUMENTS
+    whole["properties"] |= ours
+    text = json.dumps(whole, indent=2, ensure_ascii=False) + "\n"
     if not FILE.exists():
         FILE.write_text(text, encoding="utf-8")
         pytest.fail(f"{FILE.name} was missing and has been written: look at it and commit it")
