@@ -21,6 +21,7 @@ MAY_IMPORT = {
     "transport": ("mcp_models.servers.core",),
     "ledger": ("mcp_models.servers.core",),
     "codex": ("mcp_models.servers.core", "mcp_models.servers.codex"),
+    "streamable_http": ("mcp_models.servers.core", "mcp_models.servers.streamable_http"),
     "servers": ("mcp_models.servers",),
     "batch": ("mcp_models.servers", "mcp_models.client"),
     "client": ("mcp_models.servers", "mcp_models.client"),

@@ -178,7 +178,11 @@ def test_the_majors_of_all_dependencies_are_capped() -> None:
 
 def test_the_extra_all_has_every_other_and_the_tests_have_what_all_has() -> None:
     extras = dict(PROJECT["project"]["optional-dependencies"])
-    assert Requirement(extras.pop("all")[0]).extras == extras.keys() - {"charts"}  # 84 MB for one page
+    assert Requirement(extras.pop("all")[0]).extras == extras.keys() - {
+        "charts",
+        "http-server",
+        "http-client",
+    }  # 84 MB for one page; for teams
     assert {line for lines in extras.values() for line in lines} <= set(PROJECT["dependency-groups"]["dev"])
 
 

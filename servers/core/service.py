@@ -27,6 +27,7 @@ from mcp_models.servers.core.retry import with_retries
 from mcp_models.servers.core.tools import LIST_MODELS, extras
 
 if TYPE_CHECKING:
+    from mcp_models.servers.core.ledger.budget import Budget
     from mcp_models.servers.core.provider import OnText
     from mcp_models.servers.core.structured import Check
 
@@ -89,7 +90,12 @@ class CompletionService:
         await asyncio.gather(self._recorder.aclose(), self.provider.aclose())
 
     async def call_tool(
-        self, name: str, arguments: dict[str, Any], on_text: OnText, client_name: str | None = None
+        self,
+        name: str,
+        arguments: dict[str, Any],
+        on_text: OnText,
+        client_name: str | None = None,
+        own_budget: Budget | None = None,
     ) -> dict[str, Any]:
         """Carry out a tool call and return MCP's result. A failure is a result too: nothing is raised except a cancellation.
 
@@ -98,6 +104,7 @@ class CompletionService:
             arguments: The tool's arguments as they arrived.
             on_text: Called with each new piece of a completion's text.
             client_name: How the program that asks names itself. It is for the ledger.
+            own_budget: What the call must fit beside MCP_MODELS_BUDGET.
         """
         received = Received(on_text)
         model = None
@@ -109,7 +116,7 @@ class CompletionService:
             model, warnings = self.provider.resolve(request.model)
             request = msgspec.structs.replace(request, model=model, is_default_model=request.model is None)
             log_call(self.provider.name, name, request)
-            async with self._recorder.call(request, client_name, received.texts) as call:
+            async with self._recorder.call(request, client_name, received.texts, own_budget) as call:
                 return completion_result(await self.complete(request, warnings, received, call))
         except errors.CompletionError as error:
             failure = error.with_traceback(None)  # its frames would hold what was read, and this frame the error, in a cycle

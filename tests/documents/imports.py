@@ -20,6 +20,7 @@ ROOMS = {
     "servers/core": "what all servers share",
     "servers/core/ledger": "a row for each call, and the budget",
     "servers/core/transport": "lines and JSON",
+    "servers/streamable_http": "the same over HTTP",
 }
 
 
