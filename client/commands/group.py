@@ -17,6 +17,7 @@ COMMANDS = {
     "models": "mcp_models.client.commands.models",
     "prices": "mcp_models.client.commands.prices",
     "serve": "mcp_models.client.commands.serve_help",
+    "tokens": "mcp_models.client.commands.tokens",
     "uninstall": "mcp_models.client.commands.uninstall",
     "usage": "mcp_models.client.commands.usage",
 }
