@@ -61,7 +61,7 @@ def serve_http(names: list[str], options: HTTPOptions) -> None:
             "make a token with `mcp-models tokens add NAME`, or name an OAuth issuer with --issuer."
         )
     try:
-        from mcp_models.servers.streamable_http.run import bound, server
+        from mcp_models.servers.streamable_http.run import bound, serve, server
     except ImportError as error:
         raise ConfigurationError(MISSING.format(error.name)) from error
     here = _here(options, host, port)
@@ -80,7 +80,7 @@ def serve_http(names: list[str], options: HTTPOptions) -> None:
         start_logging(os.environ)
         for path in app.endpoints:
             print(f"mcp-models: {here}{path}", file=sys.stderr)
-        running.run(sockets=[listener])
+        serve(running, listener)
 
 
 def _address(text: str) -> tuple[str, int]:

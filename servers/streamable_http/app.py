@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 import sys
 import time
 import traceback
@@ -37,8 +36,6 @@ CLOSE_SECONDS = 5.0
 """How long the end may take, once no call runs any more or those that do have been cut off."""
 
 METADATA_PATH = "/.well-known/oauth-protected-resource"
-
-logger = logging.getLogger("mcp_models")
 
 
 class Rules(Struct, frozen=True):
@@ -117,10 +114,6 @@ class App:
             await self._watched(exchange, endpoint)
         except Refusal as refusal:
             await exchange.reply(refusal.status, refusal.body(), refusal.headers)
-        except (TimeoutError, OSError) as error:  # the client does not read, or is gone
-            logger.info(f"an answer could not be sent: {type(error).__name__}")
-            if exchange.has_begun:
-                raise
         except Exception:  # no request may end without an answer
             traceback.print_exc(file=sys.stderr)
             if exchange.status is not None:

@@ -17,9 +17,6 @@ Send = Callable[[Event], Awaitable[None]]
 BODY_SECONDS = 30.0
 """How long a request's body may take to arrive."""
 
-SEND_SECONDS = 60.0
-"""How long a client may read nothing of an answer that is on its way."""
-
 PING = b": ping\n\n"
 
 
@@ -77,7 +74,7 @@ class Exchange:
         body = b"" if message is None else json_codec.encode(message)
         kind = [("content-type", JSON)] if message is not None else []
         await self._start(status, [*kind, ("content-length", str(len(body))), *(headers or [])])
-        await self._put({"type": "http.response.body", "body": body})
+        await self._send({"type": "http.response.body", "body": body})
 
     async def event(self, message: dict[str, Any]) -> None:
         """Send a message as an event. The first one begins the stream."""
@@ -89,7 +86,7 @@ class Exchange:
 
     async def end(self) -> None:
         """End the stream of events."""
-        await self._put({"type": "http.response.body", "body": b""})
+        await self._send({"type": "http.response.body", "body": b""})
 
     async def unless_disconnected(self, work: Coroutine[Any, Any, None]) -> bool:
         """Do the work, and cancel it if the client hangs up. Return whether it was done.
@@ -115,21 +112,12 @@ class Exchange:
         if not self.has_begun:
             self.has_begun = True
             await self._start(200, [("content-type", EVENTS), ("x-accel-buffering", "no")])
-        await self._put({"type": "http.response.body", "body": data, "more_body": True})
+        await self._send({"type": "http.response.body", "body": data, "more_body": True})
 
     async def _start(self, status: int, headers: Headers) -> None:
         self.status = status
         encoded = [(name.encode(), value.encode("latin-1")) for name, value in [*headers, ("cache-control", "no-store")]]
-        await self._put({"type": "http.response.start", "status": status, "headers": encoded})
-
-    async def _put(self, event: Event) -> None:
-        """Send an event.
-
-        Raises:
-            TimeoutError: The client does not read.
-        """
-        async with asyncio.timeout(SEND_SECONDS):
-            await self._send(event)
+        await self._send({"type": "http.response.start", "status": status, "headers": encoded})
 
 
 def _too_large(limit: int) -> Refusal:

@@ -9,7 +9,7 @@ from mcp_models.servers.core.protocol import ProtocolError, error_response
 if TYPE_CHECKING:
     from mcp_models.servers.core.protocol import RequestId
 
-HTTP_ERROR = -32000
+HTTP_ERROR = -32010
 """The JSON-RPC code of a refusal that concerns HTTP alone. The status says more."""
 
 HEADER_MISMATCH = -32020

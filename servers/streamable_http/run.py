@@ -12,6 +12,7 @@ import uvicorn
 
 from mcp_models.servers.core.dispatcher import GARBAGE_OBJECTS
 from mcp_models.servers.core.transport import json_codec
+from mcp_models.servers.streamable_http.connection import Connection
 
 if TYPE_CHECKING:
     from mcp_models.servers.streamable_http.app import App
@@ -73,14 +74,13 @@ def server(app: App, *, certificate: str | None = None, key: str | None = None, 
     Raises:
         OSError: The files for TLS cannot be read, or are none.
     """
-    json_codec.use_msgspec(encoding=True)
-    gc.set_threshold(GARBAGE_OBJECTS)
     config = uvicorn.Config(
         app,
         log_level="warning",
         access_log=False,
         server_header=False,
         proxy_headers=False,  # nothing here depends on the client's address
+        http=Connection,
         ws="none",
         lifespan="on",
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
@@ -90,3 +90,10 @@ def server(app: App, *, certificate: str | None = None, key: str | None = None, 
     )
     config.load()
     return Server(config)
+
+
+def serve(running: Server, listener: socket.socket) -> None:
+    """Serve a bound socket until the end, in a process that does nothing else."""
+    json_codec.use_msgspec(encoding=True)
+    gc.set_threshold(GARBAGE_OBJECTS)
+    running.run(sockets=[listener])

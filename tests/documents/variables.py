@@ -57,6 +57,7 @@ TABLES: dict[str, list[Variable]] = {
             "another file, `postgresql://…`, or `off`; see [usage.md](usage.md)",
         ),
         Variable("MCP_MODELS_BUDGET", "", "caps such as `5 USD/day, 200 calls/hour`; see [budget.md](budget.md)"),
+        Variable("MCP_MODELS_TOKEN", "", "a bearer token for servers at a URL, which the bridge sends; see [http.md](http.md)"),
         Variable("MCP_MODELS_LOG", "", "`debug`, `info` or `warning`: log calls to stderr"),
     ],
     "Anthropic": [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import threading
@@ -15,7 +16,7 @@ from mcp_models.servers.echo_mcp_server import Echo
 from mcp_models.servers.streamable_http.app import App, Rules
 from mcp_models.servers.streamable_http.observer import Observer
 from mcp_models.servers.streamable_http.request_headers import Sites
-from mcp_models.servers.streamable_http.run import bound, server
+from mcp_models.servers.streamable_http.run import Server, bound, server
 from tests.peer import LEGACY, MODERN, wait_until
 
 ACCEPT = "application/json, text/event-stream"
@@ -29,9 +30,19 @@ class Served:
         app: The app.
     """
 
-    def __init__(self, url: str, app: App) -> None:
-        self.url, self.app = url, app
+    def __init__(self, url: str, app: App, running: Server) -> None:
+        self.url, self.app, self._running = url, app, running
         self.client = httpx2.Client(base_url=url, trust_env=False, verify=False, timeout=20)
+
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop:
+        loop: asyncio.AbstractEventLoop = self._running.servers[0].get_loop()
+        return loop
+
+    def busy(self) -> list[Any]:
+        """Return uvicorn's connections with a request that is not answered."""
+        connections: list[Any] = list(self._running.server_state.connections)
+        return [one for one in connections if one.cycle is not None and not one.cycle.response_complete]
 
     def post(self, message: Any, path: str = "/echo/mcp", **headers: str | None) -> httpx2.Response:
         """Send a message with the headers that its era asks for. A header that is None is left out.
@@ -69,15 +80,16 @@ def events(response: httpx2.Response) -> list[dict[str, Any]]:
 
 
 @contextlib.contextmanager
-def serving(providers: Sequence[Provider], observer: Observer | None = None, **rules: Any) -> Iterator[Served]:
+def serving(providers: Sequence[Provider], observer: Observer | None = None, port: int = 0, **rules: Any) -> Iterator[Served]:
     """Serve providers until the context ends.
 
     Args:
         providers: The providers.
         observer: Learns of the requests.
+        port: The port. 0 means any that is free.
         rules: Fields of `Rules` that are not the default.
     """
-    with bound("127.0.0.1", 0) as listener:
+    with bound("127.0.0.1", port) as listener:
         port = listener.getsockname()[1]
         url = f"http://127.0.0.1:{port}"
         sites = Sites([f"127.0.0.1:{port}", f"localhost:{port}"], ["https://friend.example"])
@@ -85,7 +97,7 @@ def serving(providers: Sequence[Provider], observer: Observer | None = None, **r
         running = server(app, drain=5)
         thread = threading.Thread(target=running.run, kwargs={"sockets": [listener]}, daemon=True)
         thread.start()
-        served = Served(url, app)
+        served = Served(url, app, running)
         try:
             wait_until(lambda: running.started)
             yield served

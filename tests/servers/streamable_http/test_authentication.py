@@ -13,7 +13,7 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from mcp_models.servers.streamable_http import oauth
+from mcp_models.servers.streamable_http import oauth, token_file
 from mcp_models.servers.streamable_http.oauth import Issuer
 from mcp_models.servers.streamable_http.token_file import TokenFile, TokenRecord, digest, encoded, new_token
 from tests.client.commands.run import invoke
@@ -83,9 +83,15 @@ def test_a_request_without_a_valid_token_is_challenged_with_an_error_that_client
         ):
             response = served.post(LIST, "/echo/mcp", **headers)
             assert (response.status_code, response.headers["www-authenticate"]) == (401, challenge)
-            assert response.json()["error"]["code"] == -32000
+            assert response.json()["error"]["code"] == -32010
         assert served.client.get("/echo/mcp").status_code == 401
         assert served.client.get("/healthz").status_code == 200
+
+
+def test_a_file_of_tokens_that_is_too_long_is_not_used(tokens: Path) -> None:
+    tokens.write_bytes(encoded({"alice": TokenRecord(digest(new_token()), "2026-11-26")}) + b" " * token_file.MAX_BYTES)
+    with pytest.raises(token_file.TokenFileError, match="is not what `mcp-models tokens` wrote"):
+        token_file.read(str(tokens))
 
 
 def test_the_file_of_tokens_holds_no_token_and_is_its_owners(tokens: Path) -> None:

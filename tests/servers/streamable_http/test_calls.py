@@ -16,6 +16,7 @@ from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
 
 from mcp_models.servers.core.completion import Completion, CompletionRequest
+from mcp_models.servers.streamable_http import connection
 from mcp_models.servers.streamable_http.observer import Observation, Observer
 from tests.peer import call, request, wait_until
 from tests.servers.core.test_service import Scripted
@@ -88,6 +89,15 @@ def test_who_hangs_up_cancels_the_call_at_the_provider(
     assert provider.cancelled.acquire(timeout=1)
 
 
+def test_a_client_that_reads_nothing_is_cut_off(echo: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "STUCK_SECONDS", 0.1)
+    message = call(1, {"prompt": "x" * (12 << 20), "max_tokens": 10**9}, modern=True, progressToken=1)
+    with socket.create_connection(tuple(echo.url.removeprefix("http://").split(":")), 5) as client:  # type: ignore[arg-type]
+        client.sendall(raw(echo, message, "/echo/mcp"))
+        wait_until(echo.busy)
+        wait_until(lambda: not echo.busy(), 5)
+
+
 def test_a_full_server_says_when_to_come_back(endless: tuple[Endless, Served]) -> None:
     provider, served = endless
     with socket.create_connection(tuple(served.url.removeprefix("http://").split(":")), 5) as connection:  # type: ignore[arg-type]
@@ -136,14 +146,14 @@ def test_an_observer_learns_of_each_request_and_its_end() -> None:
         served.post(b"{")
         served.client.get("/echo/mcp")
         wait_until(lambda: len(noting.seen) == 4)
-    assert [(one.status, one.streamed) for one in noting.seen] == [(200, False), (200, True), (400, False), (405, False)]
+    assert {(one.status, one.streamed) for one in noting.seen} == {(200, False), (200, True), (400, False), (405, False)}
     assert noting.open == 0
     assert all(one.seconds is not None and one.provider == "echo" for one in noting.seen)
 
 
-def raw(served: Served, message: dict[str, Any]) -> bytes:
+def raw(served: Served, message: dict[str, Any], path: str = "/scripted/mcp") -> bytes:
     """Return a request as bytes, for a connection that the test closes."""
     body = json.dumps(message).encode()
     fields = {"content-type": "application/json", "accept": ACCEPT, "content-length": str(len(body)), **era_headers(message)}
     head = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
-    return f"POST /scripted/mcp HTTP/1.1\r\nHost: {served.url.removeprefix('http://')}\r\n{head}\r\n".encode() + body
+    return f"POST {path} HTTP/1.1\r\nHost: {served.url.removeprefix('http://')}\r\n{head}\r\n".encode() + body
