@@ -179,7 +179,7 @@ def test_a_lost_connection_fails_its_call_and_no_other(served: Served, model: MC
 
     def ask(name: str) -> None:
         try:
-            outcomes[name] = model.call(name, model="echo-slow-1")["output"]
+            outcomes[name] = model.call(name, model="echo-slow-0.5")["output"]
         except ServerExitedError as error:
             outcomes[name] = error
 

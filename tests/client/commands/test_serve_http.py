@@ -27,7 +27,7 @@ def test_a_sigterm_lets_calls_end_and_takes_no_more(tmp_path: Any) -> None:
         assert url.endswith("/echo/mcp"), url
         with httpx2.Client(trust_env=False, verify=False, timeout=20) as client:
             wait_until(lambda: answers(client, url))
-            message = call(1, {"prompt": "one two", "model": "echo-slow-1"}, progressToken=1)
+            message = call(1, {"prompt": "one two", "model": "echo-slow-0.6"}, progressToken=1)
             headers = {"content-type": "application/json", "accept": ACCEPT}
             with client.stream("POST", url, json=message, headers=headers) as response:
                 lines = response.iter_lines()
