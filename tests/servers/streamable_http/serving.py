@@ -58,6 +58,17 @@ class Served:
         return self.client.post(path, content=body, headers={name: value for name, value in sent.items() if value is not None})
 
 
+class QuickServer(Server):
+    """A server that ends at once when it is told to, instead of looking ten times a second."""
+
+    def __init__(self, app: App) -> None:
+        super().__init__(server(app, drain=5).config)
+        self.told = asyncio.Event()
+
+    async def main_loop(self) -> None:
+        await self.told.wait()
+
+
 def quiet_echo() -> Echo:
     """Return an echo that keeps no ledger and does not try again."""
     return Echo({"MCP_MODELS_LEDGER": "off", "MCP_MODELS_MAX_RETRIES": "0"})
@@ -94,7 +105,7 @@ def serving(providers: Sequence[Provider], observer: Observer | None = None, por
         url = f"http://127.0.0.1:{port}"
         sites = Sites([f"127.0.0.1:{port}", f"localhost:{port}"], ["https://friend.example"])
         app = App(providers, Rules(**{"url": url, "sites": sites, **rules}), observer)
-        running = server(app, drain=5)
+        running = QuickServer(app)
         thread = threading.Thread(target=running.run, kwargs={"sockets": [listener]}, daemon=True)
         thread.start()
         served = Served(url, app, running)
@@ -103,6 +114,6 @@ def serving(providers: Sequence[Provider], observer: Observer | None = None, por
             yield served
         finally:
             served.client.close()
-            running.should_exit = True
+            served.loop.call_soon_threadsafe(running.told.set)
             thread.join(20)
             assert not thread.is_alive()
