@@ -84,10 +84,11 @@ async def connected(url: str, token: str | None, on_progress: Callable[[dict[str
         if isinstance(message, mcp_types.ProgressNotification):
             on_progress(message.params.model_dump(by_alias=True, mode="json", exclude_unset=True))
 
+    is_plain = is_loopback(url) and url.lower().startswith("http:")  # needs no proxy and no SSL_CERT_FILE
     headers = {"authorization": f"Bearer {token}"} if token else {}
     limits = httpx2.Limits(max_connections=MOST_CONNECTIONS, max_keepalive_connections=100)
     timeout = httpx2.Timeout(None, connect=CONNECT_SECONDS)  # a call has a deadline of its own
-    async with ContainedClient(headers=headers, timeout=timeout, limits=limits, trust_env=not is_loopback(url)) as http:
+    async with ContainedClient(headers=headers, timeout=timeout, limits=limits, trust_env=not is_plain) as http:
         client = Client(
             streamable_http_client(url, http_client=http, max_sse_event_size=None),
             mode="auto",
