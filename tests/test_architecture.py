@@ -20,6 +20,7 @@ MAY_IMPORT = {
     "core": ("mcp_models.servers.core",),
     "transport": ("mcp_models.servers.core",),
     "ledger": ("mcp_models.servers.core",),
+    "telemetry": ("mcp_models.servers.core",),
     "codex": ("mcp_models.servers.core", "mcp_models.servers.codex"),
     "streamable_http": ("mcp_models.servers.core", "mcp_models.servers.streamable_http"),
     "servers": ("mcp_models.servers",),

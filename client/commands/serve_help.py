@@ -27,6 +27,8 @@ FILE = click.Path(dir_okay=False)
 @click.option("--tls-key", metavar="FILE", type=FILE, help="The certificate's key.")
 @click.option("--max-requests", default=500, show_default=True, type=click.IntRange(1), help="How many may be in flight.")
 @click.option("--max-body", default=16, show_default=True, type=click.IntRange(1, 1024), help="MB that a request may have.")
+@click.option("--metrics", metavar="HOST:PORT", help="Show metrics to a Prometheus there, at /metrics, without a token.")
+@click.option("--access-log", is_flag=True, help="Write a line of JSON to stderr for each request.")
 @click.option("--drain", default=60, show_default=True, type=click.IntRange(0), help="Seconds that calls have after SIGTERM.")
 def command(provider: tuple[str, ...], warm: bool, http: str | None, **options: Any) -> None:
     """Run PROVIDER's MCP server on stdin and stdout, with the key that `mcp-models keys set` stored.

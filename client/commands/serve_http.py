@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from msgspec import Struct
 
 from mcp_models.client.commands.serve import provider_with_key, unset_references
+from mcp_models.client.commands.serve_observers import observing
 from mcp_models.servers.core import settings
 from mcp_models.servers.core.errors import ConfigurationError
 from mcp_models.servers.core.log import start_logging
@@ -38,6 +39,8 @@ class HTTPOptions(Struct, frozen=True, kw_only=True):
     tls_key: str | None
     max_requests: int
     max_body: int
+    metrics: str | None
+    access_log: bool
     drain: int
 
 
@@ -53,7 +56,8 @@ def serve_http(names: list[str], options: HTTPOptions) -> None:
         TokenFileError: The file of tokens cannot be used.
         OSError: The address or a file cannot be used.
     """
-    host, port = _address(options.http)
+    host, port = _address(options.http, "--http")
+    metrics = _address(options.metrics, "--metrics") if options.metrics else None
     ways = _ways(options)
     if not ways and not _is_loopback(host):
         raise ConfigurationError(
@@ -67,10 +71,10 @@ def serve_http(names: list[str], options: HTTPOptions) -> None:
     here = _here(options, host, port)
     unset_references()
     providers = [provider_with_key(name) for name in dict.fromkeys(names)]
-    with bound(host, port) as listener:
+    with bound(host, port) as listener, observing(metrics, options.access_log) as observer:
         if port == 0 and not options.url:
             here = f"{here.removesuffix(':0')}:{listener.getsockname()[1]}"
-        app = http_app.App(providers, _rules(options, here, ways))
+        app = http_app.App(providers, _rules(options, here, ways), observer)
         try:
             running = server(app, certificate=options.tls_cert, key=options.tls_key, drain=options.drain)
         except ssl.SSLError as error:
@@ -83,12 +87,12 @@ def serve_http(names: list[str], options: HTTPOptions) -> None:
         serve(running, listener)
 
 
-def _address(text: str) -> tuple[str, int]:
+def _address(text: str, option: str) -> tuple[str, int]:
     """Return the host and the port in `HOST:PORT`, `[IPv6]:PORT` or `:PORT`, which means loopback."""
     host, found, port = text.rpartition(":")
     host = host.removeprefix("[").removesuffix("]") or "127.0.0.1"
     if not found or not port.isdecimal() or int(port) > 65535:
-        raise ConfigurationError(f"--http: expected HOST:PORT such as 127.0.0.1:8000, got {text!r}.")
+        raise ConfigurationError(f"{option}: expected HOST:PORT such as 127.0.0.1:8000, got {text!r}.")
     return host, int(port)
 
 

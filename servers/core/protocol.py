@@ -107,6 +107,7 @@ class ToolCall:
         client_name: str | None = None,
     ) -> None:
         self.id, self.name, self.arguments, self.modern, self.client_name = request_id, name, arguments, modern, client_name
+        self.meta = meta
         self.progress_token: RequestId | None = meta.get("progressToken")
         self.stream = meta.get(META_STREAM) is True
 

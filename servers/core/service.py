@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from mcp_models.servers.core.ledger.budget import Budget
     from mcp_models.servers.core.provider import OnText
     from mcp_models.servers.core.structured import Check
+    from mcp_models.servers.core.telemetry.observation import CallObservation
 
 
 LONGEST_TEXT = 64 * 1024 * 1024
@@ -96,6 +97,7 @@ class CompletionService:
         on_text: OnText,
         client_name: str | None = None,
         own_budget: Budget | None = None,
+        observation: CallObservation | None = None,
     ) -> dict[str, Any]:
         """Carry out a tool call and return MCP's result. A failure is a result too: nothing is raised except a cancellation.
 
@@ -105,8 +107,9 @@ class CompletionService:
             on_text: Called with each new piece of a completion's text.
             client_name: How the program that asks names itself. It is for the ledger.
             own_budget: What the call must fit beside MCP_MODELS_BUDGET.
+            observation: Is told what becomes of the call.
         """
-        received = Received(on_text)
+        received = Received(observation.timing(on_text) if observation else on_text)
         model = None
         try:
             if name == LIST_MODELS:
@@ -116,7 +119,7 @@ class CompletionService:
             model, warnings = self.provider.resolve(request.model)
             request = msgspec.structs.replace(request, model=model, is_default_model=request.model is None)
             log_call(self.provider.name, name, request)
-            async with self._recorder.call(request, client_name, received.texts, own_budget) as call:
+            async with self._recorder.call(request, client_name, received.texts, own_budget, observation) as call:
                 return completion_result(await self.complete(request, warnings, received, call))
         except errors.CompletionError as error:
             failure = error.with_traceback(None)  # its frames would hold what was read, and this frame the error, in a cycle

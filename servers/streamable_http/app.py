@@ -92,7 +92,7 @@ class App:
             async with asyncio.timeout(CLOSE_SECONDS):
                 await self._idle.wait()  # calls that were cut off have to settle
                 closing = [endpoint.service.aclose() for endpoint in self.endpoints.values()]
-                await asyncio.gather(*closing, return_exceptions=True)
+                await asyncio.gather(*closing, self._observer.aclose(), return_exceptions=True)
         await send({"type": "lifespan.shutdown.complete"})
 
     def _warm(self) -> None:
@@ -150,7 +150,7 @@ class App:
         self._in_flight += 1
         self._idle.clear()
         try:
-            await endpoint.answer(exchange, await exchange.body(rules.max_body), caller)
+            await endpoint.answer(exchange, await exchange.body(rules.max_body), caller, observation)
         finally:
             self._in_flight -= 1
             if not self._in_flight:

@@ -11,10 +11,12 @@ from mcp_models.servers.core.progress import Progress
 from mcp_models.servers.core.protocol import ToolCall
 from mcp_models.servers.core.provider import Provider, server_info
 from mcp_models.servers.core.service import CompletionService
+from mcp_models.servers.core.telemetry.observation import CallObservation, observation_of, trace_fields
 from mcp_models.servers.core.transport import json_codec
 from mcp_models.servers.streamable_http import era
 from mcp_models.servers.streamable_http.authentication import Caller
 from mcp_models.servers.streamable_http.exchange import Exchange
+from mcp_models.servers.streamable_http.observer import Observation
 from mcp_models.servers.streamable_http.refusal import Refusal
 
 if TYPE_CHECKING:
@@ -36,13 +38,14 @@ class Endpoint:
         self.path = f"/{provider.name}/mcp"
         self.service = CompletionService(provider)
 
-    async def answer(self, exchange: Exchange, body: bytes, caller: Caller) -> None:
+    async def answer(self, exchange: Exchange, body: bytes, caller: Caller, observation: Observation) -> None:
         """Answer a message.
 
         Args:
             exchange: The request, and where the answer goes.
             body: The request's body.
             caller: Who asks.
+            observation: Is told what the message asks for, and what becomes of it.
 
         Raises:
             Refusal: The headers do not fit the body.
@@ -51,13 +54,16 @@ class Endpoint:
             message = json_codec.decode(body)
         except ValueError:
             message = None  # `protocol.receive` says what is wrong
+        observation.received(message)
         modern = era.is_modern(message, exchange.headers)
         if era.is_response(message) and not modern:
             await exchange.reply(202)
             return
         action = protocol.receive(body, self._identity())
         if isinstance(action, ToolCall):
-            await exchange.unless_disconnected(self._answer_call(exchange, action, caller))
+            observation.call = observation_of(action, self.provider.name, caller.name)
+            observation.call.linked_trace = trace_fields(exchange.headers)
+            await exchange.unless_disconnected(self._answer_call(exchange, action, caller, observation.call))
         elif isinstance(action, dict):
             await exchange.reply(era.status_of(action, modern), action)
         else:  # a notification; a cancellation too, as an id means nothing beyond its own request here
@@ -73,16 +79,18 @@ class Endpoint:
             tool_names=tools.tool_names(provider.env),
         )
 
-    async def _answer_call(self, exchange: Exchange, call: ToolCall, caller: Caller) -> None:
+    async def _answer_call(self, exchange: Exchange, call: ToolCall, caller: Caller, observation: CallObservation) -> None:
         """Send the result as JSON if it comes soon, and before any progress. Otherwise stream: progress, pings, the result."""
         notes: asyncio.Queue[Message | None] = asyncio.Queue()
-        work = asyncio.create_task(self._call(call, caller, notes.put_nowait))
+        work = asyncio.create_task(self._observed(call, caller, notes.put_nowait, observation))
         work.add_done_callback(lambda _: notes.put_nowait(None))
         try:
             while (note := await _next(notes)) is not None:
                 await (exchange.event(note) if note else exchange.ping())
         finally:
             work.cancel()  # has no effect if it is done
+            if not work.done():
+                observation.ended(None)
         response = protocol.tool_response(call, await work, self._identity())
         if exchange.has_begun:
             await exchange.event(response)
@@ -90,14 +98,26 @@ class Endpoint:
         else:
             await exchange.reply(200, response)
 
-    async def _call(self, call: ToolCall, caller: Caller, send: Callable[[Message], None]) -> dict[str, Any]:
+    async def _observed(
+        self, call: ToolCall, caller: Caller, send: Callable[[Message], None], observation: CallObservation
+    ) -> dict[str, Any]:
+        result = None
+        try:
+            result = await self._call(call, caller, send, observation)
+            return result
+        finally:
+            observation.ended(result)
+
+    async def _call(
+        self, call: ToolCall, caller: Caller, send: Callable[[Message], None], observation: CallObservation
+    ) -> dict[str, Any]:
         name, budget = caller.name or call.client_name, caller.budget
         if call.progress_token is None:
-            return await self.service.call_tool(call.name, call.arguments, _ignore, name, budget)
+            return await self.service.call_tool(call.name, call.arguments, _ignore, name, budget, observation)
         progress = Progress(call, send)
         heartbeat = asyncio.create_task(progress.beat())
         try:
-            result = await self.service.call_tool(call.name, call.arguments, progress.on_text, name, budget)
+            result = await self.service.call_tool(call.name, call.arguments, progress.on_text, name, budget, observation)
         finally:
             heartbeat.cancel()
         progress.finish()

@@ -19,6 +19,7 @@ ROOMS = {
     "servers/codex": "the ChatGPT login",
     "servers/core": "what all servers share",
     "servers/core/ledger": "a row for each call, and the budget",
+    "servers/core/telemetry": "what may be told of a call, and traces",
     "servers/core/transport": "lines and JSON",
     "servers/streamable_http": "the same over HTTP",
 }

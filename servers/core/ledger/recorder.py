@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from mcp_models.servers.core.ledger.budget import Budget
     from mcp_models.servers.core.ledger.writer import Writer
     from mcp_models.servers.core.provider import Provider
+    from mcp_models.servers.core.telemetry.observation import CallObservation
 
 RESERVE_SECONDS = 30.0
 """How long a call may wait for its reservation."""
@@ -47,7 +48,12 @@ class Recorder:
         self._budget_text = provider.env.get(BUDGET_VARIABLE, "").strip()
 
     def call(
-        self, request: CompletionRequest, host: str | None, texts: list[str], own_budget: Budget | None = None
+        self,
+        request: CompletionRequest,
+        host: str | None,
+        texts: list[str],
+        own_budget: Budget | None = None,
+        observation: CallObservation | None = None,
     ) -> RecordedCall:
         """Return a context manager for a call: it asks the budget first, and records the call when it has ended.
 
@@ -56,8 +62,11 @@ class Recorder:
             host: The program that asks, as it names itself.
             texts: The pieces of text that have arrived, which the caller adds to.
             own_budget: What the call must fit beside MCP_MODELS_BUDGET.
+            observation: Is told of the request and the completion, whether there is a ledger or not.
         """
-        return RecordedCall(self, request, host, texts, own_budget)
+        if observation is not None:
+            observation.asked(request)
+        return RecordedCall(self, request, host, texts, own_budget, observation)
 
     def writer(self) -> Writer | None:
         """Return the ledger's writer, or None if there is no ledger. Import what it needs on first use."""
@@ -107,7 +116,7 @@ class RecordedCall:
     """
 
     __slots__ = (
-        *("_began", "_host", "_id", "_own_budget", "_recorder", "_request", "_reserved", "_started", "_texts"),
+        *("_began", "_host", "_id", "_observation", "_own_budget", "_recorder", "_request", "_reserved", "_started", "_texts"),
         "completion",
     )
 
@@ -118,10 +127,11 @@ class RecordedCall:
         host: str | None,
         texts: list[str],
         own_budget: Budget | None,
+        observation: CallObservation | None,
     ) -> None:
         self.completion: Completion | None = None
         self._recorder, self._request, self._host, self._texts = recorder, request, host, texts
-        self._own_budget = own_budget
+        self._own_budget, self._observation = own_budget, observation
         self._started, self._began = time.time(), time.monotonic()
         self._id = ""
         self._reserved: int | None = None
@@ -136,11 +146,15 @@ class RecordedCall:
         except asyncio.CancelledError:
             self._record(CANCELLED, refused=True)
             raise
+        if self._observation is not None:
+            self._observation.sent()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        if self._observation is not None and self.completion is not None:
+            self._observation.answered(self.completion)
         if kind is None:
             self._record(None)
         elif isinstance(error, errors.CompletionError):

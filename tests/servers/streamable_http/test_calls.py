@@ -113,7 +113,7 @@ def test_a_full_server_says_when_to_come_back(endless: tuple[Endless, Served]) -
 def test_one_clients_name_is_not_anothers() -> None:
     names: list[str | None] = []
 
-    async def call_tool(name: str, arguments: Any, on_text: Any, client_name: str | None, budget: Any) -> dict[str, Any]:
+    async def call_tool(name: str, arguments: Any, on_text: Any, client_name: str | None, *rest: Any) -> dict[str, Any]:
         names.append(client_name)
         return {"content": [], "isError": False}
 
