@@ -1,18 +1,20 @@
-"""Set up what `mcp-models serve --http` shows of itself: metrics and the access log."""
+"""Set up what `mcp-models serve --http` shows of itself: metrics, the access log and traces."""
 
 from __future__ import annotations
 
 import contextlib
+import os
 import socket
 import sys
 from collections.abc import Iterator
 
+from mcp_models.servers.core import settings
 from mcp_models.servers.streamable_http.observer import Observer, Observers
 
 
 @contextlib.contextmanager
 def observing(metrics: tuple[str, int] | None, access_log: bool) -> Iterator[Observer]:
-    """Return the observer that the options ask for, and serve metrics until the context ends.
+    """Return the observer that the options and the environment ask for, and serve metrics until the context ends.
 
     Args:
         metrics: The host and the port for `/metrics`. None means no metrics.
@@ -29,6 +31,10 @@ def observing(metrics: tuple[str, int] | None, access_log: bool) -> Iterator[Obs
             from mcp_models.servers.streamable_http.access_log import AccessLog
 
             observers.append(AccessLog())
+        if settings.traces_wanted(os.environ):
+            from mcp_models.servers.streamable_http.traced import Traced
+
+            observers.append(Traced())
         yield Observers(observers)
 
 

@@ -10,7 +10,7 @@ import contextlib
 import gc
 from typing import TYPE_CHECKING, Any
 
-from mcp_models.servers.core import protocol
+from mcp_models.servers.core import protocol, settings
 from mcp_models.servers.core.log import start_logging
 from mcp_models.servers.core.loop_transport import LoopTransport
 from mcp_models.servers.core.progress import Progress
@@ -21,12 +21,17 @@ from mcp_models.servers.core.transport import json_codec
 if TYPE_CHECKING:
     from mcp_models.servers.core.protocol import RequestId
     from mcp_models.servers.core.stdio import StdioServer
+    from mcp_models.servers.core.telemetry.observation import CallObservation
+    from mcp_models.servers.core.telemetry.traces import Traces
     from mcp_models.servers.core.transport.lines import LineTooLongError
 
 MAX_CALLS = 1000
 """How many calls may be in flight. Further ones are refused."""
 
 CLOSE_SECONDS = 0.5
+
+FLUSH_SECONDS = 1.0
+"""How long the end of stdin waits for spans to be sent, if calls are traced."""
 
 GARBAGE_OBJECTS = 10_000
 """The garbage collector's first threshold. With Python's default of 700, a busy server spends 4 % of its time in it."""
@@ -63,6 +68,7 @@ class Dispatcher:
         self._service = CompletionService(server.provider)
         self._calls: dict[RequestId, asyncio.Task[None]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._traces = _traces() if settings.traces_wanted(server.provider.env) else None
 
     async def run(self, first: ToolCall) -> None:
         """Serve until stdin has ended and every call has been answered.
@@ -77,6 +83,8 @@ class Dispatcher:
         self._begin(first)
         self._transport.start()
         await self._end
+        if self._traces is not None:
+            await self._traces.flush(FLUSH_SECONDS)
 
     async def close(self) -> None:
         """Abort the calls in flight and close the provider, within `CLOSE_SECONDS`."""
@@ -87,6 +95,8 @@ class Dispatcher:
                     task.cancel()
                 await asyncio.gather(*self._tasks, return_exceptions=True)
                 await self._service.aclose()
+                if self._traces is not None:
+                    await self._traces.flush(CLOSE_SECONDS)
 
     def _on_line(self, line: bytes | LineTooLongError) -> None:
         action = self._server.received(line)
@@ -137,19 +147,34 @@ class Dispatcher:
             task.cancel()
 
     async def _serve(self, call: ToolCall) -> None:
-        if call.progress_token is None:
-            result = await self._service.call_tool(call.name, call.arguments, _ignore, call.client_name)
-        else:
-            result = await self._with_progress(call)
+        result = await (self._answer(call) if self._traces is None else self._traced(call, self._traces))
         if self._calls.get(call.id) is asyncio.current_task():  # otherwise it was cancelled just now
             del self._calls[call.id]  # before sending, as the client may reuse the id once it has the response
             self._transport.send(protocol.tool_response(call, result, self._server.identity))
 
-    async def _with_progress(self, call: ToolCall) -> dict[str, Any]:
+    async def _traced(self, call: ToolCall, traces: Traces) -> dict[str, Any]:
+        from mcp_models.servers.core.telemetry.observation import observation_of
+
+        observation, result = observation_of(call, self._server.provider.name), None
+        try:
+            result = await self._answer(call, observation)
+            return result
+        finally:
+            observation.ended(result)
+            traces.ended(observation)
+
+    async def _answer(self, call: ToolCall, observation: CallObservation | None = None) -> dict[str, Any]:
+        if call.progress_token is not None:
+            return await self._with_progress(call, observation)
+        return await self._service.call_tool(call.name, call.arguments, _ignore, call.client_name, observation=observation)
+
+    async def _with_progress(self, call: ToolCall, observation: CallObservation | None) -> dict[str, Any]:
         progress = Progress(call, self._transport.send)
         heartbeat = asyncio.get_running_loop().create_task(progress.beat())
         try:
-            result = await self._service.call_tool(call.name, call.arguments, progress.on_text, call.client_name)
+            result = await self._service.call_tool(
+                call.name, call.arguments, progress.on_text, call.client_name, observation=observation
+            )
         finally:
             heartbeat.cancel()
         progress.finish()
@@ -162,6 +187,12 @@ def _collect_garbage() -> None:
         gc.freeze()
         gc.set_threshold(GARBAGE_OBJECTS)
         gc.enable()
+
+
+def _traces() -> Traces:
+    from mcp_models.servers.core.telemetry.traces import Traces
+
+    return Traces()
 
 
 def _ignore(text: str) -> None:

@@ -10,6 +10,7 @@ from msgspec import Struct
 from mcp_models.servers.core.completion import Usage
 from mcp_models.servers.core.ledger.row import kept
 from mcp_models.servers.core.protocol import META_ERROR, MODERN_VERSIONS
+from mcp_models.servers.core.redaction import redact_values
 
 if TYPE_CHECKING:
     from mcp_models.servers.core.completion import Completion, CompletionRequest
@@ -19,10 +20,10 @@ if TYPE_CHECKING:
 CANCELLED = "cancelled"
 """How a call ends that was cancelled, beside the types of errors."""
 
-LONGEST_TRACE_FIELD = 8192
-"""The most characters of a `traceparent`, `tracestate` or `baggage` to keep. W3C asks for up to 8,192."""
+LONGEST_TRACE_FIELD = 2048
+"""The most characters of a `traceparent` or `tracestate` to keep. W3C asks for at least 512."""
 
-_TRACE_FIELDS = ("traceparent", "tracestate", "baggage")
+_TRACE_FIELDS = ("traceparent", "tracestate")
 
 
 class CallObservation(Struct, eq=False):
@@ -34,7 +35,7 @@ class CallObservation(Struct, eq=False):
         caller: Who asks, if they had to prove it.
         request_id: The JSON-RPC id.
         protocol_version: The protocol's version, if the request says so.
-        trace: What the client's trace context has: `traceparent`, `tracestate`, `baggage`.
+        trace: What the client's trace context has: `traceparent` and `tracestate`.
         linked_trace: The same from the headers of HTTP.
         started: When the call began, in seconds since 1970.
         began: The same on the clock of `time.monotonic`.
@@ -135,4 +136,6 @@ def trace_fields(source: object) -> dict[str, str]:
     """
     get = getattr(source, "get", None)
     found = {name: get(name) for name in _TRACE_FIELDS} if get is not None else {}
-    return {name: text for name, text in found.items() if isinstance(text, str) and len(text) <= LONGEST_TRACE_FIELD}
+    return {
+        name: redact_values(text) for name, text in found.items() if isinstance(text, str) and len(text) <= LONGEST_TRACE_FIELD
+    }
