@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mcp_models.servers.core.completion import Usage
 from mcp_models.servers.core.telemetry.observation import CANCELLED
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def chat_span_name(call: CallObservation) -> str:
 
 def chat_attributes(call: CallObservation) -> Attributes:
     """Return what the span for the provider's part of a call says: names, numbers and times."""
-    usage = call.usage
+    usage = call.usage or Usage()
     return _given(
         {
             "gen_ai.operation.name": "chat",
@@ -59,11 +60,11 @@ def chat_attributes(call: CallObservation) -> Attributes:
             "gen_ai.response.id": call.provider_request_id,
             "gen_ai.response.finish_reasons": (call.stop_reason,) if call.stop_reason else None,
             "gen_ai.response.time_to_first_chunk": call.first_text_seconds,
-            "gen_ai.usage.input_tokens": usage and usage.input_tokens,
-            "gen_ai.usage.output_tokens": usage and usage.output_tokens,
-            "gen_ai.usage.cache_read.input_tokens": (usage and usage.cache_read_tokens) or None,
-            "gen_ai.usage.cache_creation.input_tokens": (usage and usage.cache_write_tokens) or None,
-            "gen_ai.usage.reasoning.output_tokens": (usage and usage.reasoning_tokens) or None,
+            "gen_ai.usage.input_tokens": usage.input_tokens if call.usage else None,
+            "gen_ai.usage.output_tokens": usage.output_tokens if call.usage else None,
+            "gen_ai.usage.cache_read.input_tokens": usage.cache_read_tokens or None,
+            "gen_ai.usage.cache_creation.input_tokens": usage.cache_write_tokens or None,
+            "gen_ai.usage.reasoning.output_tokens": usage.reasoning_tokens or None,
             "http.response.status_code": call.status,
             "mcp_models.cost_usd": call.cost_usd,
             "error.type": call.error_type,
