@@ -9,7 +9,8 @@ from typing import Any
 
 import msgspec
 
-from mcp_models.servers.core.ledger.row import iso, kept
+from mcp_models.servers.core.ledger.row import iso
+from mcp_models.servers.core.telemetry.observation import shown
 from mcp_models.servers.core.telemetry.worker import Worker
 from mcp_models.servers.streamable_http.observer import Observation, Observer
 
@@ -45,7 +46,7 @@ def fields_of(observation: Observation) -> dict[str, Any]:
     fields: dict[str, Any] = {
         "time": iso(time.time()),
         "provider": observation.provider,
-        "caller": kept(observation.caller),
+        "caller": shown(observation.caller),
         "method": observation.method,
         "status": observation.status,
         "streamed": observation.streamed or None,

@@ -10,7 +10,7 @@ from msgspec import Struct
 from mcp_models.servers.core.completion import Usage
 from mcp_models.servers.core.ledger.row import kept
 from mcp_models.servers.core.protocol import META_ERROR, MODERN_VERSIONS
-from mcp_models.servers.core.redaction import redact_values
+from mcp_models.servers.core.redaction import redact
 
 if TYPE_CHECKING:
     from mcp_models.servers.core.completion import Completion, CompletionRequest
@@ -73,7 +73,7 @@ class CallObservation(Struct, eq=False):
 
     def asked(self, request: CompletionRequest) -> None:
         """Note what the provider is to be asked."""
-        self.model_asked = kept(request.model)
+        self.model_asked = shown(request.model)
         given = {name: getattr(request, name) for name in ("temperature", "top_p", "seed")}
         self.parameters = {name: value for name, value in given.items() if value is not None}
         self.parameters["max_tokens"] = request.limit
@@ -94,8 +94,8 @@ class CallObservation(Struct, eq=False):
 
     def answered(self, completion: Completion) -> None:
         """Note what is known of the answer, which may be one that is of no use."""
-        self.model, self.usage, self.cost_usd = kept(completion.model), completion.usage, completion.cost_usd
-        self.stop_reason, self.provider_request_id = completion.stop_reason, kept(completion.request_id)
+        self.model, self.usage, self.cost_usd = shown(completion.model), completion.usage, completion.cost_usd
+        self.stop_reason, self.provider_request_id = completion.stop_reason, shown(completion.request_id)
 
     def ended(self, result: dict[str, Any] | None) -> None:
         """Note how the call ended.
@@ -120,13 +120,18 @@ def observation_of(call: ToolCall, provider: str, caller: str | None = None) -> 
     return CallObservation(
         provider=provider,
         tool=call.name,
-        caller=kept(caller),
-        request_id=kept(call.id) if isinstance(call.id, str) else call.id,
+        caller=shown(caller),
+        request_id=shown(call.id) if isinstance(call.id, str) else call.id,
         protocol_version=MODERN_VERSIONS[-1] if call.modern else None,
         trace=trace_fields(call.meta),
         started=time.time(),
         began=time.monotonic(),
     )
+
+
+def shown(text: str | None) -> str | None:
+    """Return a name or an id as it may be shown: as the ledger keeps it, and without what looks like a key or a token."""
+    return None if text is None else redact(kept(text) or "")
 
 
 def trace_fields(source: object) -> dict[str, str]:
@@ -136,6 +141,4 @@ def trace_fields(source: object) -> dict[str, str]:
     """
     get = getattr(source, "get", None)
     found = {name: get(name) for name in _TRACE_FIELDS} if get is not None else {}
-    return {
-        name: redact_values(text) for name, text in found.items() if isinstance(text, str) and len(text) <= LONGEST_TRACE_FIELD
-    }
+    return {name: redact(text) for name, text in found.items() if isinstance(text, str) and len(text) <= LONGEST_TRACE_FIELD}
