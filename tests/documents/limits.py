@@ -21,9 +21,10 @@ from mcp_models.servers.core import (
     structured,
 )
 from mcp_models.servers.core.ledger import pending, recorder, row, store, writer
+from mcp_models.servers.core.telemetry import worker
 from mcp_models.servers.core.transport import lines
 from mcp_models.servers.core.transport import stdio as transport
-from mcp_models.servers.streamable_http import app, authentication, connection, exchange, run, token_file
+from mcp_models.servers.streamable_http import app, authentication, connection, exchange, labels, run, token_file
 
 
 class Limit(NamedTuple):
@@ -296,6 +297,7 @@ _LEDGER = [
 ]
 
 _RULES = "servers/streamable_http/test_rules.py"
+_METRICS = "servers/streamable_http/test_metrics.py"
 _HTTP_CALLS = "servers/streamable_http/test_calls.py"
 
 _HTTP = [
@@ -337,5 +339,29 @@ _HTTP = [
         "they are cancelled",
         "client/commands/test_serve_http.py::test_a_sigterm_lets_calls_end_and_takes_no_more",
         "`--drain`",
+    ),
+    Limit(
+        "models with metrics of their own",
+        f"{labels.MAX_MODELS}",
+        "further ones count as `(other)`",
+        f"{_METRICS}::test_made_up_models_and_callers_make_no_endless_series",
+    ),
+    Limit(
+        "callers with metrics of their own",
+        f"{labels.MAX_CALLERS}",
+        "further ones count as `(other)`",
+        f"{_METRICS}::test_made_up_models_and_callers_make_no_endless_series",
+    ),
+    Limit(
+        "combinations of provider, model and caller",
+        f"{labels.MAX_COMBINATIONS:,}",
+        "further callers count as `(other)`",
+        f"{_METRICS}::test_made_up_models_and_callers_make_no_endless_series",
+    ),
+    Limit(
+        "calls that wait to be traced or logged",
+        f"{worker.MAX_WAITING:,}",
+        "further ones are dropped, with a warning",
+        "servers/core/telemetry/test_worker.py::test_what_is_too_much_is_dropped_with_one_warning",
     ),
 ]

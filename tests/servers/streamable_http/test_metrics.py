@@ -51,6 +51,10 @@ def value(found: Samples, name: str, *labels: str) -> float:
     return found.get((f"mcp_models_{name}", frozenset(labels)), 0)
 
 
+def _values(found: Samples, name: str) -> list[float]:
+    return [number for (found_name, _), number in found.items() if found_name == f"mcp_models_{name}"]
+
+
 def ended(provider: str = "echo", caller: str | None = None, **fields: Any) -> Observation:
     """Return the observation of a call that has ended."""
     given = {"seconds": 1.0, "error_type": None, **fields}
@@ -68,12 +72,13 @@ def test_calls_are_counted_by_provider_model_caller_and_outcome(tmp_path: Any) -
         served.post(request(1, "tools/list"), **alice)
         served.post(request(1, "tools/call", {"name": "list_models"}), **alice)
         served.post(call(1, {"prompt": "x"}))
+        wait_until(lambda: sum(_values(samples(get(address)[1]), "http_requests_total")) == 7)
         found = samples(get(address)[1])
     who = ("echo", "echo-slow-0.01", "alice")
     assert value(found, "calls_total", *who, "ok") == 2
     assert value(found, "calls_total", "echo", OTHER, "alice", "rate_limit") == 1
     assert value(found, "calls_total", "echo", OTHER, "alice", "invalid_request") == 1
-    assert sum(number for (name, _), number in found.items() if name == "mcp_models_calls_total") == 4
+    assert sum(_values(found, "calls_total")) == 4
     assert value(found, "tokens_total", *who, "input") == value(found, "tokens_total", *who, "output") > 0
     assert (
         value(found, "call_seconds_count", "echo", "echo-slow-0.01")
