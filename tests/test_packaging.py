@@ -182,6 +182,7 @@ def test_the_extra_all_has_every_other_and_the_tests_have_what_all_has() -> None
         "charts",
         "http-server",
         "http-client",
+        "otel",
     }  # 84 MB for one page; for teams
     assert {line for lines in extras.values() for line in lines} <= set(PROJECT["dependency-groups"]["dev"])
 

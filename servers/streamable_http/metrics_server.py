@@ -25,7 +25,7 @@ POLL_SECONDS = 0.1
 """How often the thread looks whether it should end."""
 
 _Start = Callable[..., Any]
-_Environ = dict[str, Any]
+_Request = dict[str, Any]
 
 
 class _Server(socketserver.ThreadingMixIn, WSGIServer):
@@ -33,7 +33,7 @@ class _Server(socketserver.ThreadingMixIn, WSGIServer):
 
     daemon_threads = True
 
-    def __init__(self, listener: socket.socket, app: Callable[[_Environ, _Start], Iterable[bytes]]) -> None:
+    def __init__(self, listener: socket.socket, app: Callable[[_Request, _Start], Iterable[bytes]]) -> None:
         host, port = listener.getsockname()[:2]
         super().__init__((host, port), _Quiet, bind_and_activate=False)
         self.socket.close()
@@ -68,14 +68,14 @@ def serving_metrics(listener: socket.socket, registry: CollectorRegistry) -> Ite
     is_local = ipaddress.ip_address(address).is_loopback
     hosts = {f"{host}:{port}" for host in ("localhost", "127.0.0.1", "[::1]")} if is_local else None
 
-    def app(environ: _Environ, start: _Start) -> Iterable[bytes]:
-        if hosts is not None and environ.get("HTTP_HOST", "").lower() not in hosts:
+    def app(request: _Request, start: _Start) -> Iterable[bytes]:
+        if hosts is not None and request.get("HTTP_HOST", "").lower() not in hosts:
             return _refused(start, "421 Misdirected Request")
-        if environ["PATH_INFO"] != PATH:
+        if request["PATH_INFO"] != PATH:
             return _refused(start, "404 Not Found")
-        if environ["REQUEST_METHOD"] != "GET":
+        if request["REQUEST_METHOD"] != "GET":
             return _refused(start, "405 Method Not Allowed")
-        page: Iterable[bytes] = metrics(environ, start)
+        page: Iterable[bytes] = metrics(request, start)
         return page
 
     server = _Server(listener, app)

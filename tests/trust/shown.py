@@ -62,7 +62,7 @@ def search_what_is_shown(scene: Scene) -> None:
 
 def _make_calls(scene: Scene, url: str, token: str) -> None:
     key, model = scene.key, scene.fake.model
-    trace = {"traceparent": f"00-{'1' * 32}-{'2' * 16}-01", "tracestate": f"k={key}"}
+    trace: dict[str, Any] = {"traceparent": f"00-{'1' * 32}-{'2' * 16}-01", "tracestate": f"k={key}"}
     asked: tuple[tuple[Any, tuple[Reply, ...]], ...] = (
         (call(1, {"prompt": f"tell {key}", "model": model}, **trace), ()),
         (call(key, {"prompt": "x", "model": model}, modern=True), (scene.fake.error(401, f"Bad key {key}!"),)),

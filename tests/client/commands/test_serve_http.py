@@ -50,6 +50,7 @@ def answers(client: httpx2.Client, url: str) -> bool:
     ("words", "said"),
     [
         (("echo", "--http", "8000"), "--http: expected HOST:PORT"),
+        (("echo", "--http", ":0", "--metrics", "9100"), "--metrics: expected HOST:PORT"),
         (("echo", "--http", "0.0.0.0:0"), "make a token with `mcp-models tokens add NAME`, or name an OAuth issuer"),
         (("nope", "--http", ":0"), "No provider 'nope'"),
         (("echo", "openai"), "several providers need --http"),

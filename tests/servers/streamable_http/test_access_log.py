@@ -20,18 +20,17 @@ def test_a_line_tells_of_a_request_but_not_what_was_said(tmp_path: Path) -> None
     path.write_bytes(encoded({"alice": TokenRecord(digest(token), "2026-11-26")}))
     alice: dict[str, str | None] = {"authorization": f"Bearer {token}"}
     with serving([quiet_echo()], AccessLog(lines.append), ways=[TokenFile(str(path))]) as served:
-        for number, (message, headers) in enumerate(
-            [
-                (call(1, {"prompt": "a secret plan"}, traceparent=TRACE), alice),
-                (call(1, {"prompt": "a secret plan", "model": "echo-error-rate_limit"}), alice),
-                (call(1, {"prompt": "a secret plan", "model": "no such\nmodel"}, progressToken=1), alice),
-                (request(1, "a secret method"), alice),
-                (request(1, "tools/list"), {"authorization": "Bearer mcpm_made-up"}),
-            ],
-            1,
-        ):
-            served.post(message, **headers)
-            wait_until(lambda number=number: len(lines) == number)  # type: ignore[misc]
+        asked: list[tuple[dict[str, Any], dict[str, str | None]]] = [
+            (call(1, {"prompt": "a secret plan"}, traceparent=TRACE), alice),
+            (call(1, {"prompt": "a secret plan", "model": "echo-error-rate_limit"}), alice),
+            (call(1, {"prompt": "a secret plan", "model": "no such\nmodel"}, progressToken=1), alice),
+            (request(1, "a secret method"), alice),
+            (request(1, "tools/list"), {"authorization": "Bearer mcpm_made-up"}),
+        ]
+        for message, headers in asked:
+            before = len(lines)
+            served.post(message, "/echo/mcp", **headers)
+            wait_until(lambda before=before: len(lines) > before)  # type: ignore[misc]
     assert all(line.endswith("\n") and line.count("\n") == 1 for line in lines)
     answered, limited, unknown, odd, stranger = (json.loads(line) for line in lines)
     times = {"time", "duration_ms", "call_ms", "first_text_ms"}

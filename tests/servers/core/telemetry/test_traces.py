@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -107,3 +108,11 @@ async def test_a_collector_that_does_not_answer_holds_up_nothing(monkeypatch: py
 )
 def test_traces_are_made_only_if_the_environment_names_a_collector(env: dict[str, str], wanted: bool) -> None:
     assert settings.traces_wanted(env) is wanted
+
+
+def test_a_server_imports_nothing_of_it_on_its_own() -> None:
+    code = (
+        "import sys, mcp_models.servers.core.dispatcher, mcp_models.servers.streamable_http.app;"
+        "print(*(name for name in sys.modules if 'opentelemetry' in name or 'prometheus' in name or name.endswith('.traces')))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split() == []
