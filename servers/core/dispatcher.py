@@ -84,7 +84,8 @@ class Dispatcher:
         self._transport.start()
         await self._end
         if self._traces is not None:
-            await self._traces.flush(FLUSH_SECONDS)
+            traces, self._traces = self._traces, None  # `close` needs not wait once more
+            await traces.flush(FLUSH_SECONDS)
 
     async def close(self) -> None:
         """Abort the calls in flight and close the provider, within `CLOSE_SECONDS`."""

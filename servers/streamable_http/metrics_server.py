@@ -1,4 +1,4 @@
-"""Serve `/metrics` on a port of its own, in a thread, so that a scrape does not hold up the calls."""
+"""Serve `/metrics` on a port of its own, in a thread, so that calls go on during a scrape."""
 
 from __future__ import annotations
 

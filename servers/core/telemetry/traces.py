@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 NANO = 1_000_000_000
 SERVICE_NAME = "mcp-models"
 
-logger = logging.getLogger("mcp_models")
-
 
 class Traces:
     """Make and send spans. The variables that begin with OTEL_ say where to and how many, as OpenTelemetry defines them."""
@@ -67,14 +65,14 @@ def _start() -> tuple[Callable[[CallObservation], None], Callable[[], None]]:
     # It ends with `flush`, which has a bound; what it would do at exit has none.
     provider = TracerProvider(resource=resource, shutdown_on_exit=False)
     provider.add_span_processor(BatchSpanProcessor(_exporter()))
-    make = _maker(provider)
-    return make, lambda: _send_off(provider)
+    return _maker(provider), lambda: _send_off(provider)
 
 
 def _exporter() -> SpanExporter:
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
     from requests import Session
 
+    logging.getLogger("opentelemetry.exporter").setLevel(logging.ERROR)  # a batch that is given up is a line, a retry is none
     session = Session()
     session.trust_env = not settings.is_loopback(settings.traces_endpoint(os.environ))  # a proxy must not catch loopback
     return OTLPSpanExporter(session=session)

@@ -30,7 +30,7 @@ def test_a_line_tells_of_a_request_but_not_what_was_said(tmp_path: Path) -> None
         for message, headers in asked:
             before = len(lines)
             served.post(message, "/echo/mcp", **headers)
-            wait_until(lambda before=before: len(lines) > before)  # type: ignore[misc]
+            wait_until(lambda before=before: len(lines) > before)
     assert all(line.endswith("\n") and line.count("\n") == 1 for line in lines)
     answered, limited, unknown, odd, stranger = (json.loads(line) for line in lines)
     times = {"time", "duration_ms", "call_ms", "first_text_ms"}
