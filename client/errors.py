@@ -47,6 +47,10 @@ class ServerExitedError(SessionError):
     """The server ended or closed its stdout while it was needed. The next call starts it again."""
 
 
+class SessionForgottenError(ServerExitedError):
+    """The server at a URL keeps sessions, and has none of ours any more. The next call begins a new one."""
+
+
 class ServerTimeoutError(SessionError):
     """The server did not answer in time."""
 

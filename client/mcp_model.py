@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from mcp_models.client.client_session import OnProgress
     from mcp_models.client.pending_call import PendingCall
+    from mcp_models.client.remote_server import Address
     from mcp_models.client.server_handle import ServerHandle
     from mcp_models.client.server_pool import Lease
     from mcp_models.client.stream import OnText
@@ -42,14 +43,15 @@ class MCPModel(Model):
             not those of other providers.
         model_name: The model to ask. None means the server's default.
         server_script: The server. This can be the path of a `.py` file (absolute, or relative to the current folder and
-            then to the installed servers), the name of an installed server such as `groq`, a module's name, or a whole
-            command as a sequence of words.
+            then to the installed servers), the name of an installed server such as `groq`, a module's name, a whole
+            command as a sequence of words, or the URL of a server that speaks Streamable HTTP.
         api_key: A key for the provider. It is passed to the server in its environment only.
         tool_name: The name of the server's tool.
         prompt_argument: The tool's name for the prompt. A tool that is not ours gets only the arguments that it lists.
         env: Variables for the server. They are added to those that it gets anyway, or replace them.
         timeout: Seconds that a call may take, unless the call sets its own. None means MCP_MODELS_TIMEOUT or 600.
         start_timeout: Seconds that the server may take to start.
+        token: A bearer token for a server at a URL. None means that in MCP_MODELS_TOKEN, if it is set.
     """
 
     api_key_variable: str | None = None
@@ -67,6 +69,7 @@ class MCPModel(Model):
         env: Mapping[str, str] | None = None,
         timeout: float | None = None,
         start_timeout: float = START_SECONDS,
+        token: str | None = None,
     ) -> None:
         super().__init__(provider, model_name or "", timeout)
         self._tool_name, self._prompt_argument, self._start_timeout = tool_name, prompt_argument, start_timeout
@@ -78,7 +81,8 @@ class MCPModel(Model):
             check_variable(name, value)
             if name.upper().endswith(("_KEY", "_TOKEN", "_SECRET", "_PASSWORD")):
                 protect(value)
-        self._command = server_command(server_script)
+        self._address = _address(server_script, token, given)
+        self._command = server_command(server_script) if self._address is None else []
         self._is_ours = any(f"{word}.".startswith("mcp_models.servers.") for word in self._command)
         if self._is_ours:
             self._command.append("--warm")  # the server imports its SDK while the first call is on its way
@@ -94,7 +98,10 @@ class MCPModel(Model):
         """The server. Reading this property makes the model one of the server's users."""
         with self._lock:
             if self._lease is None:
-                self._lease = POOL.lease(self._command, self._env, self._start_timeout)
+                if self._address is None:
+                    self._lease = POOL.lease(self._command, self._env, self._start_timeout)
+                else:
+                    self._lease = POOL.lease_remote(self._address, self._start_timeout)
                 self._release = weakref.finalize(self, self._lease.release)  # runs even if nobody closes this model
             return self._lease.server
 
@@ -191,6 +198,19 @@ def _text_of(on_text: OnText) -> OnProgress:
             on_text(text)
 
     return take
+
+
+def _address(server_script: object, token: str | None, given: Mapping[str, str]) -> Address | None:
+    """Return where a server is that is not started here. None if it is."""
+    from mcp_models.client.remote_server import Address, is_url
+
+    if not is_url(server_script):
+        if token is not None:
+            raise ValueError("token: only a server at a URL takes one")
+        return None
+    if given:
+        raise ValueError("api_key and env are for a server that is started here; one at a URL takes a `token`")
+    return Address(str(server_script), token)
 
 
 def server_command(server_script: str | os.PathLike[str] | Sequence[str]) -> list[str]:

@@ -24,10 +24,13 @@ from mcp_models.servers.core.protocol import META_STREAM
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from typing import Any
+    from typing import Any, TypeAlias
 
     from mcp_models.client.client_session import OnProgress
+    from mcp_models.client.http_session import HTTPSession
     from mcp_models.client.pending_call import PendingCall
+
+    Session: TypeAlias = ClientSession | HTTPSession
 
 START_SECONDS = 30.0
 """How many seconds a server may take to start, unless you say otherwise."""
@@ -60,7 +63,7 @@ class ServerHandle:
         self._env, self._cwd, self._start_timeout = env, cwd, start_timeout
         self._lock = threading.Lock()
         self._starting: Future | None = None
-        self._session: ClientSession | None = None
+        self._session: Session | None = None
         self._end_session: weakref.finalize[Any, ServerHandle] | None = None
         self._closed = 0
         self._parameters: dict[str, set[str] | None] = {}
@@ -214,7 +217,7 @@ class ServerHandle:
     def __exit__(self, *exc_info: object) -> None:
         self.close()
 
-    def _connect(self) -> ClientSession:
+    def _connect(self) -> Session:
         """Return the session. If there is none, the first caller starts it, and the others wait for the same outcome."""
         with self._lock:
             if (running := self._running()) is not None:
@@ -227,21 +230,24 @@ class ServerHandle:
         if not starting.wait(self._start_timeout + STOP_SECONDS * 3):
             raise ServerTimeoutError("another thread has been starting the server for too long")
         try:
-            session: ClientSession = starting.result()
+            session: Session = starting.result()
         except SessionError as error:
             raise error.again() from None
         return session
 
-    def _running(self) -> ClientSession | None:
+    def _running(self) -> Session | None:
         """Return the session if it is alive and nobody is starting another. The caller must hold the lock."""
         session = self._session
         return session if self._starting is None and session is not None and session.alive else None
+
+    def _open(self) -> Session:
+        return ClientSession(self.command, self._env, self._cwd)
 
     def _start(self, starting: Future) -> None:
         try:
             if self._end_session is not None:
                 self._end_session()
-            session = self._session = ClientSession(self.command, self._env, self._cwd)
+            session = self._session = self._open()
             # Set before the handshake, so that `close` can end a server that hangs in it. It also runs if nobody closes us.
             self._end_session = weakref.finalize(self, session.close)
             session.initialize(self._start_timeout)

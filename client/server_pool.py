@@ -11,8 +11,10 @@ from mcp_models.client.server_handle import ServerHandle
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from typing import Any, TypeAlias
+
+    from mcp_models.client.remote_server import Address
 
     Key: TypeAlias = tuple[Any, ...]
 
@@ -58,9 +60,24 @@ class ServerPool:
         """
         cwd = _current_folder()
         key = (tuple(command), _digest(env), cwd, start_timeout)
+        return self._lease(key, lambda: ServerHandle(command, env=env, cwd=cwd, start_timeout=start_timeout))
+
+    def lease_remote(self, address: Address, start_timeout: float) -> Lease:
+        """Return a lease on the server at an address. It is connected to on its first call.
+
+        Args:
+            address: Where the server is.
+            start_timeout: Seconds that the connection and the handshake may take.
+        """
+        from mcp_models.client.remote_server import RemoteServer
+
+        key = (address.url, _digest({"token": address.token or ""}), start_timeout)
+        return self._lease(key, lambda: RemoteServer(address, start_timeout))
+
+    def _lease(self, key: Key, create: Callable[[], ServerHandle]) -> Lease:
         with self._lock:
             if key not in self._servers:
-                self._servers[key] = ServerHandle(command, env=env, cwd=cwd, start_timeout=start_timeout)
+                self._servers[key] = create()
                 self._leases[key] = set()
             lease = Lease(self, key, self._servers[key])
             self._leases[key].add(lease)

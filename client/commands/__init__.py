@@ -8,9 +8,10 @@ import sys
 def main() -> None:
     """Run the command named in this process's arguments.
 
-    `serve`, `tape record` and `tape replay` are handled before click is imported, as a host is waiting for a handshake.
+    `serve` on stdin and stdout, `tape record` and `tape replay` come before click is imported, as a host waits for a handshake.
     """
-    if sys.argv[1:2] == ["serve"] and sys.argv[2:] and not sys.argv[2].startswith("-"):
+    http = any(word.partition("=")[0] == "--http" for word in sys.argv)
+    if sys.argv[1:2] == ["serve"] and sys.argv[2:] and not sys.argv[2].startswith("-") and not http:
         from mcp_models.client.commands.serve import serve
 
         serve(sys.argv[2], sys.argv[3:])

@@ -18,6 +18,7 @@ COMMANDS = {
     "prices": "mcp_models.client.commands.prices",
     "serve": "mcp_models.client.commands.serve_help",
     "tape": "mcp_models.client.commands.tape_help",
+    "tokens": "mcp_models.client.commands.tokens",
     "uninstall": "mcp_models.client.commands.uninstall",
     "usage": "mcp_models.client.commands.usage",
 }

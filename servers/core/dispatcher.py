@@ -10,7 +10,7 @@ import contextlib
 import gc
 from typing import TYPE_CHECKING, Any
 
-from mcp_models.servers.core import protocol
+from mcp_models.servers.core import protocol, settings
 from mcp_models.servers.core.log import start_logging
 from mcp_models.servers.core.loop_transport import LoopTransport
 from mcp_models.servers.core.progress import Progress
@@ -24,12 +24,17 @@ if TYPE_CHECKING:
     from mcp_models.servers.core.protocol import RequestId
     from mcp_models.servers.core.provider import OnText
     from mcp_models.servers.core.stdio import StdioServer
+    from mcp_models.servers.core.telemetry.observation import CallObservation
+    from mcp_models.servers.core.telemetry.traces import Traces
     from mcp_models.servers.core.transport.lines import LineTooLongError
 
 MAX_CALLS = 1000
 """How many calls may be in flight. Further ones are refused."""
 
 CLOSE_SECONDS = 0.5
+
+FLUSH_SECONDS = 1.0
+"""How long the end of stdin waits for spans to be sent, if calls are traced."""
 
 GARBAGE_OBJECTS = 10_000
 """The garbage collector's first threshold. With Python's default of 700, a busy server spends 4 % of its time in it."""
@@ -66,6 +71,7 @@ class Dispatcher:
         self._service = PatientService(CompletionService(server.provider))
         self._calls: dict[RequestId, asyncio.Task[None]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._traces = _traces() if settings.traces_wanted(server.provider.env) else None
 
     async def run(self, first: ToolCall) -> None:
         """Serve until stdin has ended and every call has been answered.
@@ -80,6 +86,9 @@ class Dispatcher:
         self._begin(first)
         self._transport.start()
         await self._end
+        if self._traces is not None:
+            traces, self._traces = self._traces, None  # `close` needs not wait once more
+            await traces.flush(FLUSH_SECONDS)
 
     async def close(self) -> None:
         """Abort the calls in flight and close the provider, within `CLOSE_SECONDS`."""
@@ -90,6 +99,8 @@ class Dispatcher:
                     task.cancel()
                 await asyncio.gather(*self._tasks, return_exceptions=True)
                 await self._service.aclose()
+                if self._traces is not None:
+                    await self._traces.flush(CLOSE_SECONDS)
 
     def _on_line(self, line: bytes | LineTooLongError) -> None:
         action = self._server.received(line)
@@ -142,23 +153,36 @@ class Dispatcher:
             task.cancel()
 
     async def _serve(self, call: ToolCall) -> None:
-        if call.progress_token is None:
-            result = await self._call(call, _ignore)
-        else:
-            result = await self._with_progress(call)
+        result = await (self._answer(call) if self._traces is None else self._traced(call, self._traces))
         if self._calls.get(call.id) is asyncio.current_task():  # otherwise it was cancelled just now
             del self._calls[call.id]  # before sending, as the client may reuse the id once it has the response
             self._transport.send(protocol.tool_response(call, result, self._server.identity))
 
-    async def _call(self, call: ToolCall, on_text: OnText) -> dict[str, Any]:
-        handle = extension.created if call.has_tasks else None
-        return await self._service.call_tool(call.name, call.arguments, on_text, call.client_name, handle)
+    async def _traced(self, call: ToolCall, traces: Traces) -> dict[str, Any]:
+        from mcp_models.servers.core.telemetry.observation import observation_of
 
-    async def _with_progress(self, call: ToolCall) -> dict[str, Any]:
+        observation, result = observation_of(call, self._server.provider.name), None
+        try:
+            result = await self._answer(call, observation)
+            return result
+        finally:
+            observation.ended(result)
+            traces.ended(observation)
+
+    async def _answer(self, call: ToolCall, observation: CallObservation | None = None) -> dict[str, Any]:
+        if call.progress_token is not None:
+            return await self._with_progress(call, observation)
+        return await self._call(call, _ignore, observation)
+
+    async def _call(self, call: ToolCall, on_text: OnText, observation: CallObservation | None) -> dict[str, Any]:
+        handle = extension.created if call.has_tasks else None
+        return await self._service.call_tool(call.name, call.arguments, on_text, call.client_name, handle, observation)
+
+    async def _with_progress(self, call: ToolCall, observation: CallObservation | None) -> dict[str, Any]:
         progress = Progress(call, self._transport.send)
         heartbeat = asyncio.get_running_loop().create_task(progress.beat())
         try:
-            result = await self._call(call, progress.on_text)
+            result = await self._call(call, progress.on_text, observation)
         finally:
             heartbeat.cancel()
         progress.finish()
@@ -171,6 +195,12 @@ def _collect_garbage() -> None:
         gc.freeze()
         gc.set_threshold(GARBAGE_OBJECTS)
         gc.enable()
+
+
+def _traces() -> Traces:
+    from mcp_models.servers.core.telemetry.traces import Traces
+
+    return Traces()
 
 
 def _ignore(text: str) -> None:

@@ -90,6 +90,7 @@ class Server:
         instructions: One sentence for the host's model about what the server is for.
         tools: Returns the list for `tools/list`. It is called only when needed, as the schemas take time to build.
         tool_names: The names that `tools/call` accepts, each with its tool. The main tool comes first.
+        has_tasks: Whether the server keeps tasks between requests.
 
     Attributes:
         client_name: How the client named itself in the last `initialize`. It is for the ledger, and no answer depends on it. A
@@ -97,9 +98,15 @@ class Server:
     """
 
     def __init__(
-        self, info: dict[str, str], instructions: str, tools: Callable[[], list[dict[str, Any]]], tool_names: dict[str, str]
+        self,
+        info: dict[str, str],
+        instructions: str,
+        tools: Callable[[], list[dict[str, Any]]],
+        tool_names: dict[str, str],
+        has_tasks: bool = True,
     ) -> None:
         self.info, self.instructions, self.tools, self.tool_names = info, instructions, tools, tool_names
+        self.has_tasks = has_tasks
         self.client_name: str | None = None
 
 
@@ -120,6 +127,7 @@ class ToolCall:
         client_name: str | None = None,
     ) -> None:
         self.id, self.name, self.arguments, self.modern, self.client_name = request_id, name, arguments, modern, client_name
+        self.meta = meta
         self.progress_token: RequestId | None = meta.get("progressToken")
         self.stream = meta.get(META_STREAM) is True
         self.has_tasks = modern and _has_tasks(meta)
@@ -243,7 +251,7 @@ def _dispatch(message: Message, server: Server) -> Message | ToolCall | TaskRequ
         modern = _is_modern(method, params)
         if method == "tools/call":
             return _tool_call(message["id"], params, server, modern)
-        if modern and method in TASK_METHODS:
+        if modern and server.has_tasks and method in TASK_METHODS:
             return _task_request(message["id"], method, params)
         answer = (_MODERN if modern else _LEGACY).get(method)
         if answer is None:
@@ -306,9 +314,10 @@ def _initialize(params: dict[str, Any], server: Server) -> dict[str, Any]:
 
 
 def _discover(_params: dict[str, Any], server: Server) -> dict[str, Any]:
+    extensions = {"extensions": {TASKS_EXTENSION: {}}} if server.has_tasks else {}
     return {
         "supportedVersions": list(MODERN_VERSIONS),
-        "capabilities": {"tools": {}, "extensions": {TASKS_EXTENSION: {}}},
+        "capabilities": {"tools": {}, **extensions},
         "instructions": server.instructions,
         "ttlMs": TOOLS_TTL_MS,
         "cacheScope": "public",

@@ -28,8 +28,10 @@ from mcp_models.servers.core.tools import LIST_MODELS, extras
 
 if TYPE_CHECKING:
     from mcp_models.servers.core.files.attach import Attached
+    from mcp_models.servers.core.ledger.budget import Budget
     from mcp_models.servers.core.provider import OnText
     from mcp_models.servers.core.structured import Check
+    from mcp_models.servers.core.telemetry.observation import CallObservation
 
 
 LONGEST_TEXT = 64 * 1024 * 1024
@@ -90,7 +92,13 @@ class CompletionService:
         await asyncio.gather(self._recorder.aclose(), self.provider.aclose())
 
     async def call_tool(
-        self, name: str, arguments: dict[str, Any], on_text: OnText, client_name: str | None = None
+        self,
+        name: str,
+        arguments: dict[str, Any],
+        on_text: OnText,
+        client_name: str | None = None,
+        own_budget: Budget | None = None,
+        observation: CallObservation | None = None,
     ) -> dict[str, Any]:
         """Carry out a tool call and return MCP's result. A failure is a result too: nothing is raised except a cancellation.
 
@@ -99,8 +107,10 @@ class CompletionService:
             arguments: The tool's arguments as they arrived.
             on_text: Called with each new piece of a completion's text.
             client_name: How the program that asks names itself. It is for the ledger.
+            own_budget: What the call must fit beside MCP_MODELS_BUDGET.
+            observation: Is told what becomes of the call.
         """
-        received = Received(on_text)
+        received = Received(observation.timing(on_text) if observation else on_text)
         model = None
         try:
             if name == LIST_MODELS:
@@ -111,7 +121,7 @@ class CompletionService:
             model, warnings = self.provider.resolve(request.model)
             request = msgspec.structs.replace(request, model=model, is_default_model=request.model is None)
             log_call(self.provider.name, name, request)
-            async with self._recorder.call(request, client_name, received.texts) as call:
+            async with self._recorder.call(request, client_name, received.texts, own_budget, observation) as call:
                 completion = await self.complete(request, warnings, received, call)
                 if attached is not None:
                     attached.report(completion)

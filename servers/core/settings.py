@@ -147,3 +147,15 @@ def max_retries(env: Environment) -> int:
     if not text.strip().isdecimal():
         raise errors.ConfigurationError(f"{RETRIES_VARIABLE}: expected a whole number, got {text!r}.")
     return int(text)
+
+
+def traces_endpoint(env: Environment) -> str:
+    """Return where OpenTelemetry's collector is, as the environment names it, or nothing."""
+    return env.get("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT") or env.get("OTEL_EXPORTER_OTLP_ENDPOINT") or ""
+
+
+def traces_wanted(env: Environment) -> bool:
+    """Return whether calls are to be traced: the environment names a collector, and does not switch it off."""
+    if not traces_endpoint(env) or env.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
+        return False
+    return env.get("OTEL_TRACES_EXPORTER", "").strip().lower() in ("", "otlp")

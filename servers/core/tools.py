@@ -42,10 +42,15 @@ def tool_names(env: Mapping[str, str]) -> dict[str, str]:
     return {**listed, COMPLETE: COMPLETE, LIST_MODELS: LIST_MODELS, **ALIASES}
 
 
-def tools(provider: Provider) -> list[dict[str, Any]]:
-    """Return the definitions of a provider's tools, in a fixed order."""
+def tools(provider: Provider, has_tasks: bool = True) -> list[dict[str, Any]]:
+    """Return the definitions of a provider's tools, in a fixed order.
+
+    Args:
+        provider: The provider.
+        has_tasks: Whether the server keeps tasks between requests, so that there are `TASK_ARGUMENTS`.
+    """
     complete, list_models = list(tool_names(provider.env))[:2]
-    return [_complete(provider, complete), _list_models(provider, list_models)]
+    return [_complete(provider, complete, TASK_ARGUMENTS if has_tasks else ()), _list_models(provider, list_models)]
 
 
 EXTRAS = ("files", "web_search")
@@ -99,7 +104,7 @@ def _prefix(env: Mapping[str, str]) -> str:
     return ""
 
 
-def _complete(provider: Provider, name: str) -> dict[str, Any]:
+def _complete(provider: Provider, name: str, more: tuple[str, ...]) -> dict[str, Any]:
     try:
         default = f" Default model: {provider.resolve(None)[0]}."
     except errors.ConfigurationError:  # the answer to a call reports it
@@ -108,7 +113,7 @@ def _complete(provider: Provider, name: str) -> dict[str, Any]:
         "name": name,
         "title": f"Ask {provider.title}",
         "description": (f"Asks a model of {provider.title} and returns its answer as text. {provider.summary}{default}"),
-        "inputSchema": input_schema(tuple(provider.service_tiers), (*extras(provider), *TASK_ARGUMENTS)),
+        "inputSchema": input_schema(tuple(provider.service_tiers), (*extras(provider), *more)),
         "annotations": _ANNOTATIONS,
         # Without this, Claude Code saves long answers to a file instead of showing them to its model.
         "_meta": {"anthropic/maxResultSizeChars": 500_000},

@@ -67,7 +67,9 @@ def test_every_variable_that_a_server_reads_reaches_it(provider: str, monkeypatc
     assert variables <= set(server_environment(provider))
 
 
-@pytest.mark.parametrize("name", ["PATH", "HOME", "LC_ALL", "https_proxy", "NO_PROXY", "SSL_CERT_FILE", "PYTHONPATH", "TMPDIR"])
+@pytest.mark.parametrize(
+    "name", ["PATH", "HOME", "LC_ALL", "https_proxy", "NO_PROXY", "SSL_CERT_FILE", "PYTHONPATH", "OTEL_SERVICE_NAME", "TMPDIR"]
+)
 def test_every_server_gets_what_programs_need(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(name, "x")
     assert server_environment("anything")[name] == "x"

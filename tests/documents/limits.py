@@ -26,8 +26,10 @@ from mcp_models.servers.core.ledger import pending, recorder, row, store, writer
 from mcp_models.servers.core.tasks import arguments as task_arguments
 from mcp_models.servers.core.tasks import conversations
 from mcp_models.servers.core.tasks import store as task_store
+from mcp_models.servers.core.telemetry import worker
 from mcp_models.servers.core.transport import lines
 from mcp_models.servers.core.transport import stdio as transport
+from mcp_models.servers.streamable_http import app, authentication, connection, exchange, labels, run, token_file
 
 
 class Limit(NamedTuple):
@@ -72,6 +74,7 @@ def _limits() -> dict[str, list[Limit]]:
         "Files by path": _FILES,
         "Tasks and conversations": _TASKS,
         "The ledger and the budget": _LEDGER,
+        "What comes to a server over HTTP": _HTTP,
     }
 
 
@@ -381,5 +384,75 @@ _LEDGER = [
         f"{row.LONGEST_TEXT} characters",
         "it is cut",
         f"{_LEDGERS}/test_row.py::test_names_are_short_and_printable",
+    ),
+]
+
+_RULES = "servers/streamable_http/test_rules.py"
+_METRICS = "servers/streamable_http/test_metrics.py"
+_HTTP_CALLS = "servers/streamable_http/test_calls.py"
+
+_HTTP = [
+    Limit("a body", _size(app.MAX_BODY_BYTES), "status 413", f"{_RULES}::test_a_message", "`--max-body`"),
+    Limit(
+        "the arrival of a body",
+        f"{exchange.BODY_SECONDS:g} s",
+        "status 408",
+        f"{_RULES}::test_a_body_that_does_not_come_is_not_waited_for",
+    ),
+    Limit(
+        "requests in flight",
+        str(app.MAX_REQUESTS),
+        f"status 503, `Retry-After: {app.RETRY_SECONDS}`",
+        f"{_HTTP_CALLS}::test_a_full_server_says_when_to_come_back",
+        "`--max-requests`",
+    ),
+    Limit(
+        "an answer that the client does not read",
+        f"{connection.STUCK_SECONDS:g} s",
+        "the connection is closed",
+        f"{_HTTP_CALLS}::test_a_client_that_reads_nothing_is_cut_off",
+    ),
+    Limit(
+        "a bearer token",
+        f"{authentication.LONGEST_TOKEN:,} characters",
+        "status 401",
+        "servers/streamable_http/test_authentication.py::test_a_request_without_a_valid_token_is_challenged_with_an_error_that_clients_read",
+    ),
+    Limit(
+        "the file of tokens",
+        _size(token_file.MAX_BYTES),
+        "it is not used",
+        "servers/streamable_http/test_authentication.py::test_a_file_of_tokens_that_is_too_long_is_not_used",
+    ),
+    Limit(
+        "calls in flight after a SIGTERM",
+        f"{run.DRAIN_SECONDS} s",
+        "they are cancelled",
+        "client/commands/test_serve_http.py::test_a_sigterm_lets_calls_end_and_takes_no_more",
+        "`--drain`",
+    ),
+    Limit(
+        "models with metrics of their own",
+        f"{labels.MAX_MODELS}",
+        "further ones count as `(other)`",
+        f"{_METRICS}::test_made_up_models_and_callers_make_no_endless_series",
+    ),
+    Limit(
+        "callers with metrics of their own",
+        f"{labels.MAX_CALLERS}",
+        "further ones count as `(other)`",
+        f"{_METRICS}::test_made_up_models_and_callers_make_no_endless_series",
+    ),
+    Limit(
+        "combinations of provider, model and caller",
+        f"{labels.MAX_COMBINATIONS:,}",
+        "further callers count as `(other)`",
+        f"{_METRICS}::test_made_up_models_and_callers_make_no_endless_series",
+    ),
+    Limit(
+        "calls that wait to be traced or logged",
+        f"{worker.MAX_WAITING:,}",
+        "further ones are dropped, with a warning",
+        "servers/core/telemetry/test_worker.py::test_what_is_too_much_is_dropped_with_one_warning",
     ),
 ]

@@ -64,6 +64,7 @@ TABLES: dict[str, list[Variable]] = {
         ),
         Variable("MCP_MODELS_REPLY_WITHIN", "by host", "seconds after which a host gets some reply; see [tasks.md](tasks.md)"),
         Variable("MCP_MODELS_MAX_REPLY_CHARS", "by host", "characters of an answer to give at once; see [tasks.md](tasks.md)"),
+        Variable("MCP_MODELS_TOKEN", "", "a bearer token for servers at a URL, which the bridge sends; see [http.md](http.md)"),
         Variable("MCP_MODELS_LOG", "", "`debug`, `info` or `warning`: log calls to stderr"),
     ],
     "Anthropic": [
@@ -106,6 +107,22 @@ TABLES: dict[str, list[Variable]] = {
         Variable("DEVSTRAL_API_KEY", "", "its key, if you started it with one"),
     ],
     "APIs that speak Chat Completions": _of_presets(),
+    "OpenTelemetry": [
+        Variable(
+            "OTEL_EXPORTER_OTLP_ENDPOINT",
+            "",
+            "a collector's address: send traces there; see [observability.md](observability.md)",
+        ),
+        Variable("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "", "the same with its path, for traces alone"),
+        Variable("OTEL_EXPORTER_OTLP_HEADERS", "", "headers for the collector, such as `api-key=…`"),
+        Variable("OTEL_EXPORTER_OTLP_TRACES_HEADERS", "", "the same for traces alone"),
+        Variable("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf", "there is no other"),
+        Variable("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "", "the same for traces alone"),
+        Variable("OTEL_SERVICE_NAME", "mcp-models", "the service that traces name"),
+        Variable("OTEL_RESOURCE_ATTRIBUTES", "", "what else they say of the process, such as `service.name=…`"),
+        Variable("OTEL_TRACES_EXPORTER", "otlp", "`none`: send no traces"),
+        Variable("OTEL_SDK_DISABLED", "", "`true`: send no traces"),
+    ],
     "Programs and folders": [
         Variable("PYTHON", "`.venv`'s", "the interpreter that `run_with_env.sh` uses"),
         Variable("LLAMA_SERVER", "llama-server", "the program that `devstral_server.sh` starts"),
@@ -175,8 +192,11 @@ WORDS = {
     "PIPE_BUF",
     "AZURE_OPENAI_API_KEY",
     "GITHUB_TOKEN",
+    "HTTP_HOST",
+    "PATH_INFO",
+    "REQUEST_METHOD",
 }
-"""Strings that look like variables and are read from no environment: words of providers and hosts, names in Python."""
+"""Strings that look like variables and are read from no environment: words of providers, hosts and WSGI, names in Python."""
 
 
 def table() -> str:

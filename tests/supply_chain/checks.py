@@ -37,6 +37,7 @@ ALLOWED = (
 """The licences that a dependency may have, by their SPDX names. None of them asks anything of a program that uses it."""
 
 _SPDX = {
+    "3-Clause BSD License": "BSD-3-Clause",
     "Apache": "Apache-2.0",
     "Apache 2.0": "Apache-2.0",
     "Apache License": "Apache-2.0",
@@ -56,7 +57,7 @@ _SPDX = {
 _NO_LICENCE = ("DFSG approved",)
 """What packages write among their licences that is none."""
 
-_BY_THEIR_FILES = {"mistralai": "Apache-2.0"}
+_BY_THEIR_FILES = {"mistralai": "Apache-2.0", "promql-parser": "MIT"}
 """Packages that name no licence in their metadata, each with that of the licence file in their wheel."""
 
 _OF_AN_EXTRA = {"psycopg": "LGPL-3.0-only", "psycopg-binary": "LGPL-3.0-only"}

@@ -20,6 +20,7 @@ from tests.fakes.endpoint import Reply, json_reply
 from tests.peer import request
 from tests.trust.canaries import canary
 from tests.trust.scene import Scene
+from tests.trust.shown import search_what_is_shown
 
 STATUSES = (400, 401, 402, 403, 404, 408, 409, 413, 422, 429, 500, 502, 503, 529)
 
@@ -279,6 +280,7 @@ ROWS: tuple[Row, ...] = (
     Row("complete --with", _command("complete", "--with", "{provider}/{model},echo", "x"), slow=True),
     Row("keys", _keys, slow=True),
     Row("install and uninstall", _hosts, slow=True),
+    Row("metrics, spans and access log over HTTP", search_what_is_shown, slow=True),
     Row("usage of the calls so far", _usage, slow=True),
     Row("serve", _command("serve", "{provider}", stdin='{{"jsonrpc": "2.0", "id": 1, "method": "{key}"}}\n'), slow=True),
 )

@@ -97,6 +97,30 @@ def parse_budget(text: str) -> Budget | None:
     return Budget(tuple(caps), allows_unpriced) if caps else None
 
 
+def joined(*budgets: Budget | None) -> Budget | None:
+    """Return one budget with the caps of all. None if there is none. A price must be known if one with dollars wants that."""
+    found = [budget for budget in budgets if budget is not None]
+    caps = tuple(cap for budget in found for cap in budget.caps)
+    return Budget(caps, all(budget.allows_unpriced for budget in found if budget.limits_money)) if caps else None
+
+
+def for_one_host(text: str) -> Budget | None:
+    """Return a budget of which each cap counts only what the asking host has used.
+
+    Args:
+        text: Caps as in MCP_MODELS_BUDGET, without `per …`.
+
+    Raises:
+        ConfigurationError: It makes no sense, or has `per …`.
+    """
+    budget = parse_budget(text)
+    if budget is None:
+        return None
+    if each := next((cap for cap in budget.caps if cap.per), None):
+        raise ConfigurationError(f"`{each.text}`: leave out `per {each.per}`, as this budget is for one caller.")
+    return msgspec.structs.replace(budget, caps=tuple(msgspec.structs.replace(cap, per="host") for cap in budget.caps))
+
+
 def _cap(text: str, found: re.Match[str]) -> Cap:
     amount, unit, period, per = found[1], found[2].lower(), found[3].lower(), found[4]
     if unit == "usd":
@@ -140,7 +164,7 @@ def refusal(used: Used, needed: int, now: float) -> BudgetError:
         said += f", up to {amount(used.reserved)} reserved for calls in flight"
     said += f", and this call may come to {amount(needed)}."
     if needed > cap.amount:
-        return BudgetError(f"{said} That is more than the whole budget: lower `max_tokens` or raise {BUDGET_VARIABLE}.")
+        return BudgetError(f"{said} That is more than the whole budget: lower `max_tokens` or raise the budget.")
     ends = cap.ends(now)
     at = datetime.fromtimestamp(ends, UTC).strftime("%Y-%m-%d %H:%M UTC")
     if used.spent + needed <= cap.amount:

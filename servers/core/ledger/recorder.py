@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from mcp_models.servers.core.ledger.budget import Budget
     from mcp_models.servers.core.ledger.writer import Writer
     from mcp_models.servers.core.provider import Provider
+    from mcp_models.servers.core.telemetry.observation import CallObservation
 
 RESERVE_SECONDS = 30.0
 """How long a call may wait for its reservation."""
@@ -46,15 +47,26 @@ class Recorder:
         self._misconfigured = ""
         self._budget_text = provider.env.get(BUDGET_VARIABLE, "").strip()
 
-    def call(self, request: CompletionRequest, host: str | None, texts: list[str]) -> RecordedCall:
+    def call(
+        self,
+        request: CompletionRequest,
+        host: str | None,
+        texts: list[str],
+        own_budget: Budget | None = None,
+        observation: CallObservation | None = None,
+    ) -> RecordedCall:
         """Return a context manager for a call: it asks the budget first, and records the call when it has ended.
 
         Args:
             request: The request. Its `model` must be set.
             host: The program that asks, as it names itself.
             texts: The pieces of text that have arrived, which the caller adds to.
+            own_budget: What the call must fit beside MCP_MODELS_BUDGET.
+            observation: Is told of the request and the completion, whether there is a ledger or not.
         """
-        return RecordedCall(self, request, host, texts)
+        if observation is not None:
+            observation.asked(request)
+        return RecordedCall(self, request, host, texts, own_budget, observation)
 
     def writer(self) -> Writer | None:
         """Return the ledger's writer, or None if there is no ledger. Import what it needs on first use."""
@@ -71,20 +83,23 @@ class Recorder:
                 logger.warning(f"{error.message} There is no ledger until then.")
         return self._writer
 
-    def budget(self) -> Budget | None:
+    def budget(self, own: Budget | None = None) -> Budget | None:
         """Return the budget, or None if there is none.
+
+        Args:
+            own: A budget that counts beside MCP_MODELS_BUDGET.
 
         Raises:
             ConfigurationError: The budget makes no sense, or there is no ledger to keep it with.
         """
-        if not self._budget_text:
+        if not self._budget_text and own is None:
             return None
-        from mcp_models.servers.core.ledger.budget import parse_budget
+        from mcp_models.servers.core.ledger.budget import joined, parse_budget
 
-        budget = parse_budget(self._budget_text)
+        budget = joined(parse_budget(self._budget_text), own)
         if budget is not None and self.writer() is None:
             why = self._misconfigured or f"{LEDGER_VARIABLE} is off."
-            raise errors.ConfigurationError(f"{BUDGET_VARIABLE} needs the ledger: {why}")
+            raise errors.ConfigurationError(f"{BUDGET_VARIABLE if self._budget_text else 'a budget'} needs the ledger: {why}")
         return budget
 
     async def aclose(self) -> None:
@@ -100,18 +115,30 @@ class RecordedCall:
         completion: Set this to the completion as soon as its tokens and its cost are known, even if it is of no use.
     """
 
-    __slots__ = ("_began", "_host", "_id", "_recorder", "_request", "_reserved", "_started", "_texts", "completion")
+    __slots__ = (
+        *("_began", "_host", "_id", "_observation", "_own_budget", "_recorder", "_request", "_reserved", "_started", "_texts"),
+        "completion",
+    )
 
-    def __init__(self, recorder: Recorder, request: CompletionRequest, host: str | None, texts: list[str]) -> None:
+    def __init__(
+        self,
+        recorder: Recorder,
+        request: CompletionRequest,
+        host: str | None,
+        texts: list[str],
+        own_budget: Budget | None,
+        observation: CallObservation | None,
+    ) -> None:
         self.completion: Completion | None = None
         self._recorder, self._request, self._host, self._texts = recorder, request, host, texts
+        self._own_budget, self._observation = own_budget, observation
         self._started, self._began = time.time(), time.monotonic()
         self._id = ""
         self._reserved: int | None = None
 
     async def __aenter__(self) -> Self:
         try:
-            if budget := self._recorder.budget():
+            if budget := self._recorder.budget(self._own_budget):
                 await self._reserve(budget)
         except errors.CompletionError as error:
             self._record(error.type, refused=True)
@@ -119,11 +146,15 @@ class RecordedCall:
         except asyncio.CancelledError:
             self._record(CANCELLED, refused=True)
             raise
+        if self._observation is not None:
+            self._observation.sent()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        if self._observation is not None and self.completion is not None:
+            self._observation.answered(self.completion)
         if kind is None:
             self._record(None)
         elif isinstance(error, errors.CompletionError):
@@ -186,7 +217,7 @@ class RecordedCall:
         request = self._request
         extra = " with a search of the web" if request.web_search else " with a document" if request.documents else ""
         raise BudgetError(
-            f"the price of {request.model}{extra} is not known, so {BUDGET_VARIABLE} cannot cap it: ask a model with a known "
+            f"the price of {request.model}{extra} is not known, so the budget cannot cap it: ask a model with a known "
             "price, or add `unpriced=allow` to the budget."
         )
 

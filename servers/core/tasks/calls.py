@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 from mcp_models.servers.core import errors, tools
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from mcp_models.servers.core.provider import OnText
     from mcp_models.servers.core.service import CompletionService
     from mcp_models.servers.core.tasks.store import Result, Task
+    from mcp_models.servers.core.telemetry.observation import CallObservation
+
+    Ask = Callable[[dict[str, Any], OnText], Awaitable[Result]]
 
 
 class PatientService:
@@ -49,6 +52,7 @@ class PatientService:
         on_text: OnText,
         client_name: str | None = None,
         handle: Callable[[Task], Result] | None = None,
+        observation: CallObservation | None = None,
     ) -> Result:
         """Carry out a tool call and return MCP's result, as `CompletionService.call_tool` does.
 
@@ -58,9 +62,10 @@ class PatientService:
             on_text: Called with each new piece of a completion's text.
             client_name: How the client names itself. It says how long the client waits.
             handle: Returns what to answer while a task is at work, if the client knows more than sentences.
+            observation: Hears of the completion, unless that comes after the call was answered.
         """
         if name == tools.LIST_MODELS:
-            return await self._service.call_tool(name, arguments, on_text, client_name)
+            return await self._service.call_tool(name, arguments, on_text, client_name, observation=observation)
         try:
             ours, rest = split(arguments)
             env = self._service.provider.env
@@ -68,8 +73,12 @@ class PatientService:
             if handle is not None:
                 within = min(within or hosts.TASKS_WITHIN, hosts.TASKS_WITHIN)
             if within is None and most is None and ours == TaskArguments():
-                return await self._service.call_tool(name, rest, on_text, client_name)
-            task = self._find(ours.task_id) if ours.task_id is not None else self._begin(ours, rest, client_name)
+                return await self._service.call_tool(name, rest, on_text, client_name, observation=observation)
+
+            def ask(asked: dict[str, Any], on_text: OnText) -> Awaitable[Result]:
+                return self._service.call_tool(tools.COMPLETE, asked, on_text, client_name, observation=observation)
+
+            task = self._find(ours.task_id) if ours.task_id is not None else self._begin(ours, rest, ask)
             if ours.background:
                 self.tasks.promise(task)
             if ours.background or not await task.wait(within, on_text):
@@ -89,7 +98,7 @@ class PatientService:
             )
         return task
 
-    def _begin(self, ours: TaskArguments, rest: dict[str, Any], client_name: str | None) -> Task:
+    def _begin(self, ours: TaskArguments, rest: dict[str, Any], ask: Ask) -> Task:
         """Begin a task, or join the one that is at work for an identical request."""
         key = _key(ours.conversation, rest)
         if task := self.tasks.identical(key):
@@ -98,19 +107,17 @@ class PatientService:
             provider = self._service.provider
             parse_arguments(rest, tuple(provider.service_tiers), tools.extras(provider))
         if ours.conversation is None:
-            return self.tasks.begin(lambda on_text: self._service.call_tool(tools.COMPLETE, rest, on_text, client_name), key)
+            return self.tasks.begin(lambda on_text: ask(rest, on_text), key)
         conversation = self._conversations.open(ours.conversation)
-        task = self.tasks.begin(lambda on_text: self._turn(conversation, rest, on_text, client_name), key)
+        task = self.tasks.begin(lambda on_text: self._turn(conversation, rest, on_text, ask), key)
         conversation.task = task
         self._conversations.keep(conversation)
         return task
 
-    async def _turn(
-        self, conversation: Conversation, given: dict[str, Any], on_text: OnText, client_name: str | None
-    ) -> Result:
+    async def _turn(self, conversation: Conversation, given: dict[str, Any], on_text: OnText, ask: Ask) -> Result:
         """Ask for the next turn of a conversation, and remember it if it is answered."""
         asked = conversation.arguments(given)
-        result = await self._service.call_tool(tools.COMPLETE, asked, on_text, client_name)
+        result = await ask(asked, on_text)
         if result["isError"]:
             return result
         note = conversation.add(given, replies.text_of(result))

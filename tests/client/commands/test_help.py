@@ -16,6 +16,7 @@ from tests.checkout import BIN, ROOT
 from tests.client.commands.run import invoke, run
 
 PAGES = [(), *((name,) for name in COMMANDS), *(("keys", name) for name in ("set", "list", "remove"))]
+PAGES += [("tokens", name) for name in ("add", "list", "remove")]
 
 
 @pytest.mark.parametrize("words", PAGES, ids=" ".join)

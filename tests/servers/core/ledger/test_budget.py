@@ -104,7 +104,7 @@ def test_a_refusal_by_what_is_in_flight_can_be_tried_again_soon() -> None:
 
 def test_a_call_beyond_the_whole_budget_is_not_to_be_tried_again() -> None:
     error = refusal(Used(DAY, None, 0, 0), 6 * NANO, at("2026-11-26T22:00"))
-    assert "That is more than the whole budget: lower `max_tokens` or raise MCP_MODELS_BUDGET." in error.message
+    assert "That is more than the whole budget: lower `max_tokens` or raise the budget." in error.message
     assert not error.retryable
 
 

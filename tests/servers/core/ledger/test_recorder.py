@@ -160,7 +160,7 @@ async def test_a_call_settles_what_it_reserved(ledger: Path, monkeypatch: pytest
 async def test_an_unknown_price_is_refused_unless_the_budget_allows_it(ledger: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MCP_MODELS_BUDGET", "1 USD/day")
     error = await ask(Cloud(spends()), model="gpt-unheard-of")
-    assert "the price of gpt-unheard-of is not known, so MCP_MODELS_BUDGET cannot cap it" in error["message"]
+    assert "the price of gpt-unheard-of is not known, so the budget cannot cap it" in error["message"]
     monkeypatch.setenv("MCP_MODELS_BUDGET", "1 USD/day, unpriced=allow")
     assert not await ask(Cloud(spends()), model="gpt-unheard-of")
     assert rows(ledger, "refused") == [1, 0]

@@ -1,0 +1,148 @@
+"""Serve one provider: each message of a client is answered by the same protocol and service as on stdio."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from mcp_models.servers.core import protocol, tools
+from mcp_models.servers.core.progress import Progress
+from mcp_models.servers.core.protocol import ToolCall
+from mcp_models.servers.core.provider import Provider, server_info
+from mcp_models.servers.core.service import CompletionService
+from mcp_models.servers.core.telemetry.observation import CallObservation, observation_of, trace_fields
+from mcp_models.servers.core.transport import json_codec
+from mcp_models.servers.streamable_http import era
+from mcp_models.servers.streamable_http.authentication import Caller
+from mcp_models.servers.streamable_http.exchange import Exchange
+from mcp_models.servers.streamable_http.observer import Observation
+from mcp_models.servers.streamable_http.refusal import Refusal
+
+if TYPE_CHECKING:
+    from mcp_models.servers.core.protocol import Message
+
+PING_SECONDS = 15.0
+"""How long a call may be silent before a stream begins, and how long a stream may be. nginx gives up after 60 s."""
+
+
+class Endpoint:
+    """A provider at a path of its own.
+
+    Args:
+        provider: The provider.
+    """
+
+    def __init__(self, provider: Provider) -> None:
+        self.provider = provider
+        self.path = f"/{provider.name}/mcp"
+        self.service = CompletionService(provider)
+
+    async def answer(self, exchange: Exchange, body: bytes, caller: Caller, observation: Observation) -> None:
+        """Answer a message.
+
+        Args:
+            exchange: The request, and where the answer goes.
+            body: The request's body.
+            caller: Who asks.
+            observation: Is told what the message asks for, and what becomes of it.
+
+        Raises:
+            Refusal: The headers do not fit the body.
+        """
+        try:
+            message = json_codec.decode(body)
+        except ValueError:
+            message = None  # `protocol.receive` says what is wrong
+        observation.received(message)
+        modern = era.is_modern(message, exchange.headers)
+        if era.is_response(message) and not modern:
+            await exchange.reply(202)
+            return
+        action = protocol.receive(body, self._identity())
+        if isinstance(action, ToolCall):
+            observation.call = observation_of(action, self.provider.name, caller.name)
+            observation.call.linked_trace = trace_fields(exchange.headers)
+            await exchange.unless_disconnected(self._answer_call(exchange, action, caller, observation.call))
+        elif isinstance(action, dict):
+            await exchange.reply(era.status_of(action, modern), action)
+        else:  # a notification; a cancellation too, as an id means nothing beyond its own request here
+            await exchange.reply(202)
+
+    def _identity(self) -> protocol.Server:
+        """Return what the protocol needs. It is new for each request, as one client's name must not become another's."""
+        provider = self.provider
+        return protocol.Server(
+            info=server_info(provider),
+            instructions=f"Use `complete` to ask a model of {provider.title}.",
+            tools=lambda: tools.tools(provider, has_tasks=False),
+            tool_names=tools.tool_names(provider.env),
+            has_tasks=False,
+        )
+
+    async def _answer_call(self, exchange: Exchange, call: ToolCall, caller: Caller, observation: CallObservation) -> None:
+        """Send the result as JSON if it comes soon, and before any progress. Otherwise stream: progress, pings, the result."""
+        notes: asyncio.Queue[Message | None] = asyncio.Queue()
+        work = asyncio.create_task(self._observed(call, caller, notes.put_nowait, observation))
+        work.add_done_callback(lambda _: notes.put_nowait(None))
+        try:
+            while (note := await _next(notes)) is not None:
+                await (exchange.event(note) if note else exchange.ping())
+        finally:
+            work.cancel()  # has no effect if it is done
+            if not work.done():
+                observation.ended(None)
+        response = protocol.tool_response(call, await work, self._identity())
+        if exchange.has_begun:
+            await exchange.event(response)
+            await exchange.end()
+        else:
+            await exchange.reply(200, response)
+
+    async def _observed(
+        self, call: ToolCall, caller: Caller, send: Callable[[Message], None], observation: CallObservation
+    ) -> dict[str, Any]:
+        result = None
+        try:
+            result = await self._call(call, caller, send, observation)
+            return result
+        finally:
+            observation.ended(result)
+
+    async def _call(
+        self, call: ToolCall, caller: Caller, send: Callable[[Message], None], observation: CallObservation
+    ) -> dict[str, Any]:
+        name, budget = caller.name or call.client_name, caller.budget
+        if call.progress_token is None:
+            return await self.service.call_tool(call.name, call.arguments, _ignore, name, budget, observation)
+        progress = Progress(call, send)
+        heartbeat = asyncio.create_task(progress.beat())
+        try:
+            result = await self.service.call_tool(call.name, call.arguments, progress.on_text, name, budget, observation)
+        finally:
+            heartbeat.cancel()
+        progress.finish()
+        return result
+
+
+def _ignore(text: str) -> None:
+    pass
+
+
+async def _next(notes: asyncio.Queue[Message | None]) -> Message | None:
+    """Return the next notification, None at the end, or an empty one if nothing came for a while."""
+    try:
+        async with asyncio.timeout(PING_SECONDS):
+            return await notes.get()
+    except TimeoutError:
+        return {}
+
+
+def checked_method(exchange: Exchange) -> None:
+    """Check that a request is a POST, as there is no stream to GET and no session to DELETE.
+
+    Raises:
+        Refusal: It is not (405).
+    """
+    if exchange.method != "POST":
+        raise Refusal(405, "this server has no streams to GET and no sessions to DELETE: use POST", headers=[("allow", "POST")])

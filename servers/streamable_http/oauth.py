@@ -1,0 +1,129 @@
+"""Check the tokens of an OAuth issuer: JWTs that are made out to the endpoint that was asked."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import time
+import urllib.request
+from typing import Any
+from urllib.parse import urlsplit
+
+import jwt
+
+from mcp_models.servers.streamable_http.authentication import Caller
+from mcp_models.servers.streamable_http.refusal import Refusal
+
+ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA")
+"""The signatures to accept. All have a public key, so that this server cannot make tokens itself."""
+
+LEEWAY_SECONDS = 30
+"""How far the issuer's clock may be off."""
+
+FETCH_SECONDS = 5.0
+MAX_BYTES = 1 << 20
+KEYS_SECONDS = 600.0
+"""How long the issuer's keys are kept."""
+
+RETRY_SECONDS = 10.0
+"""How long the issuer is left alone after it was asked. Otherwise made-up tokens would make us ask it again and again."""
+
+logger = logging.getLogger("mcp_models")
+
+
+class Issuer:
+    """An OAuth issuer.
+
+    Args:
+        url: Its identifier, as in its tokens' `iss`.
+        keys_url: Where its keys are (JWKS). None means where its metadata says.
+        audience: What its tokens' `aud` has. None means the endpoint's own URL, as RFC 8707 has it.
+    """
+
+    def __init__(self, url: str, keys_url: str | None = None, audience: str | None = None) -> None:
+        self._url, self._keys_url, self._audience = url, keys_url, audience
+        self._keys: dict[str | None, jwt.PyJWK] = {}
+        self._fetched_at = self._asked_at = float("-inf")
+        self._fetching = asyncio.Lock()
+
+    async def caller(self, token: str, audience: str) -> Caller | None:
+        """Return the token's subject, if the token is valid.
+
+        Raises:
+            Refusal: The issuer's keys cannot be had (503).
+        """
+        try:
+            header = jwt.get_unverified_header(token)
+            if header.get("alg") not in ALGORITHMS:
+                return None
+            key = await self._key(header.get("kid"))
+            if key is None:
+                return None
+            claims = jwt.decode(
+                token,
+                key,
+                algorithms=list(ALGORITHMS),
+                audience=self._audience or audience,
+                issuer=self._url,
+                leeway=LEEWAY_SECONDS,
+                options={"require": ["exp", "aud", "iss", "sub"]},
+            )
+        except jwt.PyJWTError:
+            return None
+        return Caller(claims["sub"]) if isinstance(claims["sub"], str) and claims["sub"] else None
+
+    async def _key(self, key_id: str | None) -> jwt.PyJWK | None:
+        """Return a key. Ask the issuer if it is not known, or was fetched long ago."""
+        async with self._fetching:
+            now = time.monotonic()
+            is_old = key_id not in self._keys or now - self._fetched_at > KEYS_SECONDS
+            if is_old and now - self._asked_at > RETRY_SECONDS:
+                self._asked_at = now
+                try:
+                    self._keys = await asyncio.to_thread(self._fetch_keys)
+                    self._fetched_at = now
+                except (OSError, ValueError, jwt.PyJWTError) as error:
+                    logger.warning(f"the keys of {self._url} cannot be had: {type(error).__name__}")
+        if not self._keys:
+            raise Refusal(503, "tokens cannot be checked now: the issuer's keys cannot be had")
+        return self._keys.get(key_id)
+
+    def _fetch_keys(self) -> dict[str | None, jwt.PyJWK]:
+        """Fetch the issuer's keys by their ids. A lone key needs none.
+
+        Raises:
+            OSError: The issuer does not answer.
+            ValueError: Its answer makes no sense.
+            PyJWTError: There is no key in it that can be used.
+        """
+        found = jwt.PyJWKSet.from_dict(_fetch(self._keys_url or self._advertised())).keys
+        keys: dict[str | None, jwt.PyJWK] = {key.key_id: key for key in found}
+        return {**keys, None: found[0]} if len(found) == 1 else keys
+
+    def _advertised(self) -> str:
+        """Return where the issuer's metadata says that its keys are."""
+        parts = urlsplit(self._url)
+        path = parts.path.rstrip("/")
+        places = (
+            f"{self._url.rstrip('/')}/.well-known/openid-configuration",
+            f"{parts.scheme}://{parts.netloc}/.well-known/oauth-authorization-server{path}",
+        )
+        for place in places:
+            try:
+                metadata = _fetch(place)
+            except (OSError, ValueError):
+                continue
+            if metadata.get("issuer") == self._url and isinstance(keys_url := metadata.get("jwks_uri"), str):
+                return keys_url
+        raise ValueError("no metadata of this issuer with `jwks_uri`")
+
+
+def _fetch(url: str) -> dict[str, Any]:
+    if urlsplit(url).scheme not in ("http", "https"):  # urllib would open files too
+        raise ValueError("not a URL")
+    with urllib.request.urlopen(url, timeout=FETCH_SECONDS) as response:
+        document = json.loads(response.read(MAX_BYTES))
+    if not isinstance(document, dict):
+        raise ValueError("not an object")
+    return document
