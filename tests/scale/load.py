@@ -75,8 +75,8 @@ class Load:
         while True:
             try:
                 meta = await self._once(number)
-            except (httpx2.HTTPError, ValueError) as error:
-                self.seen.failed[number] = f"{type(error).__name__}: {error}"
+            except (httpx2.HTTPError, ValueError) as failure:
+                self.seen.failed[number] = f"{type(failure).__name__}: {failure}"
                 return
             error = meta.get("mcp-models/error")
             if error is None:

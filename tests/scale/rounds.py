@@ -102,7 +102,8 @@ async def _load(cluster: Cluster, calls: int, outcome: Outcome, disturb: Callabl
         over.set()
 
     made, _ = await asyncio.gather(load.ask(calls, over), later())
-    outcome.figures["calls"] = made
+    statement = "SELECT COUNT(*) FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
+    outcome.figures |= {"calls": made, "connections to PostgreSQL": cluster.database.query(statement)[0][0]}
     times = sorted(load.seen.seconds)
     outcome.figures |= {"seconds": round(time.monotonic() - began), "p50": f"{statistics.median(times) * 1000:.0f} ms"}
     outcome.figures |= {"p99": f"{times[int(len(times) * 0.99)] * 1000:.0f} ms"}
