@@ -93,9 +93,9 @@ class Nginx:
         if done.returncode:
             raise ValueError(done.stderr)
 
-    def access_log(self) -> str:
-        """Return what it has logged of the requests so far."""
-        return (self._home / "access.log").read_text()
+    def errors(self) -> list[str]:
+        """Return what it has logged of errors so far."""
+        return (self._home / "error.log").read_text().splitlines()
 
     def _command(self, *words: str) -> list[str]:
         return [self._program, "-e", str(self._home / "error.log"), "-c", str(self._home / "nginx.conf"), *words]

@@ -115,6 +115,8 @@ async def _messages(response: httpx2.Response) -> AsyncIterator[dict[str, Any]]:
     """Yield the messages of an answer, whether it is JSON or a stream of events."""
     if response.headers.get("content-type") != "text/event-stream":
         await response.aread()
+        if "json" not in response.headers.get("content-type", ""):
+            raise ValueError(f"status {response.status_code} from nginx")
         yield json.loads(response.text)
         return
     async for line in response.aiter_lines():

@@ -86,8 +86,9 @@ def check_rolling_restart(folder: Path, calls: int = 2000, rounds: int = 2) -> O
         seen = asyncio.run(_load(cluster, calls, outcome, restart))
         _stop(cluster)
         _compare(cluster, seen, outcome)
+        said = [line for line in cluster.nginx.errors() if "refused" not in line]
     for number, what in seen.failed.items():
-        outcome.fail(f"call {number}: {what}")
+        outcome.fail(f"call {number}: {what}; nginx says {said}")
     return outcome
 
 
