@@ -15,7 +15,6 @@ from mcp_models.servers.core.tools import tools
 from tests.acceptors import ACCEPTED, PROGRAMS, Acceptor, Server, Servers, Verdicts, acceptors, servers
 from tests.fakes import SAMPLED
 
-MAX_BYTES = 2400  # a host sends all tools with each request to its model
 REFUSED_SOMEWHERE = {"exclusiveMaximum", "exclusiveMinimum", "format", "pattern"}
 ALL = [pytest.param(one, id=one.name, marks=[pytest.mark.slow] if one.slow else []) for one in acceptors()]
 
@@ -95,9 +94,3 @@ def keywords(schema: Any) -> Iterator[str]:
 def test_no_keyword_is_one_that_some_host_refuses(name: str) -> None:
     for tool in tools(load_provider(name)):
         assert not set(keywords(tool["inputSchema"])) & REFUSED_SOMEWHERE
-
-
-@pytest.mark.parametrize("name", sorted(server_modules()))
-def test_the_tools_take_little_of_a_hosts_context(name: str) -> None:
-    text = json.dumps(tools(load_provider(name)), separators=(",", ":"), ensure_ascii=False)
-    assert len(text.encode()) <= MAX_BYTES

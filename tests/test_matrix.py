@@ -12,6 +12,6 @@ from tests.matrix import CALLS, results
 def test_every_call_gives_a_result_with_every_server(name: str) -> None:
     fakes = {fake.provider: fake for fake in (*FAKES, *PRESET_FAKES)}
     cells = results(name, fakes.get(name))
-    assert len(cells) == len(CALLS) + 1 == 14
+    assert len(cells) == len(CALLS) + 1 == 15
     assert all(cells)
     assert "internal" not in " ".join(cells)

@@ -314,7 +314,7 @@ def _initialize(params: dict[str, Any], server: Server) -> dict[str, Any]:
 
 
 def _discover(_params: dict[str, Any], server: Server) -> dict[str, Any]:
-    extensions = {"extensions": {TASKS_EXTENSION: {}}} if server.has_tasks else {}
+    extensions: dict[str, Any] = {"extensions": {TASKS_EXTENSION: {}}} if server.has_tasks else {}
     return {
         "supportedVersions": list(MODERN_VERSIONS),
         "capabilities": {"tools": {}, **extensions},

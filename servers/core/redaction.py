@@ -19,7 +19,7 @@ REDACTED = "[redacted]"
 SHORTEST_SECRET = 8
 
 # These stay strings because `re` compiles and caches them on first use, and a server's start does not need them.
-_SECRET_NAME = r"(?:^|_)(?:API_?KEY|KEY|TOKEN|SECRET|PASSWORD)$"
+_SECRET_NAME = r"(?:^|_|^PG)(?:API_?KEY|KEY|TOKEN|SECRET|PASSWORD)$"
 _SECRET_LOOKS = r"\b(?:sk-[\w*-]{6,}|AIza[\w-]{8,}|mstrl_[\w-]{4,}|mcpm_[\w-]{16,})|(?<=Bearer )[^\s\"',]+|(?<=[?&]key=)[^\s&\"']+|(?<=://)[^\s/@]+(?=@)"
 _PIPE_BUF = 512  # the least that POSIX guarantees a ready pipe to accept at once
 _WORDS = r"[A-Za-z]+(?:[ _.][A-Za-z]+)*"

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import gc
 import os
 import socket
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import uvicorn
 
@@ -27,16 +29,59 @@ KEEP_ALIVE_SECONDS = 75
 """How long an idle connection is kept. It is longer than nginx keeps one to us, which is 60 s, so that nginx closes first."""
 
 
+ARRIVAL_SECONDS = 0.1
+"""How long the request on a connection that was just opened may take to arrive once the server ends."""
+
+
 class Server(uvicorn.Server):
     """uvicorn's server. If it runs in the main thread, the process is gone soon after its end."""
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Let the requests end, and close the app."""
+        await self._stop_listening(sockets or [])
         await super().shutdown(sockets)
         if threading.current_thread() is threading.main_thread():
             watchdog = threading.Timer(EXIT_SECONDS, os._exit, [0])
             watchdog.daemon = True
             watchdog.start()
+
+    async def _stop_listening(self, sockets: list[socket.socket]) -> None:
+        """Take no further connections, and let the requests arrive on those that were just opened.
+
+        The system would reset those that nobody has taken yet, and uvicorn would close those without a request. A proxy that
+        has sent a request there must not send it again, so its client would get an error.
+        """
+        loop = asyncio.get_running_loop()
+        for listener in sockets if os.name == "posix" else []:
+            loop.remove_reader(listener)
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)  # asyncio loses a connection that it is about to set up when the server is closed
+        taken = [connection for listener in sockets for connection in _waiting(listener)]
+        for listening in self.servers:
+            listening.close()
+        connecting = asyncio.gather(
+            *(loop.connect_accepted_socket(self._protocol, connection, ssl=self.config.ssl) for connection in taken),
+            return_exceptions=True,
+        )
+        if taken or self.server_state.connections:
+            await asyncio.sleep(ARRIVAL_SECONDS)
+        connecting.cancel()  # a handshake of TLS may take a minute
+
+    def _protocol(self) -> asyncio.Protocol:
+        kind: Any = self.config.http_protocol_class
+        protocol: asyncio.Protocol = kind(self.config, self.server_state, self.lifespan.state)
+        return protocol
+
+
+def _waiting(listener: socket.socket) -> list[socket.socket]:
+    """Return the connections that wait to be taken."""
+    found: list[socket.socket] = []
+    with contextlib.suppress(OSError):  # there are no more
+        while os.name == "posix":
+            connection, _ = listener.accept()
+            connection.setblocking(False)
+            found.append(connection)
+    return found
 
 
 def bound(host: str, port: int) -> socket.socket:

@@ -27,6 +27,9 @@ PYTHON = {
 FOLDER = "/opt/mcp-models"
 IMAGE = f"ghcr.io/{REPOSITORY.partition('github.com/')[2]}"
 USER = "65532:65532"
+FOR_TEAMS = ["http-server", "postgres"]
+"""The extras that `serve --http` needs, with a ledger that several replicas share."""
+
 FROM_THE_CONTAINER = "host.docker.internal"
 """The name of the user's machine within a container."""
 
@@ -41,6 +44,9 @@ def dockerfile(wheel: str) -> str:
 # All servers of {NAME} {VERSION} in one image:
 #   docker build -t {IMAGE}:{VERSION} .
 #   docker run --rm -i -e OPENAI_API_KEY {IMAGE}:{VERSION} openai
+# For a team, over HTTP:
+#   docker run --rm --read-only -p 127.0.0.1:8000:8000 -e OPENAI_API_KEY -v ./tokens:/run/tokens:ro {IMAGE}:{VERSION} \\
+#     openai --http 0.0.0.0:8000 --url http://127.0.0.1:8000 --tokens /run/tokens/tokens.json
 FROM {BASE} AS build
 WORKDIR /build
 COPY requirements.txt {wheel} ./
@@ -56,14 +62,15 @@ LABEL org.opencontainers.image.title="{NAME}" \\
 COPY --from=build {FOLDER} {FOLDER}
 ENV PATH="{FOLDER}/bin:$PATH"
 USER {USER}
+EXPOSE 8000
 ENTRYPOINT ["{NAME}", "serve"]
 CMD ["echo"]
 """
 
 
 def requirements() -> str:
-    """Return what the image installs beside the wheel, with hashes: what all servers need, and nothing of the tests."""
-    extras = sorted({server.extra for server in servers()} - {""})
+    """Return what the image installs beside the wheel, with hashes: what servers need, over HTTP too."""
+    extras = sorted({server.extra for server in servers()} - {""}) + FOR_TEAMS
     entries = [entry for name in pins.needed(extras, PYTHON) for entry in pins.locked()[name]]
     return "\n".join([*entries, ""])
 

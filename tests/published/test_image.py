@@ -6,14 +6,17 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
+import httpx2
 import pytest
 
+from mcp_models.servers.streamable_http.token_file import TokenRecord, digest, encoded, new_token
 from tests.checkout import network_environment
-from tests.peer import Peer, request
+from tests.peer import Peer, call, request
 from tests.published import image
 from tests.published.product import servers
 
@@ -68,6 +71,28 @@ def test_every_server_starts_as_the_entry_point_would(steps: list[tuple[str, str
             assert len(peer.ask(request(1, "tools/list"))["result"]["tools"]) == len(server.tools)
             peer.close_stdin()
             assert peer.exit_code() == 0
+
+
+def test_it_serves_over_http_with_tokens_that_are_mounted(installed: Path, tmp_path: Path) -> None:
+    token, mounted = new_token(), tmp_path / "tokens.json"
+    mounted.write_bytes(encoded({"alice": TokenRecord(digest(token), "2026-11-26")}))
+    environment = {"HOME": "/nowhere", "XDG_STATE_HOME": str(tmp_path), "PATH": os.environ["PATH"]}
+    command = [str(installed / "bin" / "mcp-models"), "serve", "echo", "--http", "127.0.0.1:0", "--tokens", str(mounted)]
+    with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr
+        url = process.stderr.readline().removeprefix("mcp-models: ").strip()
+        try:
+            answers = [_asked(url, token), _asked(url, "another")]
+        finally:
+            process.send_signal(signal.SIGTERM)
+    assert [answer.status_code for answer in answers] == [200, 401]
+    assert answers[0].json()["result"]["content"][0]["text"] == "Hello."
+    assert process.returncode in (0, -signal.SIGTERM)
+
+
+def _asked(url: str, token: str) -> httpx2.Response:
+    headers = {"accept": "application/json, text/event-stream", "authorization": f"Bearer {token}"}
+    return httpx2.post(url, json=call(1, {"prompt": "Hello."}), headers=headers, trust_env=False)
 
 
 def test_it_has_every_sdk_and_nothing_of_the_tests(installed: Path) -> None:

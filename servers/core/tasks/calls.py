@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any
 
 from mcp_models.servers.core import errors, tools
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from mcp_models.servers.core.tasks.store import Result, Task
     from mcp_models.servers.core.telemetry.observation import CallObservation
 
-    Ask = Callable[[dict[str, Any], OnText], Awaitable[Result]]
+    Ask = Callable[[dict[str, Any], OnText], Coroutine[Any, Any, Result]]
 
 
 class PatientService:
@@ -75,7 +75,7 @@ class PatientService:
             if within is None and most is None and ours == TaskArguments():
                 return await self._service.call_tool(name, rest, on_text, client_name, observation=observation)
 
-            def ask(asked: dict[str, Any], on_text: OnText) -> Awaitable[Result]:
+            def ask(asked: dict[str, Any], on_text: OnText) -> Coroutine[Any, Any, Result]:
                 return self._service.call_tool(tools.COMPLETE, asked, on_text, client_name, observation=observation)
 
             task = self._find(ours.task_id) if ours.task_id is not None else self._begin(ours, rest, ask)

@@ -17,7 +17,9 @@ def no_known_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(redaction, "_words", set())
 
 
-@pytest.mark.parametrize("name", ["OPENAI_API_KEY", "ANTHROPIC_AUTH_TOKEN", "SOME_SECRET", "DB_PASSWORD", "my_api_key"])
+@pytest.mark.parametrize(
+    "name", ["OPENAI_API_KEY", "ANTHROPIC_AUTH_TOKEN", "SOME_SECRET", "DB_PASSWORD", "PGPASSWORD", "my_api_key"]
+)
 def test_the_values_of_credentials_in_the_environment_are_removed(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.setenv(name, f" {SECRET}\n")
     redaction.protect_environment()

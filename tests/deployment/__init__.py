@@ -1,0 +1,1 @@
+"""What is checked of `deploy/`: the manifests, the Compose file and the nginx configuration."""

@@ -1,0 +1,29 @@
+"""Check replicas at full size and print a line for each: `bash run_with_env.sh -m tests.scale [kill] [restart]`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.scale.rounds import check_kill, check_rolling_restart
+from tests.trust.isolation import private_home
+from tests.trust.outcome import Outcome
+
+ROUNDS: dict[str, Callable[[Path], Outcome]] = {"kill": check_kill, "restart": check_rolling_restart}
+
+
+def main() -> None:
+    """Run every round, or only those whose names are given."""
+    failed = False
+    with private_home() as home:
+        for name in [name for name in ROUNDS if not sys.argv[1:] or name in sys.argv[1:]]:
+            (home / name).mkdir()
+            outcome = ROUNDS[name](home / name)
+            print(f"{name}: {outcome.line()}", flush=True)
+            failed |= bool(outcome.failures)
+    sys.exit(failed)
+
+
+if __name__ == "__main__":
+    main()
