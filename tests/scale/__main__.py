@@ -1,4 +1,4 @@
-"""Check replicas at full size and print a line for each: `bash run_with_env.sh -m tests.scale [kill] [restart]`."""
+"""Check replicas at full size, a line for each: `bash run_with_env.sh -m tests.scale [kill] [restart] [reservations]`."""
 
 from __future__ import annotations
 
@@ -6,11 +6,16 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from tests.scale.reservations import check_reservations
 from tests.scale.rounds import check_kill, check_rolling_restart
 from tests.trust.isolation import private_home
 from tests.trust.outcome import Outcome
 
-ROUNDS: dict[str, Callable[[Path], Outcome]] = {"kill": check_kill, "restart": check_rolling_restart}
+ROUNDS: dict[str, Callable[[Path], Outcome]] = {
+    "kill": check_kill,
+    "restart": check_rolling_restart,
+    "reservations": check_reservations,
+}
 
 
 def main() -> None:
