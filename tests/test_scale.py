@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from bench import http, report
+from bench import over_http, report
 from tests.scale import money
 from tests.scale.rounds import check_kill, check_rolling_restart
 
-PAGE = http.PAGE.read_text(encoding="utf-8")
+PAGE = over_http.PAGE.read_text(encoding="utf-8")
 
 
 @pytest.mark.slow
@@ -29,8 +29,8 @@ def test_the_page_has_the_prices_of_the_price_list() -> None:
 
 
 def test_the_page_shows_what_was_measured_over_http() -> None:
-    record = json.loads(http.RESULTS.read_text(encoding="utf-8"))
+    record = json.loads(over_http.RESULTS.read_text(encoding="utf-8"))
     tables = [report.Table(**table) for table in record["tables"]]
     shown = PAGE.partition(report.BEGIN)[2].partition(report.END)[0]
-    assert shown.strip() == http.markdown(record["about"], tables).strip()
-    assert len(tables) == len(http.MEASURES)
+    assert shown.strip() == over_http.markdown(record["about"], tables).strip()
+    assert len(tables) == len(over_http.MEASURES)

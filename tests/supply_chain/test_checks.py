@@ -54,5 +54,6 @@ def test_the_list_of_components_has_what_the_extras_bring_and_nothing_of_the_tes
     assert bom["bomFormat"] == "CycloneDX"
     assert {"openai", "anthropic", "mistralai", "httpx2", "msgspec"} <= names
     assert "pytest" not in names
-    assert len(names) == count
+    # numpy may be there in two versions, as its newest one does not run on every Python of ours.
+    assert len({(component["name"], component["version"]) for component in bom["components"]}) == count
     assert all(component["purl"].startswith("pkg:pypi/") for component in bom["components"])

@@ -1,4 +1,4 @@
-"""Measure serving over HTTP beside stdio and LiteLLM's proxy. Run `bash run_with_env.sh -m bench.http`, or add `--quick`."""
+"""Measure serving over HTTP beside stdio and LiteLLM's proxy. Run `bash run_with_env.sh -m bench.over_http`, or add `--quick`."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from bench.http_ways import EXPECTED, PROXY, Way
 from bench.peers import Peer
 from bench.report import Table
 
-RESULTS = Path(__file__).parent / "http.json"
+RESULTS = Path(__file__).parent / "over_http.json"
 PAGE = report.ROOT / "docs" / "scale.md"
 DIRECT, STDIO, HTTP = "the provider itself", "mcp-models, stdio", "mcp-models, HTTP"
 SERVERS: dict[str, Callable[[str, Path], AbstractContextManager[Way]]] = {HTTP: http_ways.ours, PROXY: http_ways.proxy}
