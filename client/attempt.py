@@ -23,12 +23,12 @@ STOP_SECONDS = 1.0
 SHORTEST_SECONDS = 0.001
 
 
-class Ask:
-    """What a caller asks of a group of models.
+class GroupRequest:
+    """A request to a group of models.
 
     Args:
         arguments: The arguments of `Model.acall` for every model, without `timeout`.
-        seconds: How long all of it may take.
+        seconds: How many seconds all of it may take.
         on_progress: Called with the progress of every model that is asked.
         on_text: Called with each piece of text, if the caller reads the answer as it comes.
     """
@@ -54,7 +54,7 @@ class RunningAttempt:
 
     Args:
         model: The model.
-        ask: What to ask.
+        request: What to ask.
 
     Attributes:
         task: The call. None if the model has not been asked.
@@ -62,8 +62,8 @@ class RunningAttempt:
         outcome: What became of it.
     """
 
-    def __init__(self, model: Model, ask: Ask) -> None:
-        self.model, self._ask = model, ask
+    def __init__(self, model: Model, request: GroupRequest) -> None:
+        self.model, self._request = model, request
         self.task: asyncio.Task[CompletionResult] | None = None
         self.result: CompletionResult | None = None
         self.outcome: Outcome = "left_out"
@@ -73,13 +73,13 @@ class RunningAttempt:
         """Ask the model.
 
         Args:
-            seconds: How long its call may take. If the model has a shorter `timeout` of its own, that counts.
+            seconds: How many seconds its call may take. If the model has a shorter `timeout` of its own, that counts.
             on_text: Called with each piece of text.
         """
         own = self.model.timeout
-        arguments = {**self._ask.arguments, "timeout": max(SHORTEST_SECONDS, min(seconds, own or seconds))}
+        arguments = {**self._request.arguments, "timeout": max(SHORTEST_SECONDS, min(seconds, own or seconds))}
         self._began = time.monotonic()
-        self.task = asyncio.create_task(self._timed(answer(self.model, arguments, self._ask.on_progress, on_text)))
+        self.task = asyncio.create_task(self._timed(answer(self.model, arguments, self._request.on_progress, on_text)))
 
     def settle(self) -> CompletionResult:
         """Take the result of the task, which is done, and return it.
@@ -105,7 +105,13 @@ class RunningAttempt:
         return failed
 
     def leave_out(self, last: CompletionFailure, error: str, seconds: float) -> None:
-        """Keep why the model was not asked: its last failure, and in how many seconds it may be asked."""
+        """Keep why the model was not asked.
+
+        Args:
+            last: Its last failure.
+            error: Why, for people.
+            seconds: In how many seconds it may be asked.
+        """
         left_out = self.result = failure(self.model, last["error_type"], error)
         left_out["retryable"], left_out["retry_after"] = True, seconds
 
@@ -118,7 +124,7 @@ class RunningAttempt:
             "outcome": self.outcome,
             "error_type": result["error_type"] if result is not None and result["output"] is None else None,
             "error": result["error"] if result is not None and result["output"] is None else None,
-            "began_ms": round((self._began - self._ask.began) * 1000),
+            "began_ms": round((self._began - self._request.began) * 1000),
             "latency_ms": round((self._ended - self._began) * 1000),
             "cost_usd": cost_of(result),
         }
@@ -182,7 +188,14 @@ async def stop(attempts: Iterable[RunningAttempt]) -> None:
 
 
 def failure(model: Model, error_type: ErrorType, error: str, partial: str | None = None) -> CompletionFailure:
-    """Return a failure that this process has found."""
+    """Return a failure that this process has found.
+
+    Args:
+        model: The model that was asked.
+        error_type: The type of the error. After any but `configuration`, the call may be tried again.
+        error: What happened, for people.
+        partial: The text that had come before.
+    """
     return {
         "output": None,
         "model": model.model_name,

@@ -17,7 +17,7 @@ from mcp_models.servers.core.progress import with_progress
 from mcp_models.servers.core.protocol import Cancellation, ProtocolError, TaskRequest, ToolCall
 from mcp_models.servers.core.service import CompletionService
 from mcp_models.servers.core.tasks import extension
-from mcp_models.servers.core.tasks.calls import PatientService
+from mcp_models.servers.core.tasks.calls import TaskService
 from mcp_models.servers.core.transport import json_codec
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ class Dispatcher:
 
     def __init__(self, server: StdioServer) -> None:
         self._server = server
-        self._service = PatientService(CompletionService(server.provider))
+        self._service = TaskService(CompletionService(server.provider))
         self._calls: dict[RequestId, asyncio.Task[None]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._traces = _traces() if settings.traces_wanted(server.provider.env) else None

@@ -32,6 +32,10 @@ class Endpoint:
 
     Args:
         provider: The provider.
+
+    Attributes:
+        path: The path, such as `/openai/mcp`.
+        service: Carries out the calls.
     """
 
     def __init__(self, provider: Provider) -> None:
@@ -126,7 +130,7 @@ async def _next(notes: asyncio.Queue[Message | None]) -> Message | None:
         return {}
 
 
-def checked_method(exchange: Exchange) -> None:
+def check_method(exchange: Exchange) -> None:
     """Check that a request is a POST, as there is no stream to GET and no session to DELETE.
 
     Raises:

@@ -30,7 +30,7 @@ class RequestHeaders:
         return next(iter(self.all(name)), None)
 
 
-class Sites:
+class AllowedHosts:
     """The names under which this server may be reached, against DNS rebinding.
 
     Args:

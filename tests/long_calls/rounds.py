@@ -17,8 +17,8 @@ from tests.hosts.program import Program
 from tests.hosts.recording import recording_interpreter
 from tests.hosts.visit import ours
 from tests.installed import npm_packages
-from tests.patience import planned_model
-from tests.patience.planned_model import Plan, PlannedModel
+from tests.long_calls import planned_model
+from tests.long_calls.planned_model import Plan, PlannedModel
 from tests.trust.outcome import Outcome
 
 ECHO = [sys.executable, "-m", "mcp_models.servers.echo_mcp_server"]
