@@ -6,6 +6,7 @@ import asyncio
 import time
 from typing import TYPE_CHECKING
 
+from mcp_models.client.completion_result import cost_of, failed
 from mcp_models.client.errors import ServerStartError, ServerTimeoutError, SessionError
 
 if TYPE_CHECKING:
@@ -196,20 +197,7 @@ def failure(model: Model, error_type: ErrorType, error: str, partial: str | None
         error: What happened, for people.
         partial: The text that had come before.
     """
-    return {
-        "output": None,
-        "model": model.model_name,
-        "tokens_used": 0,
-        "provider": model.provider,
-        "error": error,
-        "error_type": error_type,
-        "retryable": error_type != "configuration",
-        "retry_after": None,
-        "status": None,
-        "request_id": None,
-        "partial": partial,
-        "dropped_params": [],
-    }
+    return failed(model, error_type, error, error_type != "configuration", partial)
 
 
 def reasons(results: Iterable[CompletionResult | None]) -> str:
@@ -220,12 +208,6 @@ def reasons(results: Iterable[CompletionResult | None]) -> str:
             name = "/".join(part for part in (result["provider"], result["model"]) if part)
             said.append(f"{name}: {result['error_type']}: {result['error']}")
     return "; ".join(said)
-
-
-def cost_of(result: CompletionResult | None) -> float | None:
-    """Return what a call cost in US dollars, if that is known. The failure of a group has a cost, too."""
-    cost = None if result is None else result.get("cost_usd")
-    return cost if isinstance(cost, float | int) else None
 
 
 def total_cost(costs: Iterable[float | None]) -> float | None:

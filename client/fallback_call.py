@@ -8,7 +8,8 @@ import time
 from collections import deque
 from typing import TYPE_CHECKING, cast
 
-from mcp_models.client.attempt import RunningAttempt, cost_of, reasons, stop, total_cost
+from mcp_models.client.attempt import RunningAttempt, reasons, stop, total_cost
+from mcp_models.client.completion_result import cost_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -8,7 +8,8 @@ import time
 from collections import Counter
 from typing import TYPE_CHECKING, cast
 
-from mcp_models.client.attempt import RunningAttempt, cost_of, failure, reasons, stop, total_cost
+from mcp_models.client.attempt import RunningAttempt, failure, reasons, stop, total_cost
+from mcp_models.client.completion_result import cost_of
 from mcp_models.client.judge import groups_of, question_of
 
 if TYPE_CHECKING:
