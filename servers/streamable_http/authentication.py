@@ -19,7 +19,7 @@ class Caller(Struct, frozen=True):
 
     Attributes:
         name: The name for the ledger. None if nobody has to say who they are.
-        budget: What this caller may spend or make, beside the budget of the server.
+        budget: What this caller may spend or make, within the budget of the server.
     """
 
     name: str | None = None

@@ -35,7 +35,7 @@ class AllowedHosts:
 
     Args:
         hosts: What the `Host` header may be: `name` or `name:port`.
-        origins: What the `Origin` header may be beside these hosts: `https://name`.
+        origins: What the `Origin` header may be besides these hosts: `https://name`.
     """
 
     def __init__(self, hosts: Iterable[str], origins: Iterable[str] = ()) -> None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from mcp_models.servers.core.provider import OnText
 
 CANCELLED = "cancelled"
-"""How a call ends that was cancelled, beside the types of errors."""
+"""The `error_type` of a call that was cancelled. All others are types of errors."""
 
 LONGEST_TRACE_FIELD = 2048
 """The most characters of a `traceparent` or `tracestate` to keep. W3C asks for at least 512."""
