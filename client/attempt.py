@@ -13,10 +13,10 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping
     from typing import Any
 
-    from mcp_models.client.client_session import OnProgress
     from mcp_models.client.completion_result import CompletionFailure, CompletionResult, ErrorType
     from mcp_models.client.group_results import Attempt, Outcome
     from mcp_models.client.model import Model
+    from mcp_models.client.pending_requests import OnProgress
 
 STOP_SECONDS = 1.0
 """How long a model may take to stop. It stops at once, unless its class has an `acall` of its own."""

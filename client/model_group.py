@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from typing import Any, Unpack
 
     from mcp_models.client.attempt import GroupRequest
-    from mcp_models.client.client_session import OnProgress
     from mcp_models.client.completion_result import CompletionResult
     from mcp_models.client.options import CallOptions
     from mcp_models.client.pending_call import PendingCall
+    from mcp_models.client.pending_requests import OnProgress
     from mcp_models.client.stream import OnText
     from mcp_models.servers.core import MAX_TOKENS_DEFAULT
 
