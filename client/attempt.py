@@ -6,16 +6,17 @@ import asyncio
 import time
 from typing import TYPE_CHECKING
 
+from mcp_models.client.completion_result import cost_of, failed
 from mcp_models.client.errors import ServerStartError, ServerTimeoutError, SessionError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping
     from typing import Any
 
-    from mcp_models.client.client_session import OnProgress
     from mcp_models.client.completion_result import CompletionFailure, CompletionResult, ErrorType
     from mcp_models.client.group_results import Attempt, Outcome
     from mcp_models.client.model import Model
+    from mcp_models.client.pending_requests import OnProgress
 
 STOP_SECONDS = 1.0
 """How long a model may take to stop. It stops at once, unless its class has an `acall` of its own."""
@@ -23,12 +24,12 @@ STOP_SECONDS = 1.0
 SHORTEST_SECONDS = 0.001
 
 
-class Ask:
-    """What a caller asks of a group of models.
+class GroupRequest:
+    """A request to a group of models.
 
     Args:
         arguments: The arguments of `Model.acall` for every model, without `timeout`.
-        seconds: How long all of it may take.
+        seconds: How many seconds all of it may take.
         on_progress: Called with the progress of every model that is asked.
         on_text: Called with each piece of text, if the caller reads the answer as it comes.
     """
@@ -54,7 +55,7 @@ class RunningAttempt:
 
     Args:
         model: The model.
-        ask: What to ask.
+        request: What to ask.
 
     Attributes:
         task: The call. None if the model has not been asked.
@@ -62,8 +63,8 @@ class RunningAttempt:
         outcome: What became of it.
     """
 
-    def __init__(self, model: Model, ask: Ask) -> None:
-        self.model, self._ask = model, ask
+    def __init__(self, model: Model, request: GroupRequest) -> None:
+        self.model, self._request = model, request
         self.task: asyncio.Task[CompletionResult] | None = None
         self.result: CompletionResult | None = None
         self.outcome: Outcome = "left_out"
@@ -73,13 +74,13 @@ class RunningAttempt:
         """Ask the model.
 
         Args:
-            seconds: How long its call may take. If the model has a shorter `timeout` of its own, that counts.
+            seconds: How many seconds its call may take. If the model has a shorter `timeout` of its own, that counts.
             on_text: Called with each piece of text.
         """
         own = self.model.timeout
-        arguments = {**self._ask.arguments, "timeout": max(SHORTEST_SECONDS, min(seconds, own or seconds))}
+        arguments = {**self._request.arguments, "timeout": max(SHORTEST_SECONDS, min(seconds, own or seconds))}
         self._began = time.monotonic()
-        self.task = asyncio.create_task(self._timed(answer(self.model, arguments, self._ask.on_progress, on_text)))
+        self.task = asyncio.create_task(self._timed(answer(self.model, arguments, self._request.on_progress, on_text)))
 
     def settle(self) -> CompletionResult:
         """Take the result of the task, which is done, and return it.
@@ -105,7 +106,13 @@ class RunningAttempt:
         return failed
 
     def leave_out(self, last: CompletionFailure, error: str, seconds: float) -> None:
-        """Keep why the model was not asked: its last failure, and in how many seconds it may be asked."""
+        """Keep why the model was not asked.
+
+        Args:
+            last: Its last failure.
+            error: Why, for people.
+            seconds: In how many seconds it may be asked.
+        """
         left_out = self.result = failure(self.model, last["error_type"], error)
         left_out["retryable"], left_out["retry_after"] = True, seconds
 
@@ -118,7 +125,7 @@ class RunningAttempt:
             "outcome": self.outcome,
             "error_type": result["error_type"] if result is not None and result["output"] is None else None,
             "error": result["error"] if result is not None and result["output"] is None else None,
-            "began_ms": round((self._began - self._ask.began) * 1000),
+            "began_ms": round((self._began - self._request.began) * 1000),
             "latency_ms": round((self._ended - self._began) * 1000),
             "cost_usd": cost_of(result),
         }
@@ -182,21 +189,15 @@ async def stop(attempts: Iterable[RunningAttempt]) -> None:
 
 
 def failure(model: Model, error_type: ErrorType, error: str, partial: str | None = None) -> CompletionFailure:
-    """Return a failure that this process has found."""
-    return {
-        "output": None,
-        "model": model.model_name,
-        "tokens_used": 0,
-        "provider": model.provider,
-        "error": error,
-        "error_type": error_type,
-        "retryable": error_type != "configuration",
-        "retry_after": None,
-        "status": None,
-        "request_id": None,
-        "partial": partial,
-        "dropped_params": [],
-    }
+    """Return a failure that this process has found.
+
+    Args:
+        model: The model that was asked.
+        error_type: The type of the error. After any but `configuration`, the call may be tried again.
+        error: What happened, for people.
+        partial: The text that had come before.
+    """
+    return failed(model, error_type, error, error_type != "configuration", partial)
 
 
 def reasons(results: Iterable[CompletionResult | None]) -> str:
@@ -207,12 +208,6 @@ def reasons(results: Iterable[CompletionResult | None]) -> str:
             name = "/".join(part for part in (result["provider"], result["model"]) if part)
             said.append(f"{name}: {result['error_type']}: {result['error']}")
     return "; ".join(said)
-
-
-def cost_of(result: CompletionResult | None) -> float | None:
-    """Return what a call cost in US dollars, if that is known. The failure of a group has a cost, too."""
-    cost = None if result is None else result.get("cost_usd")
-    return cost if isinstance(cost, float | int) else None
 
 
 def total_cost(costs: Iterable[float | None]) -> float | None:

@@ -82,7 +82,7 @@ def key_variable(provider: str) -> str:
 
 
 def _own_prefixes(name: str) -> tuple[str, ...]:
-    """Return what a provider's variables begin with; the keys of a preset have names of their own beside these."""
+    """Return what a provider's variables begin with; the keys of a preset have names of their own besides these."""
     from mcp_models.servers.presets import PRESETS
 
     row = PRESETS.get(name.lower())

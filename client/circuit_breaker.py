@@ -16,7 +16,7 @@ class CircuitBreaker:
 
     Args:
         most: How many failures in a row are too many.
-        seconds: How long to admit nothing.
+        seconds: How many seconds to admit nothing.
         clock: Returns the time in seconds.
 
     Attributes:
@@ -35,7 +35,7 @@ class CircuitBreaker:
         return self.failures < self._most or self._clock() >= self._closed_until
 
     def seconds_left(self) -> float:
-        """Return how long to wait for the next trial."""
+        """Return the seconds until the next trial. 0 if a call may begin now."""
         return 0.0 if self.admits() else self._closed_until - self._clock()
 
     def begin(self) -> None:

@@ -6,7 +6,6 @@ Any number of requests may be in flight, as responses are matched by id. Each re
 from __future__ import annotations
 
 import json
-import threading
 from contextlib import suppress
 
 from mcp_models.client.errors import (
@@ -16,7 +15,7 @@ from mcp_models.client.errors import (
     ServerTimeoutError,
     SessionError,
 )
-from mcp_models.client.pending_call import PendingCall, reading
+from mcp_models.client.pending_requests import PendingRequests
 from mcp_models.client.process import ServerProcess
 from mcp_models.servers.core import __version__
 from mcp_models.servers.core.protocol import (
@@ -32,10 +31,11 @@ from mcp_models.servers.core.transport.lines import LineTooLongError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
-    from typing import Any, TypeAlias
+    from collections.abc import Iterable, Mapping, Sequence
+    from typing import Any
 
-    OnProgress: TypeAlias = Callable[[dict[str, Any]], None]
+    from mcp_models.client.pending_call import PendingCall
+    from mcp_models.client.pending_requests import OnProgress
 
 STOP_SECONDS = 2.0
 
@@ -58,20 +58,16 @@ class ClientSession:
     """
 
     def __init__(self, command: Sequence[str], env: Mapping[str, str] | None, cwd: str | None) -> None:
-        self._lock = threading.RLock()  # reentrant, as the garbage collector may abandon a stream while this thread holds it
-        self._last_id = 0
-        self._pending: dict[int, PendingCall] = {}
-        self._on_progress: dict[int, OnProgress] = {}
+        self._pending = PendingRequests()
         self.lists_tools = False
         self._ready = False
         self._modern = False
-        self._end: SessionError | None = None
         self._process = ServerProcess(command, env, cwd, self._receive, self._fail)
 
     @property
     def alive(self) -> bool:
         """Whether an answer can still arrive."""
-        return self._process.alive and self._end is None
+        return self._process.alive and self._pending.end is None
 
     @property
     def pid(self) -> int:
@@ -102,11 +98,11 @@ class ClientSession:
         Raises:
             SessionError: The request could not be sent.
         """
-        request_id, pending = self._expected(method, on_progress)
+        request_id, pending = self._pending.add(self._abandon, lambda seconds: self._late(method, seconds), on_progress)
         try:
             self._send(self._message(request_id, method, params, on_progress is not None))
         except BaseException as error:
-            self._forget(request_id)
+            self._pending.take(request_id)
             if isinstance(error, ServerExitedError):
                 self._fail(error)
             raise
@@ -127,7 +123,7 @@ class ClientSession:
 
     def close(self, grace: float = STOP_SECONDS) -> None:
         """End the server. Requests in flight are cancelled first, because the server would otherwise finish them."""
-        pending = list(self._pending)
+        pending = self._pending.ids()
         self._fail(ServerExitedError("the session was closed", stderr=self._process.stderr_tail))
         if pending and self._process.alive:
             self._cancel(pending, "closed")
@@ -136,20 +132,6 @@ class ClientSession:
     def disown(self) -> None:
         """After a fork, leave the server to the parent process."""
         self._process.disown()
-
-    def _expected(self, method: str, on_progress: OnProgress | None) -> tuple[int, PendingCall]:
-        """Register a new request, and return its id and its pending call."""
-        with self._lock:
-            if self._end is not None:
-                raise self._end.again()
-            self._last_id += 1
-            request_id = self._last_id
-            pending = self._pending[request_id] = PendingCall(
-                lambda reason: self._abandon(request_id, reason), lambda seconds: self._late(method, seconds)
-            )
-            if on_progress is not None:
-                self._on_progress[request_id] = on_progress
-        return request_id, pending
 
     def _message(self, request_id: int, method: str, params: dict[str, Any], wants_progress: bool) -> dict[str, Any]:
         meta = dict(params.get("_meta", {}))
@@ -185,7 +167,7 @@ class ClientSession:
 
     def _abandon(self, request_id: int, reason: str) -> None:
         """Cancel a request. If it timed out before the server had even read it, the server is stuck and gets killed."""
-        self._forget(request_id)
+        self._pending.take(request_id)
         if reason == "timeout" and self._process.unsent:
             self._process.kill()
         self._cancel([request_id], reason)
@@ -195,11 +177,6 @@ class ClientSession:
         with suppress(SessionError):  # if the server has gone, its work has stopped anyway
             for request_id in request_ids:
                 self._send({"jsonrpc": "2.0", "method": method, "params": {"requestId": request_id, "reason": reason}})
-
-    def _forget(self, request_id: int) -> PendingCall | None:
-        with self._lock:
-            self._on_progress.pop(request_id, None)
-            return self._pending.pop(request_id, None)
 
     def _send(self, message: dict[str, Any]) -> None:
         self._process.write(json_codec.encode(message))
@@ -225,34 +202,21 @@ class ClientSession:
         elif "id" in message:
             self._refuse(message)
         elif message["method"] == "notifications/progress" and isinstance(message.get("params"), dict):
-            self._receive_progress(message["params"])
+            self._pending.receive_progress(message["params"], lambda request_id: self._cancel([request_id], "abandoned"))
 
     def _receive_response(self, message: dict[str, Any]) -> None:
         request_id = message.get("id")
-        if not isinstance(request_id, int) or isinstance(request_id, bool) or not 0 < request_id <= self._last_id:
+        if not self._pending.was_made(request_id):
             stray = f"the server answered a request that was not made (id {_quoted(request_id)}): {_error_text(message)}"
             self._fail_all(ServerProtocolError(stray))
             return
-        pending = self._forget(request_id)
+        pending = self._pending.take(request_id)
         if pending is None:
             return  # the answer came too late, or twice
         if isinstance(message.get("result"), dict):
             pending.succeed(message["result"])
         else:
             pending.fail(ServerProtocolError(f"the server refused the request: {_error_text(message)}"))
-
-    def _receive_progress(self, params: dict[str, Any]) -> None:
-        token = params.get("progressToken")
-        on_progress = self._on_progress.get(token) if isinstance(token, int) else None
-        if on_progress is None or not isinstance(token, int):
-            return
-        try:
-            with reading():
-                on_progress(params)
-        except BaseException as error:  # the callback's own error: end this call, but not the thread that reads for all
-            if pending := self._forget(token):
-                self._cancel([token], "abandoned")  # first, as the caller may ask again once it knows
-                pending.fail(error)
 
     def _refuse(self, message: dict[str, Any]) -> None:
         """Answer a request from the server: a `ping` with a result, anything else with an error."""
@@ -266,25 +230,12 @@ class ClientSession:
 
     def _fail(self, error: SessionError) -> None:
         """Fail every request with this error, and all further ones too."""
-        with self._lock:
-            self._end = self._end or error
-        self._fail_pending(error)
+        self._pending.close(error)
 
     def _fail_all(self, error: SessionError) -> None:
         """Cancel every request and fail it with this error, as there is no telling which one was meant."""
-        with self._lock:
-            request_ids = list(self._pending)
-        self._cancel(request_ids, "the server broke the protocol")  # cancel first, as a caller may ask again once it knows
-        self._fail_pending(error)
-
-    def _fail_pending(self, error: SessionError) -> None:
-        """Fail every request with this error."""
-        with self._lock:
-            waiting = list(self._pending.values())
-            self._pending.clear()
-            self._on_progress.clear()
-        for pending in waiting:
-            pending.fail(error.again())
+        self._cancel(self._pending.ids(), "the server broke the protocol")  # first, as a caller may ask again once it knows
+        self._pending.fail(error)
 
 
 _MODERN_META: dict[str, Any] = {

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, TypeAlias, TypedDict, final
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypedDict, final
 
 from mcp_models.servers.core.completion import StopReason
+
+if TYPE_CHECKING:
+    from mcp_models.client.model import Model
 
 ErrorType = Literal[
     "configuration",
@@ -111,3 +114,35 @@ class CompletionFailure(Failure):
 
 CompletionResult: TypeAlias = CompletionSuccess | CompletionFailure
 """What `call()` returns. mypy tells the two apart by `result["output"] is None`; Pyright by `"error" in result`."""
+
+
+def failed(model: Model, error_type: ErrorType, error: str, retryable: bool, partial: str | None = None) -> CompletionFailure:
+    """Return a failure that did not come from the server.
+
+    Args:
+        model: The model that was asked, or was to be asked.
+        error_type: The type of the error.
+        error: What happened, for people.
+        retryable: Whether the same call may succeed at another time.
+        partial: The text that had arrived.
+    """
+    return {
+        "output": None,
+        "model": model.model_name,
+        "tokens_used": 0,
+        "provider": model.provider,
+        "error": error,
+        "error_type": error_type,
+        "retryable": retryable,
+        "retry_after": None,
+        "status": None,
+        "request_id": None,
+        "partial": partial,
+        "dropped_params": [],
+    }
+
+
+def cost_of(result: CompletionResult | None) -> float | None:
+    """Return what a call cost in US dollars, if that is known. The failure of a group has a cost, too."""
+    cost = None if result is None else result.get("cost_usd")
+    return cost if isinstance(cost, float | int) else None

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any, ClassVar
 
-    from mcp_models.client.client_session import OnProgress
     from mcp_models.client.pending_call import PendingCall
+    from mcp_models.client.pending_requests import OnProgress
     from mcp_models.client.stream import OnText
     from mcp_models.servers.core.provider import Provider
 

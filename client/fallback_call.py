@@ -8,12 +8,13 @@ import time
 from collections import deque
 from typing import TYPE_CHECKING, cast
 
-from mcp_models.client.attempt import RunningAttempt, cost_of, reasons, stop, total_cost
+from mcp_models.client.attempt import RunningAttempt, reasons, stop, total_cost
+from mcp_models.client.completion_result import cost_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from mcp_models.client.attempt import Ask
+    from mcp_models.client.attempt import GroupRequest
     from mcp_models.client.circuit_breaker import CircuitBreaker
     from mcp_models.client.completion_result import CompletionFailure
     from mcp_models.client.group_results import FallbackFailure, FallbackResult
@@ -25,11 +26,11 @@ class FallbackCall:
 
     Args:
         fallback: The models, and the rules.
-        ask: What to ask.
+        request: What to ask.
     """
 
-    def __init__(self, fallback: Fallback, ask: Ask) -> None:
-        self._rules, self._ask = fallback, ask
+    def __init__(self, fallback: Fallback, request: GroupRequest) -> None:
+        self._rules, self._request = fallback, request
         self._waiting = deque(zip(fallback.models, fallback.breakers, strict=True))
         self._attempts: list[RunningAttempt] = []
         self._in_flight: dict[RunningAttempt, CircuitBreaker] = {}
@@ -50,7 +51,7 @@ class FallbackCall:
         result = deciding.result if deciding is not None else None
         if result is not None and result["output"] is not None:
             tokens = sum(attempt.result["tokens_used"] for attempt in self._attempts if attempt.result is not None)
-            latency = round((time.monotonic() - self._ask.began) * 1000)
+            latency = round((time.monotonic() - self._request.began) * 1000)
             return cast("FallbackResult", {**result, **record, "tokens_used": tokens, "latency_ms": latency})
         return cast("FallbackFailure", {**self._failure(result), **record})
 
@@ -58,8 +59,8 @@ class FallbackCall:
         """Ask one model after the other until one decides, and return that. None if all have failed or the time is over."""
         while True:
             now = time.monotonic()
-            if self._attempts and self._ask.remaining() <= 0:
-                self._expire(f"no answer within {self._ask.seconds:g} s")
+            if self._attempts and self._request.remaining() <= 0:
+                self._expire(f"no answer within {self._request.seconds:g} s")
                 self._leave_out_the_rest()
                 return self._speaker
             if self._waiting and self._speaker is None and now >= self._next_at:
@@ -76,13 +77,13 @@ class FallbackCall:
     def _pause(self, now: float) -> float:
         """Return how long there is nothing to do unless a model answers."""
         next_in = self._next_at - now if self._waiting and self._speaker is None else math.inf
-        return max(0.0, min(self._ask.remaining(), next_in))
+        return max(0.0, min(self._request.remaining(), next_in))
 
     def _ask_next(self, now: float) -> None:
         """Ask the next model that is not left out."""
         while self._waiting:
             model, breaker = self._waiting.popleft()
-            attempt = RunningAttempt(model, self._ask)
+            attempt = RunningAttempt(model, self._request)
             self._attempts.append(attempt)
             if breaker.admits():
                 self._begin(attempt, breaker, now)
@@ -93,13 +94,13 @@ class FallbackCall:
         """Note which models were not asked because they are left out."""
         for model, breaker in self._waiting:
             if not breaker.admits():
-                self._attempts.append(RunningAttempt(model, self._ask))
+                self._attempts.append(RunningAttempt(model, self._request))
                 _leave_out(self._attempts[-1], breaker)
 
     def _begin(self, attempt: RunningAttempt, breaker: CircuitBreaker, now: float) -> None:
-        left, hedge_after = self._ask.remaining(), self._rules.hedge_after
+        left, hedge_after = self._request.remaining(), self._rules.hedge_after
         share, soonest = self._share(left)
-        is_whole = hedge_after is not None or self._ask.on_text is not None
+        is_whole = hedge_after is not None or self._request.on_text is not None
         self._next_at = now + max(share if hedge_after is None else min(hedge_after, share), soonest)
         breaker.begin()
         self._in_flight[attempt] = breaker
@@ -115,7 +116,7 @@ class FallbackCall:
 
     def _taker(self, attempt: RunningAttempt) -> Callable[[str], None] | None:
         """Return what takes the text of a model. The first one with any text is the only one from then on."""
-        on_text = self._ask.on_text
+        on_text = self._request.on_text
         if on_text is None:
             return None
 

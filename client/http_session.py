@@ -16,15 +16,16 @@ from mcp_models.client.errors import (
     SessionForgottenError,
 )
 from mcp_models.client.future import Future
-from mcp_models.client.pending_call import PendingCall, reading
+from mcp_models.client.pending_requests import PendingRequests
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import asyncio
     from typing import Any
 
-    from mcp_models.client.client_session import OnProgress
     from mcp_models.client.http_connection import Connection
+    from mcp_models.client.pending_call import PendingCall
+    from mcp_models.client.pending_requests import OnProgress
 
 CLOSE_SECONDS = 2.0
 """How long the end may take."""
@@ -49,12 +50,8 @@ class HTTPSession:
     def __init__(self, url: str, token: str | None) -> None:
         self._url, self._token = url, token
         self.server_name, self.lists_tools = "", False
-        self._lock = threading.RLock()  # reentrant, as the garbage collector may abandon a stream while this thread holds it
-        self._last_id = 0
-        self._pending: dict[int, PendingCall] = {}
-        self._on_progress: dict[int, OnProgress] = {}
+        self._pending = PendingRequests()
         self._tasks: dict[int, asyncio.Task[None]] = {}
-        self._end: SessionError | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._main: asyncio.Task[None] | None = None
         self._ready = Future()
@@ -64,7 +61,7 @@ class HTTPSession:
     @property
     def alive(self) -> bool:
         """Whether requests can be made."""
-        return self._end is None
+        return self._pending.end is None
 
     @property
     def in_flight(self) -> int:
@@ -93,18 +90,11 @@ class HTTPSession:
         Raises:
             SessionError: The session has ended.
         """
-        with self._lock:
-            if self._end is not None:
-                raise self._end.again()
-            self._last_id += 1
-            request_id = self._last_id
-            pending = self._pending[request_id] = PendingCall(
-                lambda _: self._abandon(request_id), lambda seconds: _late(method, seconds)
-            )
-            if on_progress is not None:
-                self._on_progress[request_id] = on_progress
-                params = {**params, "_meta": {**params.get("_meta", {}), "progressToken": request_id}}
-            assert self._loop is not None  # it is set before the handshake
+        request_id, pending = self._pending.add(self._abandon, lambda seconds: _late(method, seconds), on_progress)
+        if on_progress is not None:
+            params = {**params, "_meta": {**params.get("_meta", {}), "progressToken": request_id}}
+        assert self._loop is not None  # it is set before the handshake
+        with suppress(RuntimeError):  # the loop has been closed, and with it the request fails
             self._loop.call_soon_threadsafe(self._start, request_id, method, params)
         return pending
 
@@ -116,7 +106,7 @@ class HTTPSession:
 
     def disown(self) -> None:
         """After a fork, leave the connections to the parent process."""
-        self._end = ServerExitedError("the session belongs to the parent process")
+        self._pending.end = ServerExitedError("the session belongs to the parent process")
 
     def _run(self) -> None:
         import asyncio
@@ -130,10 +120,9 @@ class HTTPSession:
         """Connect, and serve requests until the session is to end."""
         import asyncio
 
-        with self._lock:
-            self._loop, self._main = asyncio.get_running_loop(), asyncio.current_task()
-            if self._end is not None:
-                return
+        self._loop, self._main = asyncio.get_running_loop(), asyncio.current_task()
+        if self._pending.end is not None:
+            return
         try:
             from mcp_models.client.http_connection import connected, session_error
         except ImportError as error:
@@ -159,33 +148,23 @@ class HTTPSession:
     async def _ask(self, request_id: int, method: str, params: dict[str, Any]) -> None:
         try:
             result = await self._connection.request(method, params)
-            if pending := self._forget(request_id):
+            if pending := self._pending.take(request_id):
                 pending.succeed(result)
         except Exception as error:
             lost = error if isinstance(error, SessionError) else ServerExitedError(f"the request failed: {error!r}")
             if isinstance(lost, SessionForgottenError):  # the next call begins a new session
                 self._fail(lost)
-            elif pending := self._forget(request_id):
+            elif pending := self._pending.take(request_id):
                 pending.fail(lost)
         finally:
             self._tasks.pop(request_id, None)
 
     def _receive_progress(self, params: dict[str, Any]) -> None:
-        token = params.get("progressToken")
-        on_progress = self._on_progress.get(token) if isinstance(token, int) else None
-        if on_progress is None or not isinstance(token, int):
-            return
-        try:
-            with reading():
-                on_progress(params)
-        except BaseException as error:  # the callback's own error: end this call, but not the thread that serves all
-            if pending := self._forget(token):
-                self._cancel(token)
-                pending.fail(error)
+        self._pending.receive_progress(params, self._cancel)
 
-    def _abandon(self, request_id: int) -> None:
+    def _abandon(self, request_id: int, _reason: str) -> None:
         """Stop a request that nobody waits for any more. Called from any thread."""
-        self._forget(request_id)
+        self._pending.take(request_id)
         with suppress(RuntimeError):  # the loop has been closed
             if self._loop is not None:
                 self._loop.call_soon_threadsafe(self._cancel, request_id)
@@ -194,22 +173,11 @@ class HTTPSession:
         if task := self._tasks.get(request_id):
             task.cancel()
 
-    def _forget(self, request_id: int) -> PendingCall | None:
-        with self._lock:
-            self._on_progress.pop(request_id, None)
-            return self._pending.pop(request_id, None)
-
     def _fail(self, error: SessionError) -> None:
         """Fail every request with this error, and all further ones too, and end the thread."""
-        with self._lock:
-            self._end = self._end or error
-            waiting = list(self._pending.values())
-            self._pending.clear()
-            self._on_progress.clear()
-            loop, main = self._loop, self._main
+        self._pending.close(error)
+        loop, main = self._loop, self._main
         self._ready.fail(error)
-        for pending in waiting:
-            pending.fail(error.again())
         with suppress(RuntimeError):  # the loop has been closed
             if loop is not None and main is not None:
                 loop.call_soon_threadsafe(main.cancel)

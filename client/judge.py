@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import TYPE_CHECKING
 
-from mcp_models.client.attempt import Ask, RunningAttempt, stop
+from mcp_models.client.attempt import GroupRequest, RunningAttempt, stop
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -36,15 +37,13 @@ async def groups_of(
         judge: The model to ask.
         question: What the models were asked.
         answers: The answers.
-        seconds: How long the judge may take.
+        seconds: How many seconds the judge may take.
     """
     prompt = json.dumps({"question": question, "answers": list(answers)}, ensure_ascii=False)
-    ask = Ask({"prompt": prompt, "system": SYSTEM, "response_schema": SCHEMA}, max(0.0, seconds), None, None)
-    attempt = RunningAttempt(judge, ask)
+    request = GroupRequest({"prompt": prompt, "system": SYSTEM, "response_schema": SCHEMA}, max(0.0, seconds), None, None)
+    attempt = RunningAttempt(judge, request)
     attempt.begin(seconds)
     try:
-        import asyncio
-
         assert attempt.task is not None
         await asyncio.wait([attempt.task], timeout=max(0.0, seconds))
         if not attempt.task.done():

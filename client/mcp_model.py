@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Any
 
-    from mcp_models.client.client_session import OnProgress
     from mcp_models.client.pending_call import PendingCall
+    from mcp_models.client.pending_requests import OnProgress
     from mcp_models.client.remote_server import Address
     from mcp_models.client.server_handle import ServerHandle
     from mcp_models.client.server_pool import Lease

@@ -14,9 +14,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Self, Unpack
 
-    from mcp_models.client.client_session import OnProgress
     from mcp_models.client.completion_result import CompletionResult
     from mcp_models.client.options import CallOptions
+    from mcp_models.client.pending_requests import OnProgress
     from mcp_models.client.stream import OnText
 
 GRACE_SECONDS = 10.0

@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any, Unpack
 
-    from mcp_models.client.attempt import Ask
-    from mcp_models.client.client_session import OnProgress
+    from mcp_models.client.attempt import GroupRequest
     from mcp_models.client.completion_result import CompletionResult
     from mcp_models.client.options import CallOptions
     from mcp_models.client.pending_call import PendingCall
+    from mcp_models.client.pending_requests import OnProgress
     from mcp_models.client.stream import OnText
     from mcp_models.servers.core import MAX_TOKENS_DEFAULT
 
@@ -100,7 +100,7 @@ class ModelGroup(Model, Generic[Result_co]):
         """Return every model that it uses."""
         return self.models
 
-    async def _answer(self, ask: Ask) -> Result_co:
+    async def _answer(self, request: GroupRequest) -> Result_co:
         """Ask the models and return the result. Cancelling it stops all work."""
         raise NotImplementedError
 
@@ -119,10 +119,10 @@ class ModelGroup(Model, Generic[Result_co]):
     def _begin(
         self, arguments: dict[str, Any], seconds: float, on_progress: OnProgress | None, on_text: OnText | None
     ) -> PendingCall:
-        from mcp_models.client.attempt import Ask
+        from mcp_models.client.attempt import GroupRequest
 
-        ask = Ask(arguments, seconds - GRACE_SECONDS, on_progress, on_text)
-        return self._started_loop().begin(lambda: self._answer(ask))
+        request = GroupRequest(arguments, seconds - GRACE_SECONDS, on_progress, on_text)
+        return self._started_loop().begin(lambda: self._answer(request))
 
     async def _abegin(self, question: Question, on_progress: OnProgress | None, on_text: OnText | None) -> PendingCall:
         return self._begin(question.arguments, question.seconds, on_progress, on_text)  # it never has to wait

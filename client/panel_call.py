@@ -8,13 +8,14 @@ import time
 from collections import Counter
 from typing import TYPE_CHECKING, cast
 
-from mcp_models.client.attempt import RunningAttempt, cost_of, failure, reasons, stop, total_cost
+from mcp_models.client.attempt import RunningAttempt, failure, reasons, stop, total_cost
+from mcp_models.client.completion_result import cost_of
 from mcp_models.client.judge import groups_of, question_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from mcp_models.client.attempt import Ask
+    from mcp_models.client.attempt import GroupRequest
     from mcp_models.client.completion_result import CompletionSuccess
     from mcp_models.client.group_results import PanelAnswer, PanelFailure, PanelResult
     from mcp_models.client.models.panel import Panel
@@ -28,19 +29,19 @@ class PanelCall:
 
     Args:
         panel: The models, and the rules.
-        ask: What to ask.
+        request: What to ask.
     """
 
-    def __init__(self, panel: Panel, ask: Ask) -> None:
-        self._rules, self._ask = panel, ask
-        self._attempts = [RunningAttempt(model, ask) for model in panel.models]
+    def __init__(self, panel: Panel, request: GroupRequest) -> None:
+        self._rules, self._request = panel, request
+        self._attempts = [RunningAttempt(model, request) for model in panel.models]
         self._judgements: list[RunningAttempt] = []
         self._warnings: list[str] = []
         self._same: list[RunningAttempt] = []  # the largest group of answers that say the same
 
     async def result(self) -> PanelResult:
         """Ask the models and return the result, once all of them have stopped."""
-        seconds = self._ask.seconds * (1 if self._rules.judge is None else 1 - JUDGES_SHARE)
+        seconds = self._request.seconds * (1 if self._rules.judge is None else 1 - JUDGES_SHARE)
         try:
             for attempt in self._attempts:
                 attempt.begin(seconds)
@@ -60,14 +61,14 @@ class PanelCall:
             return cast("PanelFailure", {**self._failure(), **record})
         chosen = cast("CompletionSuccess", self._same[0].result)
         tokens = sum(attempt.result["tokens_used"] for attempt in everything if attempt.result is not None)
-        latency = round((time.monotonic() - self._ask.began) * 1000)
+        latency = round((time.monotonic() - self._request.began) * 1000)
         more = {"tokens_used": tokens, "latency_ms": latency, "warnings": [*chosen["warnings"], *self._warnings]}
         return cast("PanelResult", {**chosen, **more, **record})
 
     async def _until_enough(self, seconds: float) -> None:
         """Wait until all models have answered, enough of them agree, or the time is over."""
         in_flight, answered = list(self._attempts), list[RunningAttempt]()
-        deadline = self._ask.began + seconds
+        deadline = self._request.began + seconds
         while in_flight:
             tasks = [attempt.task for attempt in in_flight if attempt.task is not None]
             left = max(0.0, deadline - time.monotonic())
@@ -95,8 +96,8 @@ class PanelCall:
         if self._rules.judge is not None and len(set(words)) > 1 and max(Counter(words).values()) < enough:
             distinct = list(dict.fromkeys(words))
             outputs = [cast("CompletionSuccess", answered[words.index(each)].result)["output"] for each in distinct]
-            question = question_of(self._ask.arguments)
-            found, judgement = await groups_of(self._rules.judge, question, outputs, self._ask.remaining())
+            question = question_of(self._request.arguments)
+            found, judgement = await groups_of(self._rules.judge, question, outputs, self._request.remaining())
             self._judgements.append(judgement)
             if found is None:
                 why = reasons([judgement.result]) or "its answer does not fit the schema"

@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Any, TypeAlias
 
-    from mcp_models.client.client_session import OnProgress
     from mcp_models.client.http_session import HTTPSession
     from mcp_models.client.pending_call import PendingCall
+    from mcp_models.client.pending_requests import OnProgress
 
     Session: TypeAlias = ClientSession | HTTPSession
 

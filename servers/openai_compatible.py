@@ -87,7 +87,7 @@ class OpenAICompatible(Provider):
     """The header with the provider's identifier of a request."""
 
     stop_reasons: ClassVar[Mapping[str, StopReason]] = {}
-    """The provider's words for the end of an answer, beside OpenAI's."""
+    """The provider's words for the end of an answer, besides OpenAI's."""
 
     error_types: ClassVar[Mapping[str, str]] = {}
     """Which type of error a code, type or stop reason of the provider's is; a key with spaces is sought in the message."""

@@ -18,7 +18,7 @@ from mcp_models.servers.core.errors import InvalidRequestError
 from mcp_models.servers.core.tools import input_schema
 
 ARGUMENTS = frozenset(input_schema(("flex",))["properties"])
-"""The arguments of `complete`."""
+"""The arguments of `complete` that a row can have: not `files`, `web_search` and those about tasks."""
 
 ID = "id"
 

@@ -19,7 +19,7 @@ from mcp_models.client.batch.errors import OutputError
 from mcp_models.client.batch.kinds import Kind, ListKind, RecordKind, arrow_type, fitted, of_value, of_values, schema_fields
 from mcp_models.client.batch.parquet import pyarrow
 from mcp_models.client.batch.store import NEW_SUFFIX, sync_folder
-from mcp_models.servers.core.completion import MISFIT
+from mcp_models.servers.core.completion import MISFIT, Usage
 
 if TYPE_CHECKING:
     from mcp_models.client.batch.store import Store
@@ -27,15 +27,9 @@ if TYPE_CHECKING:
 GROUP_ROWS, GROUP_BYTES = 20_000, 4 * 1024 * 1024
 """How many rows, or bytes of JSON, make a row group. It is in memory until it is written."""
 
-_TOKENS = (
-    "input_tokens",
-    "output_tokens",
-    "cache_read_tokens",
-    "cache_write_tokens",
-    "cache_write_1h_tokens",
-    "reasoning_tokens",
-)
-_COUNTS: Kind = RecordKind(tuple((name, "integer") for name in _TOKENS))
+_COUNTS: Kind = RecordKind(tuple((name, "integer") for name in Usage.__struct_fields__))
+_FILE: Kind = RecordKind((("path", "text"), ("media_type", "text"), ("bytes", "integer"), ("tokens", "integer")))
+_CITATION: Kind = RecordKind((("url", "text"), ("title", "text")))
 
 RESULT: dict[str, Kind] = {
     "output": "text",
@@ -56,6 +50,8 @@ RESULT: dict[str, Kind] = {
     "auth_mode": "text",
     "reasoning": "text",
     "structured": "json",
+    "files": ListKind(_FILE),
+    "citations": ListKind(_CITATION),
     "dropped_params": ListKind("text"),
     "warnings": ListKind("text"),
     "retryable": "boolean",

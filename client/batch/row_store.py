@@ -35,6 +35,11 @@ class RowStore(Protocol):
     def commit(self, asked: Sequence[Row], settled: Sequence[Settled], size: int) -> None:
         """Write down which rows will be asked and what was settled, and wait until that is on the disk.
 
+        Args:
+            asked: The rows that will be asked.
+            settled: The rows that have a line, with its place and what it cost.
+            size: How much had been appended when they were settled.
+
         Raises:
             OSError: That is not possible now. Nothing has changed then.
         """

@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, Any
 from mcp_models.client.batch.errors import BatchError
 from mcp_models.client.batch.output import copy_of, line_of
 from mcp_models.client.batch.question import Question
-from mcp_models.client.batch.results import cost_of, failed
 from mcp_models.client.batch.store import settled_row
 from mcp_models.client.batch.verdict import LONG_SECONDS, SERVER_ENDED, judge
+from mcp_models.client.completion_result import cost_of, failed
 from mcp_models.client.errors import ServerStartError, SessionError
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ MOST_TRIES = 5
 LONG_SECONDS = 30.0
 """From here on, a wait that the provider asks for is a pause that people are told of."""
 
-SERVER_ENDED = "internal"
+SERVER_ENDED: Literal["internal"] = "internal"
 """The type of a failure whose call is lost because the server ended. It is `retryable`, as no other of this type is."""
 
 _FIRST_WAIT, _LONGEST_WAIT = 0.5, 30.0

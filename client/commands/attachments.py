@@ -18,6 +18,11 @@ MAX_BYTES = 32 * 1024 * 1024
 def attach(prompt: str, files: Sequence[str], images: Sequence[str]) -> tuple[str, dict[str, Any]]:
     """Return a prompt with files attached: texts, each with its path, stand before it, and PDFs and images are parts.
 
+    Args:
+        prompt: The prompt.
+        files: The paths of texts and PDFs.
+        images: The paths of images.
+
     Returns:
         The prompt, and the options of the call. The prompt is empty if it is in the messages.
 

@@ -18,8 +18,8 @@ from mcp_models.servers.core.log import start_logging
 from mcp_models.servers.core.redaction import RedactedLog, protect_environment
 from mcp_models.servers.streamable_http import app as http_app
 from mcp_models.servers.streamable_http import token_file
-from mcp_models.servers.streamable_http.authentication import Authentication
-from mcp_models.servers.streamable_http.request_headers import Sites
+from mcp_models.servers.streamable_http.authentication import Authenticator
+from mcp_models.servers.streamable_http.request_headers import AllowedHosts
 
 MISSING = 'serving over HTTP needs {}: run `pip install "mcp-models[http-server]"`.'
 
@@ -58,8 +58,8 @@ def serve_http(names: list[str], options: HTTPOptions) -> None:
     """
     host, port = _address(options.http, "--http")
     metrics = _address(options.metrics, "--metrics") if options.metrics else None
-    ways = _ways(options)
-    if not ways and not _is_loopback(host):
+    authenticators = _authenticators(options)
+    if not authenticators and not _is_loopback(host):
         raise ConfigurationError(
             f"{host} can be reached from other machines, so callers must prove who they are: "
             "make a token with `mcp-models tokens add NAME`, or name an OAuth issuer with --issuer."
@@ -75,7 +75,7 @@ def serve_http(names: list[str], options: HTTPOptions) -> None:
     with bound(host, port) as listener, observing(metrics, options.access_log) as observer:
         if port == 0 and not options.url:
             here = f"{here.removesuffix(':0')}:{listener.getsockname()[1]}"
-        app = http_app.App(providers, _rules(options, here, ways), observer)
+        app = http_app.App(providers, _rules(options, here, authenticators), observer)
         try:
             running = server(app, certificate=options.tls_cert, key=options.tls_key, drain=options.drain)
         except ssl.SSLError as error:
@@ -111,12 +111,12 @@ def _is_wildcard(host: str) -> bool:
         return False
 
 
-def _ways(options: HTTPOptions) -> list[Authentication]:
+def _authenticators(options: HTTPOptions) -> list[Authenticator]:
     """Return how tokens are checked: by the file that is named or the usual one if it has any, and by the issuer."""
-    ways: list[Authentication] = []
+    authenticators: list[Authenticator] = []
     path = options.tokens or token_file.default_path()
     if token_file.read(path) or options.tokens:
-        ways.append(token_file.TokenFile(path))
+        authenticators.append(token_file.TokenFile(path))
     if options.issuer:
         try:
             from mcp_models.servers.streamable_http.oauth import Issuer
@@ -125,10 +125,10 @@ def _ways(options: HTTPOptions) -> list[Authentication]:
         for url, name in ((options.issuer, "--issuer"), (options.jwks, "--jwks")):
             if url:
                 settings.provider_url(os.environ, url, name)
-        ways.append(Issuer(options.issuer, options.jwks, options.audience))
+        authenticators.append(Issuer(options.issuer, options.jwks, options.audience))
     elif options.jwks or options.audience:
         raise ConfigurationError("--jwks and --audience belong to --issuer.")
-    return ways
+    return authenticators
 
 
 def _here(options: HTTPOptions, host: str, port: int) -> str:
@@ -146,7 +146,7 @@ def _here(options: HTTPOptions, host: str, port: int) -> str:
     return settings.provider_url(os.environ, f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}", "--http")
 
 
-def _rules(options: HTTPOptions, here: str, ways: list[Authentication]) -> http_app.Rules:
+def _rules(options: HTTPOptions, here: str, authenticators: list[Authenticator]) -> http_app.Rules:
     parts = urlsplit(here)
     port = parts.port or (443 if parts.scheme == "https" else 80)
     name = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else str(parts.hostname)
@@ -155,8 +155,8 @@ def _rules(options: HTTPOptions, here: str, ways: list[Authentication]) -> http_
         hosts += [f"{local}:{port}" for local in ("localhost", "127.0.0.1", "[::1]")]
     return http_app.Rules(
         url=here,
-        sites=Sites(hosts, options.allow_origin),
-        ways=ways,
+        allowed_hosts=AllowedHosts(hosts, options.allow_origin),
+        authenticators=authenticators,
         issuer=options.issuer,
         max_body=options.max_body << 20,
         max_requests=options.max_requests,

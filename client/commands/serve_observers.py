@@ -32,9 +32,9 @@ def observing(metrics: tuple[str, int] | None, access_log: bool) -> Iterator[Obs
 
             observers.append(AccessLog())
         if settings.traces_wanted(os.environ):
-            from mcp_models.servers.streamable_http.traced import Traced
+            from mcp_models.servers.streamable_http.trace_observer import TraceObserver
 
-            observers.append(Traced())
+            observers.append(TraceObserver())
         yield Observers(observers)
 
 

@@ -8,9 +8,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Unpack
 
-    from mcp_models.client.client_session import OnProgress
     from mcp_models.client.completion_result import CompletionResult
     from mcp_models.client.options import CallOptions
+    from mcp_models.client.pending_requests import OnProgress
 
 MAX_TOKENS_DEFAULT = 2048
 

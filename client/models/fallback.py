@@ -10,7 +10,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from mcp_models.client.attempt import Ask
+    from mcp_models.client.attempt import GroupRequest
     from mcp_models.client.completion_result import ErrorType
     from mcp_models.client.group_results import FallbackResult
     from mcp_models.client.model import Model
@@ -66,7 +66,7 @@ class Fallback(ModelGroup["FallbackResult"]):
         most = float("inf") if leave_out_after is None else leave_out_after
         self.breakers = [CircuitBreaker(most, leave_out_seconds) for _ in self.models]
 
-    async def _answer(self, ask: Ask) -> FallbackResult:
+    async def _answer(self, request: GroupRequest) -> FallbackResult:
         from mcp_models.client.fallback_call import FallbackCall
 
-        return await FallbackCall(self, ask).result()
+        return await FallbackCall(self, request).result()

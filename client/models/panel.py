@@ -7,7 +7,7 @@ from mcp_models.client.model_group import ModelGroup
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from mcp_models.client.attempt import Ask
+    from mcp_models.client.attempt import GroupRequest
     from mcp_models.client.group_results import PanelResult
 
 
@@ -43,7 +43,7 @@ class Panel(ModelGroup["PanelResult"]):
     def _all_models(self) -> tuple[Model, ...]:
         return self.models if self.judge is None else (*self.models, self.judge)
 
-    async def _answer(self, ask: Ask) -> PanelResult:
+    async def _answer(self, request: GroupRequest) -> PanelResult:
         from mcp_models.client.panel_call import PanelCall
 
-        return await PanelCall(self, ask).result()
+        return await PanelCall(self, request).result()

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any, Literal, TypeAlias
 
-    from mcp_models.client.client_session import OnProgress
+    from mcp_models.client.pending_requests import OnProgress
     from mcp_models.client.stream import OnText
     from mcp_models.client.tapes.exchange import Exchange
 

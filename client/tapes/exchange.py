@@ -65,10 +65,12 @@ class Event:
 class Exchange:
     """A client's line, and what the server sent because of it.
 
-    Attributes:
+    Args:
         question: What was asked.
         line: The line of the tape.
         request_id: The request's id. None for a notification.
+
+    Attributes:
         events: What the server sent, in order.
         answered: Whether a response is among them.
         cancelled: Whether the client cancelled the request.

@@ -72,7 +72,12 @@ class ModelTape:
         self.recordings = Recordings(calls, repeat)
 
     def begin(self, model: Model, arguments: dict[str, Any], *, streams: bool) -> CallOnTape:
-        """Write that a call has begun.
+        """Write that a call has begun, and return what writes the rest of it.
+
+        Args:
+            model: The model that is asked.
+            arguments: The call's arguments.
+            streams: Whether the answer is asked for piece by piece.
 
         Raises:
             TapeError: The tape cannot be written.
@@ -89,7 +94,13 @@ class ModelTape:
         return call
 
     def write(self, source: Source, message: dict[str, Any], not_sent: list[str] | None = None) -> None:
-        """Write a message. If that fails, the next call and `close` say so: an answer that was paid for is not lost."""
+        """Write a message. If that fails, the next call and `close` say so: an answer that was paid for is not lost.
+
+        Args:
+            source: Who sends it.
+            message: The JSON-RPC message, without `jsonrpc`.
+            not_sent: Arguments that the model could not send.
+        """
         writer = self._writer
         try:
             if writer is not None and self._failure is None:

@@ -69,7 +69,7 @@ def record(path: str, command: Sequence[str]) -> int:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         log.write(f"mcp-models tape: cannot start {command[0]!r}: {reason}\n")
         return NOT_FOUND if isinstance(error, FileNotFoundError) else NOT_EXECUTABLE
-    tape = Deck(path, command, log)
+    tape = TapeThread(path, command, log)
     exit_code = _run(server, tape)
     tape.end(exit_code)
     return exit_code
@@ -85,7 +85,7 @@ def end_as(exit_code: int) -> NoReturn:
     os._exit(exit_code if exit_code >= 0 else 128 - exit_code)
 
 
-def _run(server: subprocess.Popen[bytes], tape: Deck) -> int:
+def _run(server: subprocess.Popen[bytes], tape: TapeThread) -> int:
     """Pass on bytes and signals until the server has ended, and return its exit code."""
     assert server.stdin
     assert server.stdout
@@ -144,8 +144,8 @@ def _block_signals() -> Callable[[], object] | None:
     return undo
 
 
-class Deck:
-    """The thread that writes the tape. Nobody ever waits for it before the end.
+class TapeThread:
+    """A thread that writes the tape. Nothing waits for it before the end.
 
     Args:
         path: The tape.

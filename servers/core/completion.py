@@ -24,7 +24,7 @@ PDF_URI = "data:application/pdf;base64,"
 """How the `data:` URI of a document begins."""
 
 MISFIT = "the answer does not fit `response_schema`"
-"""How the warning begins that says so."""
+"""How the warning about that begins."""
 
 CACHE_KEY = "cache_key"
 """A field of the request that we set ourselves, and that is left out in the same way, but without a word."""

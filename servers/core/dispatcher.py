@@ -13,14 +13,16 @@ from typing import TYPE_CHECKING, Any
 from mcp_models.servers.core import protocol, settings
 from mcp_models.servers.core.log import start_logging
 from mcp_models.servers.core.loop_transport import LoopTransport
-from mcp_models.servers.core.progress import Progress
+from mcp_models.servers.core.progress import with_progress
 from mcp_models.servers.core.protocol import Cancellation, ProtocolError, TaskRequest, ToolCall
 from mcp_models.servers.core.service import CompletionService
 from mcp_models.servers.core.tasks import extension
-from mcp_models.servers.core.tasks.calls import PatientService
+from mcp_models.servers.core.tasks.calls import TaskService
 from mcp_models.servers.core.transport import json_codec
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
     from mcp_models.servers.core.protocol import RequestId
     from mcp_models.servers.core.provider import OnText
     from mcp_models.servers.core.stdio import StdioServer
@@ -68,7 +70,7 @@ class Dispatcher:
 
     def __init__(self, server: StdioServer) -> None:
         self._server = server
-        self._service = PatientService(CompletionService(server.provider))
+        self._service = TaskService(CompletionService(server.provider))
         self._calls: dict[RequestId, asyncio.Task[None]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._traces = _traces() if settings.traces_wanted(server.provider.env) else None
@@ -170,23 +172,12 @@ class Dispatcher:
             traces.ended(observation)
 
     async def _answer(self, call: ToolCall, observation: CallObservation | None = None) -> dict[str, Any]:
-        if call.progress_token is not None:
-            return await self._with_progress(call, observation)
-        return await self._call(call, _ignore, observation)
-
-    async def _call(self, call: ToolCall, on_text: OnText, observation: CallObservation | None) -> dict[str, Any]:
         handle = extension.created if call.has_tasks else None
-        return await self._service.call_tool(call.name, call.arguments, on_text, call.client_name, handle, observation)
 
-    async def _with_progress(self, call: ToolCall, observation: CallObservation | None) -> dict[str, Any]:
-        progress = Progress(call, self._transport.send)
-        heartbeat = asyncio.get_running_loop().create_task(progress.beat())
-        try:
-            result = await self._call(call, progress.on_text, observation)
-        finally:
-            heartbeat.cancel()
-        progress.finish()
-        return result
+        def ask(on_text: OnText) -> Awaitable[dict[str, Any]]:
+            return self._service.call_tool(call.name, call.arguments, on_text, call.client_name, handle, observation)
+
+        return await with_progress(call, self._transport.send, ask)
 
 
 def _collect_garbage() -> None:
@@ -201,7 +192,3 @@ def _traces() -> Traces:
     from mcp_models.servers.core.telemetry.traces import Traces
 
     return Traces()
-
-
-def _ignore(text: str) -> None:
-    pass

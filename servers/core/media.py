@@ -49,7 +49,7 @@ def data_uri(kind: str, data: bytes) -> str:
 
 
 def pages(pdf: bytes) -> int:
-    """Return about how many pages a PDF has. Where its list of pages is packed, that cannot be told, and it counts as one."""
+    """Return about how many pages a PDF has. If its list of pages is compressed, that cannot be told, and it counts as one."""
     import re
 
     return max(1, len(re.findall(rb"/Type\s{0,9}/Page(?![a-zA-Z])", pdf)))

@@ -36,8 +36,8 @@ IMAGE_TOKENS = 10_000
 2,240."""
 
 DOCUMENT_TOKENS = 2_000_000
-"""The most tokens of a document: the longest context of the providers that read PDFs. Nobody can tell from its bytes, as its
-text is packed, and a page counts as text and as an image. Where a model's own context is known, no more than that counts."""
+"""The most tokens of a document: the longest context of the providers that read PDFs. Its bytes do not tell, as its text is
+compressed, and a page counts as text and as an image. Where a model's own context is known, no more than that counts."""
 
 _MILLION = 1_000_000
 _LONGEST_CALL = timedelta(days=1)

@@ -4,20 +4,43 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any
 
 from mcp_models.servers.core import protocol
 from mcp_models.servers.core.redaction import RedactedText
 
 if TYPE_CHECKING:
     from mcp_models.servers.core.protocol import ToolCall
+    from mcp_models.servers.core.provider import OnText
 
 HEARTBEAT_SECONDS = 3.0
 """Seconds between heartbeats while a model thinks."""
 
 TEXT_SECONDS = 0.25
 """The shortest time between two notifications about text, in seconds, for hosts that did not ask for every piece."""
+
+
+async def with_progress(
+    call: ToolCall, send: Callable[[protocol.Message], None], ask: Callable[[OnText], Awaitable[dict[str, Any]]]
+) -> dict[str, Any]:
+    """Carry out a call and return its result. Report its progress meanwhile, if its client asked for that.
+
+    Args:
+        call: The call.
+        send: Called with each progress notification.
+        ask: Carries out the call. It is given what to call with each new piece of text.
+    """
+    if call.progress_token is None:
+        return await ask(_ignore)
+    progress = Progress(call, send)
+    heartbeat = asyncio.get_running_loop().create_task(progress.beat())
+    try:
+        result = await ask(progress.on_text)
+    finally:
+        heartbeat.cancel()
+    progress.finish()
+    return result
 
 
 class Progress:
@@ -63,3 +86,7 @@ class Progress:
         self._last = max(round(self._elapsed(), 3), round(self._last + 0.001, 3))
         what = f"{self._characters:,} characters received" if self._characters else "waiting for the model"
         self._send(protocol.progress(self._call, self._last, f"{what}, {self._last:.0f} s", delta))
+
+
+def _ignore(text: str) -> None:
+    pass

@@ -107,7 +107,7 @@ class CompletionService:
             arguments: The tool's arguments as they arrived.
             on_text: Called with each new piece of a completion's text.
             client_name: How the program that asks names itself. It is for the ledger.
-            own_budget: What the call must fit beside MCP_MODELS_BUDGET.
+            own_budget: A further budget that the call must fit, as well as MCP_MODELS_BUDGET.
             observation: Is told what becomes of the call.
         """
         received = Received(observation.timing(on_text) if observation else on_text)

@@ -58,7 +58,7 @@ EXTRAS = ("files", "web_search")
 
 
 TASK_ARGUMENTS = ("conversation", "background", "task_id", "part")
-"""Arguments that only a server's tool has, for callers that cannot wait or remember. `tasks/` takes them out."""
+"""Arguments about the call and not about the completion. Servers that keep tasks have them, and `tasks/` takes them out."""
 
 
 @functools.cache

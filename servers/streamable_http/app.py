@@ -15,13 +15,13 @@ from msgspec import Struct
 from mcp_models.servers.core.protocol import INTERNAL_ERROR
 from mcp_models.servers.core.provider import Provider
 from mcp_models.servers.core.redaction import redact
-from mcp_models.servers.streamable_http.authentication import Authentication, authenticated
-from mcp_models.servers.streamable_http.endpoint import Endpoint, checked_method
+from mcp_models.servers.streamable_http.authentication import Authenticator, authenticated
+from mcp_models.servers.streamable_http.endpoint import Endpoint, check_method
 from mcp_models.servers.streamable_http.exchange import Exchange, Receive, Send
 from mcp_models.servers.streamable_http.health import Health
 from mcp_models.servers.streamable_http.observer import Observation, Observer
 from mcp_models.servers.streamable_http.refusal import Refusal
-from mcp_models.servers.streamable_http.request_headers import Sites, check_media
+from mcp_models.servers.streamable_http.request_headers import AllowedHosts, check_media
 
 MAX_BODY_BYTES = 16 * 1024 * 1024
 """The longest body to accept, unless you say otherwise."""
@@ -43,16 +43,16 @@ class Rules(Struct, frozen=True):
 
     Attributes:
         url: The address under which clients reach the server, without a path. Tokens of an OAuth issuer are made out to it.
-        sites: The hosts and origins to accept.
-        ways: How to check tokens. Without any, anybody may ask.
+        allowed_hosts: The hosts and origins to accept.
+        authenticators: They check the callers' tokens. Without any, anybody may ask.
         issuer: The OAuth issuer, for the metadata that clients look for.
         max_body: The longest body, in bytes.
         max_requests: How many requests may be in flight.
     """
 
     url: str
-    sites: Sites
-    ways: list[Authentication] = []
+    allowed_hosts: AllowedHosts
+    authenticators: list[Authenticator] = []
     issuer: str | None = None
     max_body: int = MAX_BODY_BYTES
     max_requests: int = MAX_REQUESTS
@@ -104,7 +104,7 @@ class App:
             if exchange.path in ("/healthz", "/readyz"):
                 await self._probe(exchange)
                 return
-            self._rules.sites.check(exchange.headers)
+            self._rules.allowed_hosts.check(exchange.headers)
             if exchange.path.startswith(METADATA_PATH):
                 await self._describe(exchange)
                 return
@@ -137,9 +137,9 @@ class App:
         """Have the endpoint answer, if the client may ask and there is room."""
         rules, audience = self._rules, self._rules.url + endpoint.path
         metadata_url = f"{rules.url}{METADATA_PATH}{endpoint.path}" if rules.issuer else None
-        caller = await authenticated(exchange.headers, rules.ways, audience, metadata_url)
+        caller = await authenticated(exchange.headers, rules.authenticators, audience, metadata_url)
         observation.caller = caller.name
-        checked_method(exchange)
+        check_method(exchange)
         check_media(exchange.headers)
         if self._in_flight >= rules.max_requests:
             raise Refusal(

@@ -19,7 +19,7 @@ class Caller(Struct, frozen=True):
 
     Attributes:
         name: The name for the ledger. None if nobody has to say who they are.
-        budget: What this caller may spend or make, beside the budget of the server.
+        budget: What this caller may spend or make, within the budget of the server.
     """
 
     name: str | None = None
@@ -29,8 +29,8 @@ class Caller(Struct, frozen=True):
 ANYBODY = Caller()
 
 
-class Authentication(Protocol):
-    """A way to check tokens."""
+class Authenticator(Protocol):
+    """Something that checks tokens."""
 
     async def caller(self, token: str, audience: str) -> Caller | None:
         """Return whose token this is. None if it is not valid.
@@ -45,19 +45,21 @@ class Authentication(Protocol):
         ...
 
 
-async def authenticated(headers: RequestHeaders, ways: list[Authentication], audience: str, metadata_url: str | None) -> Caller:
+async def authenticated(
+    headers: RequestHeaders, authenticators: list[Authenticator], audience: str, metadata_url: str | None
+) -> Caller:
     """Return who asks.
 
     Args:
         headers: The request's headers.
-        ways: The ways to check a token. Without any, anybody may ask.
+        authenticators: They check the token. Without any, anybody may ask.
         audience: The URL of the endpoint that was asked.
         metadata_url: Where clients find the OAuth issuer, for the challenge. None if there is none.
 
     Raises:
         Refusal: There is no token, or no valid one (401).
     """
-    if not ways:
+    if not authenticators:
         return ANYBODY
     given = headers.all("authorization")
     kind, _, token = given[0].partition(" ") if len(given) == 1 else ("", "", "")
@@ -65,8 +67,8 @@ async def authenticated(headers: RequestHeaders, ways: list[Authentication], aud
     if kind.lower() != "bearer" or not token:
         raise _unauthorized("Authorization: expected `Bearer TOKEN`", "", metadata_url)
     if len(token) <= LONGEST_TOKEN:
-        for way in ways:
-            if caller := await way.caller(token, audience):
+        for authenticator in authenticators:
+            if caller := await authenticator.caller(token, audience):
                 return caller
     raise _unauthorized("Authorization: the token is not valid, or not any more", "invalid_token", metadata_url)
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 from mcp_models.servers.core import protocol, tools
-from mcp_models.servers.core.progress import Progress
+from mcp_models.servers.core.progress import with_progress
 from mcp_models.servers.core.protocol import ToolCall
 from mcp_models.servers.core.provider import Provider, server_info
 from mcp_models.servers.core.service import CompletionService
@@ -21,6 +21,7 @@ from mcp_models.servers.streamable_http.refusal import Refusal
 
 if TYPE_CHECKING:
     from mcp_models.servers.core.protocol import Message
+    from mcp_models.servers.core.provider import OnText
 
 PING_SECONDS = 15.0
 """How long a call may be silent before a stream begins, and how long a stream may be. nginx gives up after 60 s."""
@@ -31,6 +32,10 @@ class Endpoint:
 
     Args:
         provider: The provider.
+
+    Attributes:
+        path: The path, such as `/openai/mcp`.
+        service: Carries out the calls.
     """
 
     def __init__(self, provider: Provider) -> None:
@@ -102,31 +107,18 @@ class Endpoint:
     async def _observed(
         self, call: ToolCall, caller: Caller, send: Callable[[Message], None], observation: CallObservation
     ) -> dict[str, Any]:
+        """Carry out a call, and note how it ended."""
+        name, budget = caller.name or call.client_name, caller.budget
+
+        def ask(on_text: OnText) -> Awaitable[dict[str, Any]]:
+            return self.service.call_tool(call.name, call.arguments, on_text, name, budget, observation)
+
         result = None
         try:
-            result = await self._call(call, caller, send, observation)
+            result = await with_progress(call, send, ask)
             return result
         finally:
             observation.ended(result)
-
-    async def _call(
-        self, call: ToolCall, caller: Caller, send: Callable[[Message], None], observation: CallObservation
-    ) -> dict[str, Any]:
-        name, budget = caller.name or call.client_name, caller.budget
-        if call.progress_token is None:
-            return await self.service.call_tool(call.name, call.arguments, _ignore, name, budget, observation)
-        progress = Progress(call, send)
-        heartbeat = asyncio.create_task(progress.beat())
-        try:
-            result = await self.service.call_tool(call.name, call.arguments, progress.on_text, name, budget, observation)
-        finally:
-            heartbeat.cancel()
-        progress.finish()
-        return result
-
-
-def _ignore(text: str) -> None:
-    pass
 
 
 async def _next(notes: asyncio.Queue[Message | None]) -> Message | None:
@@ -138,7 +130,7 @@ async def _next(notes: asyncio.Queue[Message | None]) -> Message | None:
         return {}
 
 
-def checked_method(exchange: Exchange) -> None:
+def check_method(exchange: Exchange) -> None:
     """Check that a request is a POST, as there is no stream to GET and no session to DELETE.
 
     Raises:

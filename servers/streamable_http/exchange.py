@@ -70,7 +70,13 @@ class Exchange:
             raise Refusal(408, f"the body did not come within {BODY_SECONDS:g} s", headers=[("connection", "close")]) from None
 
     async def reply(self, status: int, message: dict[str, Any] | None = None, headers: Headers | None = None) -> None:
-        """Send the whole response: JSON, or nothing but the status."""
+        """Send the whole response.
+
+        Args:
+            status: The HTTP status.
+            message: The body, as JSON. None means no body.
+            headers: Further headers.
+        """
         body = b"" if message is None else json_codec.encode(message)
         kind = [("content-type", JSON)] if message is not None else []
         await self._start(status, [*kind, ("content-length", str(len(body))), *(headers or [])])

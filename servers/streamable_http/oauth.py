@@ -22,7 +22,11 @@ LEEWAY_SECONDS = 30
 """How far the issuer's clock may be off."""
 
 FETCH_SECONDS = 5.0
+"""How long the issuer may take to answer."""
+
 MAX_BYTES = 1 << 20
+"""The most bytes of its answer to read."""
+
 KEYS_SECONDS = 600.0
 """How long the issuer's keys are kept."""
 

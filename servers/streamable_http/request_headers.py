@@ -30,12 +30,12 @@ class RequestHeaders:
         return next(iter(self.all(name)), None)
 
 
-class Sites:
+class AllowedHosts:
     """The names under which this server may be reached, against DNS rebinding.
 
     Args:
         hosts: What the `Host` header may be: `name` or `name:port`.
-        origins: What the `Origin` header may be beside these hosts: `https://name`.
+        origins: What the `Origin` header may be besides these hosts: `https://name`.
     """
 
     def __init__(self, hosts: Iterable[str], origins: Iterable[str] = ()) -> None:

@@ -28,7 +28,6 @@ EXIT_SECONDS = 3.0
 KEEP_ALIVE_SECONDS = 75
 """How long an idle connection is kept. It is longer than nginx keeps one to us, which is 60 s, so that nginx closes first."""
 
-
 ARRIVAL_SECONDS = 0.1
 """How long the request on a connection that was just opened may take to arrive once the server ends."""
 

@@ -21,6 +21,8 @@ from mcp_models.servers.streamable_http.authentication import Caller
 from mcp_models.servers.streamable_http.refusal import Refusal
 
 MAX_BYTES = 1 << 20
+"""The most bytes that the file may have."""
+
 PREFIX = "mcpm_"
 """What each token begins with, so that scanners for leaked secrets can find them."""
 

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import random
-import threading
 import time
 from collections import Counter
-from typing import Self
 
 from tests.fakes.endpoint import Reply, Request, json_reply
+from tests.fakes.loop_server import LoopServer, read_request
 from tests.fakes.openai import FakeOpenAI, chat_stream, error
 
 
-class CountingOpenAI:
+class CountingOpenAI(LoopServer):
     """A fake OpenAI that counts its answers by their prompt.
 
     Args:
@@ -30,64 +28,26 @@ class CountingOpenAI:
     """
 
     def __init__(self, seconds: float = 0.02, refusals: float = 0.0) -> None:
+        super().__init__()
         self._seconds, self._refusals, self._rules = seconds, refusals, FakeOpenAI()
         self.answered: Counter[str] = Counter()
         self.refused = self.in_flight = self.most = 0
         self.first = self.last = 0.0
         self.wrong: list[str] = []
-        self._loop = asyncio.new_event_loop()
-        self._port = 0
-
-    def __enter__(self) -> Self:
-        started = threading.Event()
-
-        async def serve() -> None:
-            server = await asyncio.start_server(self._connection, "127.0.0.1", 0, backlog=512)
-            self._port = server.sockets[0].getsockname()[1]
-            started.set()
-            async with server:
-                await server.serve_forever()
-
-        self._thread = threading.Thread(target=self._run, args=(serve(),), daemon=True)
-        self._thread.start()
-        assert started.wait(20)
-        return self
 
     def __exit__(self, *exc_info: object) -> None:
-        self._loop.call_soon_threadsafe(self._cancel)
-        self._thread.join(20)
+        super().__exit__(*exc_info)
         with self._rules:  # closes the port that it listens on
             pass
 
     def environment(self) -> dict[str, str]:
         """Return environment variables that lead a server here."""
-        return {"OPENAI_API_KEY": self._rules.key, "OPENAI_BASE_URL": f"http://127.0.0.1:{self._port}/v1"}
+        return {"OPENAI_API_KEY": self._rules.key, "OPENAI_BASE_URL": f"{self.url}/v1"}
 
-    def _run(self, work: object) -> None:
-        with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
-            try:
-                runner.run(work)  # type: ignore[arg-type]
-            except asyncio.CancelledError:
-                return
-
-    def _cancel(self) -> None:
-        for task in asyncio.all_tasks(self._loop):
-            task.cancel()
-
-    async def _connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            while True:
-                head = (await reader.readuntil(b"\r\n\r\n")).decode()
-                first, *lines = head.strip().split("\r\n")
-                headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
-                body = await reader.readexactly(int(headers.get("content-length", 0)))
-                method, path, _ = first.split()
-                request = Request(method, path, headers, json.loads(body) if body else {})
-                writer.write(_raw(await self._reply(request)))
-        except (asyncio.IncompleteReadError, ConnectionError):
-            pass
-        finally:
-            writer.close()
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Answer one request after another."""
+        while True:
+            writer.write(_raw(await self._reply(await read_request(reader))))
 
     async def _reply(self, request: Request) -> Reply:
         if (refusal := self._rules.check(request)) is not None:

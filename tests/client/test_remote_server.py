@@ -210,7 +210,7 @@ def test_a_token_from_the_argument_or_the_environment(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    with serving([quiet_echo()], ways=[OneToken()]) as served:
+    with serving([quiet_echo()], authenticators=[OneToken()]) as served:
         url = f"{served.url}/echo/mcp"
         with MCPModel("echo", None, url, token=TOKEN) as model:
             assert model.call("hello")["output"] == "hello"

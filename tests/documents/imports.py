@@ -22,7 +22,7 @@ ROOMS = {
     "servers/core": "what all servers share",
     "servers/core/files": "files that a person allowed",
     "servers/core/ledger": "a row for each call, and the budget",
-    "servers/core/tasks": "answers that outlive a host's patience",
+    "servers/core/tasks": "long calls, and conversations",
     "servers/core/telemetry": "what may be told of a call, and traces",
     "servers/core/transport": "lines and JSON",
     "servers/streamable_http": "the same over HTTP",

@@ -1,4 +1,4 @@
-"""Make a table of how long each host waits, from the servers' own."""
+"""Make a table of how long each host waits, from the table of the servers."""
 
 from __future__ import annotations
 

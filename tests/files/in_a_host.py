@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from mcp_models.client.hosts.table import HOSTS
 from tests.hosts.program import Program
 from tests.hosts.recording import answered, recording_interpreter
-from tests.hosts.visit import SECONDS, ours
+from tests.hosts.visit import ours, run_host
 
 PROMPT = "Review this file."
 PATH = "src/large.py"
@@ -55,15 +54,7 @@ def attach_in(program: Program, home: Path) -> None:
         options = ["--project"] if program.project else []
         folder = str(home / "project")
         ours(interpreter, environment, "install", *options, HOSTS[program.host].name, "echo", "--files", folder)
-        done = subprocess.run(
-            program.command(),
-            env=environment,
-            cwd=home,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=SECONDS,
-        )
+        done = run_host(program, environment, home)
         said = f"exit code {done.returncode}: {done.stdout[-1000:]}{done.stderr[-1000:]}"
         answered(log, FIRST)
         answered(log, f"total_{LINES - 2} ")

@@ -82,15 +82,7 @@ def _run(program: Program, environment: Mapping[str, str], home: Path, model: Fa
         AssertionError: It did not come there.
     """
     started = time.monotonic()
-    done = subprocess.run(
-        program.command(),
-        env=dict(environment),
-        cwd=home,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=SECONDS,
-    )
+    done = run_host(program, environment, home)
     said = f"exit code {done.returncode}: {done.stdout[-1500:]}{done.stderr[-1500:]} offered: {model.offered}"
     if program.reach == "model":
         assert model.finished is not None, f"{program.title} sent its model no result, {said}"
@@ -100,6 +92,28 @@ def _run(program: Program, environment: Mapping[str, str], home: Path, model: Fa
     moment, expected = (answered(log, PROMPT), PROMPT) if program.reach == "call" else (listed(log, "complete"), "complete")
     assert expected in done.stdout, said
     return moment - started
+
+
+def run_host(
+    program: Program, environment: Mapping[str, str], home: Path, seconds: float = SECONDS
+) -> subprocess.CompletedProcess[str]:
+    """Run a host's own command line to its end, and return what came of it.
+
+    Args:
+        program: The host's program.
+        environment: All its variables.
+        home: The folder to run it in.
+        seconds: How many seconds it may take.
+    """
+    return subprocess.run(
+        program.command(),
+        env=dict(environment),
+        cwd=home,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=seconds,
+    )
 
 
 def ours(interpreter: Path, environment: Mapping[str, str], *words: str) -> None:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import sys
-import time
 from collections.abc import Callable
+from functools import partial
 
 from mcp_models.servers.core.ledger.target import Target
 from tests.money.budget_round import check_budget
 from tests.money.count_round import check_count
 from tests.postgres import Postgres
 from tests.trust.isolation import private_home
-from tests.trust.outcome import Outcome
+from tests.trust.outcome import Outcome, holds
 
 ROUNDS: dict[str, Callable[[Target], Outcome]] = {
     "budget": check_budget,
@@ -28,16 +28,9 @@ def main() -> None:
         for name in chosen:
             for target in (Target(str(home / f"{name}.sqlite3"), is_postgres=False), Target(postgres.url, is_postgres=True)):
                 postgres.query("DROP SCHEMA IF EXISTS mcp_models CASCADE")
-                failed |= _run(name, target)
+                where = "PostgreSQL" if target.is_postgres else "SQLite"
+                failed |= not holds(f"{name}, {where}", partial(ROUNDS[name], target))
     sys.exit(failed)
-
-
-def _run(name: str, target: Target) -> bool:
-    started = time.monotonic()
-    outcome = ROUNDS[name](target)
-    outcome.figures["seconds"] = round(time.monotonic() - started)
-    print(f"{name}, {'PostgreSQL' if target.is_postgres else 'SQLite'}: {outcome.line()}", flush=True)
-    return bool(outcome.failures)
 
 
 if __name__ == "__main__":

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import re
-import threading
 import time
 from collections import Counter
 from collections.abc import Iterable
-from contextlib import suppress
 from typing import Self
 
 from tests.fakes.endpoint import Reply, Request
+from tests.fakes.loop_server import LoopServer, read_request
 from tests.fakes.provider import FakeProvider
 from tests.orchestration.schedule import Fate, Schedule
 
@@ -20,7 +18,7 @@ LONGEST = 60.0
 _STATUS = {"rate_limit": 429, "overloaded": 503, "error": 500, "invalid": 400}
 
 
-class FaultyProvider:
+class FaultyProvider(LoopServer):
     """A fake provider that does with each call what the schedule says. The call's number stands in its prompt.
 
     Args:
@@ -35,33 +33,19 @@ class FaultyProvider:
     """
 
     def __init__(self, rules: FakeProvider, schedule: Schedule) -> None:
+        super().__init__()
         self.name, self._rules, self._schedule = rules.provider, rules, schedule
         self.asked: Counter[int] = Counter()
         self.answered: dict[int, float] = {}
         self.stopped: dict[int, float] = {}
         self.wrong: list[str] = []
-        self._loop = asyncio.new_event_loop()
 
     def __enter__(self) -> Self:
         with self._rules:  # closes the port that it listens on
             pass
-        started = threading.Event()
-
-        async def serve() -> None:
-            server = await asyncio.start_server(self._connection, "127.0.0.1", 0, backlog=512)
-            self._rules.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-            started.set()
-            async with server:
-                await server.serve_forever()
-
-        self._thread = threading.Thread(target=self._run, args=(serve(),), daemon=True)
-        self._thread.start()
-        assert started.wait(20)
+        super().__enter__()
+        self._rules.url = self.url
         return self
-
-    def __exit__(self, *exc_info: object) -> None:
-        self._loop.call_soon_threadsafe(self._cancel)
-        self._thread.join(20)
 
     def environment(self) -> dict[str, str]:
         """Return environment variables that lead a model here."""
@@ -76,24 +60,15 @@ class FaultyProvider:
         for record in (self.asked, self.answered, self.stopped):
             record.clear()
 
-    def _run(self, work: object) -> None:
-        with asyncio.Runner(loop_factory=lambda: self._loop) as runner, suppress(asyncio.CancelledError):
-            runner.run(work)  # type: ignore[arg-type]
-
-    def _cancel(self) -> None:
-        for task in asyncio.all_tasks(self._loop):
-            task.cancel()
-
-    async def _connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with suppress(asyncio.IncompleteReadError, ConnectionError):
-            while True:
-                request = await _request(reader)
-                if (refusal := self._rules.check(request)) is not None:
-                    self.wrong.append(refusal.body.decode())
-                    writer.write(_raw(refusal))
-                elif not await self._answer(request, reader, writer):
-                    break
-        writer.close()
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Do with each request what the schedule says, until one ends the connection."""
+        while True:
+            request = await read_request(reader)
+            if (refusal := self._rules.check(request)) is not None:
+                self.wrong.append(refusal.body.decode())
+                writer.write(_raw(refusal))
+            elif not await self._answer(request, reader, writer):
+                return
 
     async def _answer(self, request: Request, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         """Do with a request what the schedule says, and return whether the connection stays open."""
@@ -117,15 +92,6 @@ class FaultyProvider:
         if fate.kind == "cut":
             writer.write(_raw(Reply(chunks=self._rules.half(), content_type=self._rules.text(request).content_type), cut=True))
         return False
-
-
-async def _request(reader: asyncio.StreamReader) -> Request:
-    head = (await reader.readuntil(b"\r\n\r\n")).decode()
-    first, *lines = head.strip().split("\r\n")
-    headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
-    body = await reader.readexactly(int(headers.get("content-length", 0)))
-    method, path, _ = first.split()
-    return Request(method, path, headers, json.loads(body) if body else {})
 
 
 async def _hangs_up(reader: asyncio.StreamReader, seconds: float) -> bool:

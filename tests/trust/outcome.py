@@ -1,7 +1,9 @@
-"""Hold what the check of a claim has found: its figures, and whatever contradicts it."""
+"""Check a claim, and hold what the check has found: its figures, and whatever contradicts the claim."""
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 
@@ -34,3 +36,17 @@ class Outcome:
         )
         verdict = "holds" if not self.failures else f"FAILS {len(self.failures):,} times"
         return "\n".join([f"{self.claim}: {verdict} ({figures})", *(f"    {what[:500]}" for what in self.failures[:12])])
+
+
+def holds(name: str, check: Callable[[], Outcome]) -> bool:
+    """Check a claim, print its line with the seconds that this took, and return whether it holds.
+
+    Args:
+        name: What to call it in the line.
+        check: Checks it.
+    """
+    started = time.monotonic()
+    outcome = check()
+    outcome.figures["seconds"] = round(time.monotonic() - started)
+    print(f"{name}: {outcome.line()}", flush=True)
+    return not outcome.failures

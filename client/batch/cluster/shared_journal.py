@@ -109,6 +109,11 @@ class SharedJournal:
     def append(self, number: int, state: str, line: str) -> None:
         """Keep a result. If the row has one already, that one stays.
 
+        Args:
+            number: The row's number.
+            state: `done` or `failed`.
+            line: The result, in JSON.
+
         Raises:
             OSError: That is not possible now.
         """

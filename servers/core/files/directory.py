@@ -139,6 +139,11 @@ def check_kind(found: os.stat_result) -> None:
 def check_file(found: os.stat_result, device: int, most: int) -> None:
     """Check an open file.
 
+    Args:
+        found: What the system says of it.
+        device: The file system that it must be on.
+        most: How many bytes it may have.
+
     Raises:
         RefusedError: It is not a regular file of the allowed folder alone, or too large.
     """

@@ -189,6 +189,12 @@ def _is_quick(line: str) -> bool:
 
 
 def is_ignored(ignored: Sequence[Ignored], path: tuple[str, ...], is_folder: bool) -> bool:
-    """Return whether git ignores a path in a folder that it does not ignore. The nearest `.gitignore` counts."""
+    """Return whether git ignores a path. The nearest `.gitignore` that says anything of it counts.
+
+    Args:
+        ignored: What the folders above ignore, the nearest last. None of these folders is ignored itself.
+        path: The path, below the allowed folder.
+        is_folder: Whether it is a folder.
+    """
     said = (each.says(path, is_folder) for each in reversed(ignored))
     return next((answer for answer in said if answer is not None), False)

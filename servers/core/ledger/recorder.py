@@ -25,7 +25,7 @@ RESERVE_SECONDS = 30.0
 """How long a call may wait for its reservation."""
 
 CANCELLED = "cancelled"
-"""The ledger's word for a call that was cancelled, beside the types of errors."""
+"""The ledger's `error_type` of a call that was cancelled. All others are types of errors."""
 
 # Failures after which a provider may still charge for the call, as it did not say that it failed.
 _MAY_BE_CHARGED = frozenset({CANCELLED, "timeout", "provider_error", "internal", "refusal", "content_filter", "empty_output"})
@@ -61,7 +61,7 @@ class Recorder:
             request: The request. Its `model` must be set.
             host: The program that asks, as it names itself.
             texts: The pieces of text that have arrived, which the caller adds to.
-            own_budget: What the call must fit beside MCP_MODELS_BUDGET.
+            own_budget: A further budget that the call must fit, as well as MCP_MODELS_BUDGET.
             observation: Is told of the request and the completion, whether there is a ledger or not.
         """
         if observation is not None:
@@ -87,7 +87,7 @@ class Recorder:
         """Return the budget, or None if there is none.
 
         Args:
-            own: A budget that counts beside MCP_MODELS_BUDGET.
+            own: A budget that counts as well as MCP_MODELS_BUDGET.
 
         Raises:
             ConfigurationError: The budget makes no sense, or there is no ledger to keep it with.

@@ -1,4 +1,4 @@
-"""Keep answers for callers that cannot wait: long calls, calls in the background, long texts and conversations.
+"""Carry out calls that take longer than a host waits, calls in the background, and conversations; cut long answers into parts.
 
 call_tool -> arguments.py  what the caller wants of all this
              calls.py      begin, join, wait, collect; it stands in front of the service

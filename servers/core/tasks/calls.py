@@ -1,4 +1,4 @@
-"""Stand in front of the service: begin calls as tasks, join them, wait for them, collect their results."""
+"""Begin calls as tasks, join identical ones, wait for them, and collect their results."""
 
 from __future__ import annotations
 
@@ -24,14 +24,15 @@ if TYPE_CHECKING:
     Ask = Callable[[dict[str, Any], OnText], Coroutine[Any, Any, Result]]
 
 
-class PatientService:
-    """Carry out tool calls for hosts that do not wait, with the same method as `CompletionService`.
+class TaskService:
+    """Carry out tool calls as tasks, so that a host gets a reply before it gives up.
 
-    A client that waits for as long as it takes, and uses nothing of this, gets the service itself.
+    It stands before a `CompletionService`. The calls of a client that waits as long as it takes, and gives no argument about
+    tasks, go straight to that.
 
     Args:
         service: Carries out the completions.
-        store: Holds the tasks.
+        store: Holds the tasks. None means a new one.
     """
 
     def __init__(self, service: CompletionService, store: TaskStore | None = None) -> None:
@@ -54,15 +55,15 @@ class PatientService:
         handle: Callable[[Task], Result] | None = None,
         observation: CallObservation | None = None,
     ) -> Result:
-        """Carry out a tool call and return MCP's result, as `CompletionService.call_tool` does.
+        """Carry out a tool call and return MCP's result. A failure is a result too.
 
         Args:
             name: The tool's name.
             arguments: The tool's arguments as they arrived.
             on_text: Called with each new piece of a completion's text.
             client_name: How the client names itself. It says how long the client waits.
-            handle: Returns what to answer while a task is at work, if the client knows more than sentences.
-            observation: Hears of the completion, unless that comes after the call was answered.
+            handle: Returns the answer while a task is at work, for a client of the tasks extension. None means a sentence.
+            observation: Is told of the completion, if that ends before the call is answered.
         """
         if name == tools.LIST_MODELS:
             return await self._service.call_tool(name, arguments, on_text, client_name, observation=observation)

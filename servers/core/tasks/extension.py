@@ -28,6 +28,11 @@ def answer(request: TaskRequest, tasks: TaskStore, server: Server) -> Message:
     """Return the response to a request about a task.
 
     `tasks/update` has no effect, as no task asks its client for anything.
+
+    Args:
+        request: The request: `tasks/get`, `tasks/cancel` or `tasks/update`.
+        tasks: The tasks.
+        server: What the protocol needs to know of this server.
     """
     task = tasks.find(request.task_id)
     if task is None:

@@ -36,17 +36,17 @@ class Host(NamedTuple):
     source: str
 
 
-_SIXTY = 50.0
-"""For hosts that give up after 60 s."""
+_BEFORE_60_SECONDS = 50.0
+"""What hosts that give up after 60 s get, in seconds."""
 
 HOSTS: dict[str, Host] = {
-    "inspector-cli": Host(_SIXTY, None, "the Inspector's two command lines, run with 2.12.0: 60 s"),
-    "mcp-inspector": Host(_SIXTY, None, "the Inspector in a browser, 2.12.0: named in its code; not run"),
+    "inspector-cli": Host(_BEFORE_60_SECONDS, None, "the Inspector's two command lines, run with 2.12.0: 60 s"),
+    "mcp-inspector": Host(_BEFORE_60_SECONDS, None, "the Inspector in a browser, 2.12.0: named in its code; not run"),
     "codex-mcp-client": Host(280.0, None, "Codex, run with 0.169.0: 300 s; https://github.com/openai/codex/pull/28234"),
     "fastmcp": Host(280.0, None, "pydantic-ai, run with 2.68.0: 300 s"),
-    "copilot-cli": Host(_SIXTY, None, "its name seen with 1.0.102; the limit of 60 s is reported"),
-    "Zed": Host(_SIXTY, None, "https://github.com/zed-industries/zed (`context_server_timeout`: 60 s); not run"),
-    "cursor-vscode": Host(_SIXTY, None, "name and limit of 60 s are reported"),
+    "copilot-cli": Host(_BEFORE_60_SECONDS, None, "its name seen with 1.0.102; the limit of 60 s is reported"),
+    "Zed": Host(_BEFORE_60_SECONDS, None, "https://github.com/zed-industries/zed (`context_server_timeout`: 60 s); not run"),
+    "cursor-vscode": Host(_BEFORE_60_SECONDS, None, "name and limit of 60 s are reported"),
     "claude-ai": Host(
         220.0,
         None,

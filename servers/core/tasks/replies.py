@@ -1,4 +1,4 @@
-"""Word what the caller's model reads instead of an answer, or under it, and cut a long answer into parts."""
+"""Write the sentences that the caller's model reads instead of an answer or under it, and cut a long answer into parts."""
 
 from __future__ import annotations
 

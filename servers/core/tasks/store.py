@@ -1,4 +1,4 @@
-"""Hold the calls at work and the results that somebody may still come for."""
+"""Hold the calls at work, and the results that can still be collected."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ Call = Callable[[Callable[[str], None]], Coroutine[Any, Any, Result]]
 class Task:
     """One call at work, or its result.
 
-    Those who wait for a task may give up. The work stops when the last of them does, unless the task is promised: then its
-    caller has been told the id, or asked for it in the background, and may come again. So a host that gives up on
-    a wait for a `task_id`, or cancels it, does not lose what it pays for. `cancel` stops the work in any case.
+    When the last of those who wait for a task gives up, the work stops, unless the task is promised: then a caller knows its id
+    and may ask for it again. So a host that gives up waiting for a `task_id`, or cancels that call, does not lose an answer
+    that it pays for. `cancel` stops the work in any case.
 
     Args:
-        work: The call.
+        call: Returns the result. It is given what to call with each piece of text.
         key: What makes another request identical to this one.
-        clock: The clock for seconds.
+        clock: Returns the time in seconds.
 
     Attributes:
         id: A short name that nobody can guess.
@@ -131,7 +131,7 @@ class TaskStore:
     A result that nobody has collected stays until there are too many, a collected one for `KEEP_SECONDS`.
 
     Args:
-        clock: The clock for seconds.
+        clock: Returns the time in seconds.
     """
 
     def __init__(self, clock: Clock = time.monotonic) -> None:

@@ -1,1 +1,1 @@
-"""Show what calls do: what may be told of one, and traces for OpenTelemetry. Metrics and access logs are part of HTTP."""
+"""Observe calls, and send traces of them to OpenTelemetry. Metrics and the access log are in `servers/streamable_http/`."""

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from mcp_models.servers.core.provider import OnText
 
 CANCELLED = "cancelled"
-"""How a call ends that was cancelled, beside the types of errors."""
+"""The `error_type` of a call that was cancelled. All others are types of errors."""
 
 LONGEST_TRACE_FIELD = 2048
 """The most characters of a `traceparent` or `tracestate` to keep. W3C asks for at least 512."""
@@ -42,9 +42,13 @@ class CallObservation(Struct, eq=False):
         seconds: How long it took. None while it runs.
         model_asked: The model that was asked. None if the arguments made no sense.
         parameters: The numbers among the request's parameters, by name.
-        provider_after: How many seconds after that the provider was first asked.
-        first_text_seconds: How many seconds after the provider was asked the first text came.
-        model: The model that answered, as the provider named it. None, as all that follows, if there is no answer.
+        provider_after: The seconds from the call's beginning to asking the provider.
+        first_text_seconds: The seconds from asking the provider to its first text.
+        model: The model that answered, as the provider named it. None, as the next four, if there is no answer.
+        usage: The tokens that the provider counted.
+        cost_usd: The cost in US dollars, if it is known.
+        stop_reason: Why the answer ended.
+        provider_request_id: The provider's id of the request.
         error_type: The type of the failure, `cancelled`, or None if there is an answer.
         status: The provider's HTTP status, if it refused.
     """

@@ -1,4 +1,4 @@
-"""Do in a thread what would hold up the event loop."""
+"""Hand work to a thread, so that it does not hold up the event loop."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Worker(Generic[Item]):
                 logger.warning(f"{self._name}: more comes than can be written, so some of it is lost")
 
     async def flush(self, seconds: float) -> None:
-        """Wait until all that was handed over is done and sent off, but only so long."""
+        """Wait at most `seconds` until all that was handed over is done and sent off."""
         done: Future[None] = Future()
         try:
             self._items.put_nowait(done)

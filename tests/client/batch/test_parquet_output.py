@@ -16,6 +16,7 @@ from mcp_models.client.batch.output import line_of
 from mcp_models.client.batch.parquet_output import write_parquet
 from mcp_models.client.batch.row import Row
 from mcp_models.client.batch.store import Store, settled_row
+from mcp_models.client.completion_result import CompletionFailure, CompletionSuccess, UsageResult
 from mcp_models.servers.core.completion import MISFIT
 from tests.client.batch.fakes import failed, succeeded, write
 
@@ -67,6 +68,19 @@ def test_columns_have_types_and_rows_the_order_of_the_input(tmp_path: Path) -> N
     )
     assert (third["age"], third["warnings"]) == (None, [f"{MISFIT}: age"])
     assert (fourth["age"], fourth["warnings"]) == (None, ["age: the value does not fit the column's type"])
+
+
+def test_every_key_of_a_result_has_a_column_and_keeps_its_value(tmp_path: Path) -> None:
+    assert parquet_output.RESULT.keys() == CompletionSuccess.__annotations__.keys() | CompletionFailure.__annotations__.keys()
+    kept = {
+        "usage": dict.fromkeys(UsageResult.__annotations__, 1),
+        "citations": [{"url": "https://example.com", "title": "A page"}],
+        "files": [{"path": "a.pdf", "media_type": "application/pdf", "bytes": 9, "tokens": 2500}],
+    }
+    store = stored(tmp_path / "a", [(Row(1, "a", {}), succeeded("text", **kept))])
+    write_parquet(store, str(tmp_path / "out.parquet"))
+    store.close()
+    assert pyarrow.parquet.read_table(tmp_path / "out.parquet").select(list(kept)).to_pylist() == [kept]
 
 
 def test_a_large_output_is_written_in_row_groups(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -107,11 +107,11 @@ def test_a_disk_that_does_not_keep_up_ends_the_tape_and_not_the_session(tape: Pa
     goes_on, said = threading.Event(), io.StringIO()
     monkeypatch.setattr(recorder, "MAX_WAITING_BYTES", 100)
     monkeypatch.setattr(TapeWriter, "write", lambda *_: goes_on.wait(20))
-    deck = recorder.Deck(str(tape), ["server"], said)
+    thread = recorder.TapeThread(str(tape), ["server"], said)
     for _ in range(5):
-        deck.take("client", b"a line of 50 bytes".ljust(49) + b"\n")
+        thread.take("client", b"a line of 50 bytes".ljust(49) + b"\n")
     goes_on.set()
-    deck.end(0)
+    thread.end(0)
     assert said.getvalue().count("\n") == 1
     assert "more than 100 bytes wait to be written. The session goes on without a tape." in said.getvalue()
 

@@ -15,7 +15,7 @@ from mcp_models.servers.core.provider import Provider
 from mcp_models.servers.echo_mcp_server import Echo
 from mcp_models.servers.streamable_http.app import App, Rules
 from mcp_models.servers.streamable_http.observer import Observer
-from mcp_models.servers.streamable_http.request_headers import Sites
+from mcp_models.servers.streamable_http.request_headers import AllowedHosts
 from mcp_models.servers.streamable_http.run import Server, bound, server
 from tests.peer import LEGACY, MODERN, wait_until
 
@@ -103,8 +103,8 @@ def serving(providers: Sequence[Provider], observer: Observer | None = None, por
     with bound("127.0.0.1", port) as listener:
         port = listener.getsockname()[1]
         url = f"http://127.0.0.1:{port}"
-        sites = Sites([f"127.0.0.1:{port}", f"localhost:{port}"], ["https://friend.example"])
-        app = App(providers, Rules(**{"url": url, "sites": sites, **rules}), observer)
+        allowed_hosts = AllowedHosts([f"127.0.0.1:{port}", f"localhost:{port}"], ["https://friend.example"])
+        app = App(providers, Rules(**{"url": url, "allowed_hosts": allowed_hosts, **rules}), observer)
         running = QuickServer(app)
         thread = threading.Thread(target=running.run, kwargs={"sockets": [listener]}, daemon=True)
         thread.start()

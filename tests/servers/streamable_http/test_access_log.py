@@ -19,7 +19,7 @@ def test_a_line_tells_of_a_request_but_not_what_was_said(tmp_path: Path) -> None
     token, path = new_token(), tmp_path / "tokens.json"
     path.write_bytes(encoded({"alice": TokenRecord(digest(token), "2026-11-26")}))
     alice: dict[str, str | None] = {"authorization": f"Bearer {token}"}
-    with serving([quiet_echo()], AccessLog(lines.append), ways=[TokenFile(str(path))]) as served:
+    with serving([quiet_echo()], AccessLog(lines.append), authenticators=[TokenFile(str(path))]) as served:
         asked: list[tuple[dict[str, Any], dict[str, str | None]]] = [
             (call(1, {"prompt": "a secret plan"}, traceparent=TRACE), alice),
             (call(1, {"prompt": "a secret plan", "model": "echo-error-rate_limit"}), alice),

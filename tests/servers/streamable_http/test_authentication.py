@@ -51,7 +51,7 @@ def issuer() -> Iterator[FakeIssuer]:
 
 @pytest.fixture(scope="module")
 def served(issuer: FakeIssuer) -> Iterator[Served]:
-    with serving([quiet_echo()], ways=[Issuer(issuer.url)], issuer=issuer.url) as found:
+    with serving([quiet_echo()], authenticators=[Issuer(issuer.url)], issuer=issuer.url) as found:
         yield found
 
 
@@ -60,7 +60,7 @@ def status(served: Served, token: str) -> int:
 
 
 def test_a_token_counts_from_when_it_is_added_to_when_it_is_removed(tokens: Path) -> None:
-    with serving([quiet_echo()], ways=[TokenFile(str(tokens))]) as served:
+    with serving([quiet_echo()], authenticators=[TokenFile(str(tokens))]) as served:
         alice = invoke("tokens", "add", "alice", "--file", str(tokens)).stdout.strip()
         bob = invoke("tokens", "add", "bob", "--file", str(tokens)).stdout.strip()
         assert (status(served, alice), status(served, bob), status(served, alice[:-1])) == (200, 200, 401)
@@ -73,7 +73,7 @@ def test_a_token_counts_from_when_it_is_added_to_when_it_is_removed(tokens: Path
 
 
 def test_a_request_without_a_valid_token_is_challenged_with_an_error_that_clients_read(tokens: Path) -> None:
-    with serving([quiet_echo()], ways=[TokenFile(str(tokens))]) as served:
+    with serving([quiet_echo()], authenticators=[TokenFile(str(tokens))]) as served:
         for headers, challenge in (
             ({}, "Bearer"),
             ({"authorization": "Basic YTpi"}, "Bearer"),
@@ -133,7 +133,7 @@ def test_a_callers_name_is_in_the_ledger_and_their_budget_is_theirs_alone(tmp_pa
             }
         )
     )
-    with serving([Echo({"MCP_MODELS_LEDGER": str(ledger)})], ways=[TokenFile(str(tokens))]) as served:
+    with serving([Echo({"MCP_MODELS_LEDGER": str(ledger)})], authenticators=[TokenFile(str(tokens))]) as served:
 
         def said(token: str) -> str:
             message = call(1, {"prompt": "hello"}, modern=True)
@@ -199,7 +199,7 @@ def test_the_challenge_leads_to_the_issuer(served: Served, issuer: FakeIssuer) -
 
 
 def test_an_issuer_that_cannot_be_reached_makes_the_server_unavailable_not_open() -> None:
-    with serving([quiet_echo()], ways=[Issuer("http://127.0.0.1:9", "http://127.0.0.1:9/keys")]) as served:
+    with serving([quiet_echo()], authenticators=[Issuer("http://127.0.0.1:9", "http://127.0.0.1:9/keys")]) as served:
         token = jwt.encode({"sub": "alice"}, KEY, "RS256", {"kid": "one"})
         assert status(served, token) == 503
         assert oauth.RETRY_SECONDS > 1

@@ -64,7 +64,7 @@ def ended(provider: str = "echo", caller: str | None = None, **fields: Any) -> O
 def test_calls_are_counted_by_provider_model_caller_and_outcome(tmp_path: Any) -> None:
     metrics, token, path = Metrics(), new_token(), tmp_path / "tokens.json"
     path.write_bytes(encoded({"alice": TokenRecord(digest(token), "2026-11-26")}))
-    with serving([quiet_echo()], metrics, ways=[TokenFile(str(path))]) as served, scraped(metrics) as address:
+    with serving([quiet_echo()], metrics, authenticators=[TokenFile(str(path))]) as served, scraped(metrics) as address:
         alice = {"authorization": f"Bearer {token}"}
         for model in ("echo-slow-0.01", "echo-slow-0.01", "echo-error-rate_limit"):
             served.post(call(1, {"prompt": "one two three", "model": model}), **alice)

@@ -10,7 +10,7 @@ import pytest
 
 from mcp_models.servers.streamable_http import run
 from mcp_models.servers.streamable_http.app import App, Rules
-from mcp_models.servers.streamable_http.request_headers import Sites
+from mcp_models.servers.streamable_http.request_headers import AllowedHosts
 from tests.peer import call, wait_until
 from tests.servers.streamable_http.serving import ACCEPT, QuickServer, quiet_echo
 
@@ -21,7 +21,9 @@ def test_a_connection_that_was_just_opened_is_answered_at_the_end(is_taken: bool
     resume = threading.Event()
     with run.bound("127.0.0.1", 0) as listener:
         address = listener.getsockname()
-        running = QuickServer(App([quiet_echo()], Rules(url="http://127.0.0.1", sites=Sites(["models.example.com"], []))))
+        running = QuickServer(
+            App([quiet_echo()], Rules(url="http://127.0.0.1", allowed_hosts=AllowedHosts(["models.example.com"], [])))
+        )
         thread = threading.Thread(target=running.run, kwargs={"sockets": [listener]}, daemon=True)
         thread.start()
         wait_until(lambda: running.started)

@@ -10,7 +10,7 @@ from mcp_models.servers.core.completion import Completion, CompletionRequest
 from mcp_models.servers.core.errors import OverloadedError
 from mcp_models.servers.core.provider import Provider
 from mcp_models.servers.core.service import CompletionService
-from mcp_models.servers.core.tasks.calls import PatientService
+from mcp_models.servers.core.tasks.calls import TaskService
 from mcp_models.servers.core.tasks.replies import META_TASK
 from mcp_models.servers.core.tasks.store import TaskStore
 
@@ -67,7 +67,7 @@ class Server:
         self.env = {"MCP_MODELS_REPLY_WITHIN": "0.001", "MCP_MODELS_LEDGER": "off", **env}
         self.model, self.clock = Controlled(self.env), Clock()
         self.tasks = TaskStore(self.clock)
-        self.service = PatientService(CompletionService(self.model), self.tasks)
+        self.service = TaskService(CompletionService(self.model), self.tasks)
         self.texts: list[str] = []
 
     async def ask(self, client: str | None = None, **arguments: Any) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Answers that outlive a host's patience: begin, wait, join, collect and cancel."""
+"""Calls that take longer than a host waits: begin, wait, join, collect and cancel."""
 
 from __future__ import annotations
 

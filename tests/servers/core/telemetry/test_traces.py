@@ -14,7 +14,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from mcp_models.servers.core import settings
 from mcp_models.servers.core.telemetry.observation import CallObservation
 from mcp_models.servers.core.telemetry.traces import Traces
-from mcp_models.servers.streamable_http.traced import Traced
+from mcp_models.servers.streamable_http.trace_observer import TraceObserver
 from tests.otlp import Collector, attributes
 from tests.peer import Peer, call
 from tests.servers.streamable_http.serving import quiet_echo, serving
@@ -31,7 +31,7 @@ def collector(monkeypatch: pytest.MonkeyPatch) -> Iterator[Collector]:
 
 
 def test_a_call_over_http_is_a_span_of_the_server_and_within_it_one_of_the_provider(collector: Collector) -> None:
-    with serving([quiet_echo()], Traced()) as served:
+    with serving([quiet_echo()], TraceObserver()) as served:
         arguments = {"prompt": "a secret plan", "model": "echo-slow-0.01", "temperature": 0.5, "max_tokens": 50}
         served.post(call("id-1", arguments, modern=True, traceparent=PARENT), traceparent=AMBIENT)
         served.post(call(2, {"prompt": "a secret plan", "model": "echo-error-rate_limit"}), traceparent=AMBIENT)

@@ -11,7 +11,7 @@ const [clients, transports] = {
 const { Client } = require(clients);
 const { StdioClientTransport } = require(transports);
 
-const client = new Client({ name: 'patience', version: '1' });
+const client = new Client({ name: 'long-calls', version: '1' });
 await client.connect(new StdioClientTransport({ command, args, env: process.env }));
 const replies = [];
 let next = JSON.parse(request);

@@ -1,4 +1,4 @@
-"""Pass the calls over HTTP on to the traces."""
+"""Send the traces of calls over HTTP."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ FLUSH_SECONDS = 3.0
 """How long the end of the server waits for spans to be sent."""
 
 
-class Traced(Observer):
+class TraceObserver(Observer):
     """Send the spans of each call."""
 
     def __init__(self) -> None:

@@ -15,10 +15,10 @@ from tests.acceptors import ENVIRONMENTS
 from tests.hosts import programs
 from tests.hosts.program import Program
 from tests.hosts.recording import recording_interpreter
-from tests.hosts.visit import ours
+from tests.hosts.visit import ours, run_host
 from tests.installed import npm_packages
-from tests.patience import planned_model
-from tests.patience.planned_model import Plan, PlannedModel
+from tests.long_calls import planned_model
+from tests.long_calls.planned_model import Plan, PlannedModel
 from tests.trust.outcome import Outcome
 
 ECHO = [sys.executable, "-m", "mcp_models.servers.echo_mcp_server"]
@@ -38,15 +38,7 @@ def through_codex(home: Path, plan: Plan, claim: str) -> tuple[Outcome, list[str
         interpreter, _ = recording_interpreter(home)
         ours(interpreter, environment, "install", program.host, "echo")
         started = time.monotonic()
-        done = subprocess.run(
-            program.command(),
-            env=environment,
-            cwd=home,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=SECONDS,
-        )
+        done = run_host(program, environment, home, SECONDS)
         outcome.figures["seconds"] = round(time.monotonic() - started)
         outcome.figures["calls"] = len(model.results)
         if done.returncode:

@@ -1,6 +1,6 @@
 """Check at full length that long answers reach hosts that give up early, and print a line for each host.
 
-`bash run_with_env.sh -m tests.patience` runs all rounds at once, as they only wait: 6 minutes. With names, it runs these.
+`bash run_with_env.sh -m tests.long_calls` runs all rounds at once, as they only wait: 6 minutes. With names, it runs these.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
-from tests.patience import rounds
+from tests.long_calls import rounds
 from tests.trust.outcome import Outcome
 
 ROUNDS: dict[str, Callable[[Path], Outcome]] = {

@@ -1,4 +1,4 @@
-"""Tasks and conversations through the real Codex, and a short round of the Inspector. At full length: `-m tests.patience`."""
+"""Tasks and conversations through the real Codex, and a short round of the Inspector. At full length: `-m tests.long_calls`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.patience import rounds
+from tests.long_calls import rounds
 
 pytestmark = pytest.mark.slow
 
