@@ -1,4 +1,4 @@
-"""Measure serving over HTTP beside stdio and LiteLLM's proxy. Run `bash run_with_env.sh -m bench.over_http`, or add `--quick`."""
+"""Measure HTTP beside stdio and LiteLLM's proxy. Run `bash run_with_env.sh -m bench.over_http`, or add `--quick`."""
 
 from __future__ import annotations
 
