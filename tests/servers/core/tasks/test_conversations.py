@@ -56,6 +56,25 @@ async def test_the_files_of_earlier_turns_are_read_again_for_each_follow_up(tmp_
     assert "files: expected array" in text(await say(server, "four", files=7))
 
 
+async def test_a_file_that_has_gone_does_not_end_a_conversation(tmp_path: Path) -> None:
+    (tmp_path / "a.py").write_text("# a.py\n")
+    server = Server(MCP_MODELS_REPLY_WITHIN="60", MCP_MODELS_FILES=str(tmp_path))
+    await say(server, "one", files=["a.py"])
+    (tmp_path / "a.py").unlink()
+    refused = text(await say(server, "two"))
+    assert "a.py: it is not there" in refused
+    assert "`files: []` leaves them out" in refused
+    assert "Turn 2" in text(await say(server, "two", files=[]))
+    assert "Turn 3" in text(await say(server, "three"))
+
+
+async def test_what_holds_for_all_turns_takes_of_the_bounded_memory(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(conversations, "MOST_CHARACTERS", 1000)
+    for name in "ab":
+        await say(server, "x", system="s" * 600, conversation=name)
+    assert "New conversation `a`" in text(await say(server, "x", conversation="a"))
+
+
 async def test_a_turn_that_failed_leaves_the_memory_as_it_was(server: Server) -> None:
     await say(server, "one", "1")
     assert (await say(server, "two", "fail"))["isError"] is True
