@@ -117,9 +117,12 @@ class Conversations:
             self._forget_empty(conversation)
             return
         characters = sum(other.size for other in self._by_name.values())
-        while len(self._by_name) > MOST_CONVERSATIONS or (characters > MOST_CHARACTERS and len(self._by_name) > 1):
-            _, forgotten = self._by_name.popitem(last=False)
-            characters -= forgotten.size
+        for other in [*self._by_name.values()][:-1]:
+            if len(self._by_name) <= MOST_CONVERSATIONS and characters <= MOST_CHARACTERS:
+                break
+            if not other.at_work:  # another turn of it would know nothing of the one at work
+                del self._by_name[other.name]
+                characters -= other.size
 
     def _forget_empty(self, but: Conversation) -> None:
         """Forget conversations whose first turn has failed."""

@@ -119,6 +119,17 @@ async def test_the_conversation_used_least_recently_is_forgotten_first(server: S
     assert "New conversation `b`" in text(await say(server, "x", conversation="b"))
 
 
+async def test_a_conversation_whose_turn_is_at_work_is_not_forgotten(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(conversations, "MOST_CONVERSATIONS", 1)
+    await say(server, "one")
+    second = server.begin(prompt="two", conversation="a")
+    await until(lambda: len(server.model.asked) == 2)
+    await say(server, "x", conversation="b")
+    assert "still at work" in text(await server.ask(prompt="three", conversation="a"))
+    server.model.answer("2", which=1)
+    assert "Turn 2" in text(await second)
+
+
 async def test_conversations_take_a_bounded_memory_together(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(conversations, "MOST_CHARACTERS", 1000)
     for name in "ab":
