@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
 VERSION = 1
 
+_HEAD = 4096
+"""Within how many bytes a tape's first header begins."""
+
 
 class TapeLine:
     """Something that was said in a session.
@@ -150,7 +153,7 @@ class TapeWriter:
 
     Raises:
         OSError: The file cannot be opened or written.
-        TapeError: Another session is being written, and one of the two wants to be alone.
+        TapeError: Another session is being written, and one of the two wants to be alone. Or the file is not a tape.
     """
 
     def __init__(
@@ -163,6 +166,8 @@ class TapeWriter:
         try:
             if not _lock(self._descriptor, alone):
                 raise TapeError(f"{os.fspath(path)!r} is being written by another session: give this one a tape of its own")
+            if not _may_be_tape(self._descriptor):
+                raise TapeError(f"{os.fspath(path)!r} is there and is not a tape: name another file")
             if anew:
                 os.ftruncate(self._descriptor, 0)
             elif _is_torn(self._descriptor):
@@ -245,6 +250,15 @@ def _is_plain(raw: bytes) -> bool:
     except ValueError:
         return False
     return True
+
+
+def _may_be_tape(descriptor: int) -> bool:
+    """Return whether a file is empty, or begins as a tape does, maybe torn in its first line. Others are not written to."""
+    if os.fstat(descriptor).st_size == 0:
+        return True
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    start = os.read(descriptor, _HEAD)
+    return b'"tape"' in start or b'{"tape"'.startswith(start)
 
 
 def _is_torn(descriptor: int) -> bool:

@@ -175,3 +175,11 @@ def test_a_line_that_was_torn_by_a_full_disk_spoils_no_other(tape: Path, monkeyp
     writer.write("client", b'{"kept":1}')
     writer.close()
     assert [line.message for line in read_tape(tape).lines] == [{"kept": 1}]
+
+
+@pytest.mark.parametrize("anew", [True, False])
+def test_a_file_that_is_no_tape_is_left_as_it_is(tape: Path, anew: bool) -> None:
+    tape.write_text("import os\n")
+    with pytest.raises(TapeError, match="is not a tape: name another file"):
+        TapeWriter(tape, {}, alone=True, anew=anew)
+    assert tape.read_text() == "import os\n"
