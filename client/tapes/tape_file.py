@@ -235,7 +235,7 @@ def _without_secrets(raw: bytes) -> tuple[bytes, bytes]:
 
 def _strings(raw: bytes) -> Iterator[str]:
     """Yield every string in a line of JSON, also those of a name that stands there twice, of which decoding keeps one."""
-    for found in re.finditer(rb'"(?:[^"\\]|\\.)*"', raw):
+    for found in re.finditer(rb'"[^"\\]*(?:\\.[^"\\]*)*"', raw):
         yield json_codec.decode(found[0])
 
 
