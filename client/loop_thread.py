@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from contextlib import suppress
 
+from mcp_models.client.errors import ServerTimeoutError, SessionError
 from mcp_models.client.pending_call import PendingCall
 
 TYPE_CHECKING = False
@@ -41,19 +42,19 @@ class LoopThread:
             work: Returns the coroutine. Its result is a dict.
 
         Raises:
-            RuntimeError: The loop has been closed.
+            SessionError: The loop has been closed.
         """
         import asyncio
 
         with self._lock:
             if self._closing:
-                raise RuntimeError("the model was closed while it was asked")
+                raise SessionError("the model was closed while it was asked")
             running = asyncio.run_coroutine_threadsafe(work(), self._loop)
 
         def abandon(_reason: str) -> None:
             running.cancel()
 
-        pending = PendingCall(abandon, lambda seconds: RuntimeError(f"no answer within {seconds:g} s"))
+        pending = PendingCall(abandon, lambda seconds: ServerTimeoutError(f"no answer within {seconds:g} s"))
         running.add_done_callback(lambda done: _pass_on(done, pending))
         return pending
 
@@ -90,7 +91,7 @@ class LoopThread:
 
 def _pass_on(work: Future[dict[str, Any]], pending: PendingCall) -> None:
     if work.cancelled():
-        pending.fail(RuntimeError("the model was closed while it was asked"))
+        pending.fail(SessionError("the model was closed while it was asked"))
     elif error := work.exception():
         pending.fail(error)
     else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any, Literal, TypeAlias
 
 import msgspec
@@ -11,6 +12,8 @@ DEEPEST = 8
 """How many levels of a schema get types of their own. What is below stands in its column as JSON."""
 
 _INT64 = range(-(2**63), 2**63)
+_EXACT = 2**53
+"""All integers up to this one are floating-point numbers, too. Source: IEEE 754, binary64."""
 
 
 class ListKind(Struct, frozen=True):
@@ -25,8 +28,9 @@ class RecordKind(Struct, frozen=True):
     fields: tuple[tuple[str, Kind], ...]
 
 
-Kind: TypeAlias = Literal["text", "integer", "number", "boolean", "json", "name"] | ListKind | RecordKind
-"""What a column holds. `json` is the JSON text of any value, `name` a text or a number as text."""
+Kind: TypeAlias = Literal["text", "integer", "long", "number", "boolean", "json", "name"] | ListKind | RecordKind
+"""What a column holds. `json` is the JSON text of any value, `name` a text or a number as text. `long` is an integer that no
+floating-point number stands for."""
 
 _KINDS: dict[str, Kind] = {"string": "text", "integer": "integer", "number": "number", "boolean": "boolean"}
 
@@ -39,6 +43,8 @@ def schema_fields(schema: Any) -> dict[str, Kind]:
 
 def of_values(kinds: set[Kind]) -> Kind:
     """Return the kind of a column that has values of these kinds."""
+    if kinds and kinds <= {"integer", "long"}:
+        return "integer"
     if len(kinds) == 1:
         return next(iter(kinds))
     if kinds == {"integer", "number"}:
@@ -51,7 +57,9 @@ def of_value(value: Any) -> Kind:
     if isinstance(value, bool):
         return "boolean"
     if isinstance(value, int):
-        return "integer" if value in _INT64 else "json"
+        if value not in _INT64:
+            return "json"
+        return "integer" if abs(value) <= _EXACT or float(value) == value else "long"
     if isinstance(value, float):
         return "number"
     return "text" if isinstance(value, str) else "json"
@@ -75,10 +83,10 @@ def fitted(kind: Kind, value: Any) -> Any:
         return {name: fitted(field, value.get(name)) for name, field in kind.fields}
     if kind == "integer" and isinstance(value, float) and value.is_integer():
         value = int(value)  # 1.0 is an integer in JSON Schema
-    found = of_value(value)
+    found = of_values({of_value(value)})
     if kind == found:
         return value
-    if kind == "number" and found == "integer":
+    if kind == "number" and isinstance(value, int) and not isinstance(value, bool) and abs(value) <= sys.float_info.max:
         return float(value)
     raise ValueError("it does not fit the type")
 

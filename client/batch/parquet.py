@@ -44,12 +44,22 @@ def read_parquet(path: str) -> Iterator[tuple[int, dict[str, Any]]]:
     library, number = pyarrow(), 0
     try:
         with _opened(library, path) as file:
+            _check_names(path, file.schema_arrow.names)
             for part in file.iter_batches(batch_size=_part_rows(file.metadata)):
                 for row in _in_microseconds(library, part).to_pylist():
                     number += 1
                     yield number, row
-    except (library.ArrowException, ValueError) as error:
+    except OSError as error:
+        if error.errno is not None:  # of the system; pyarrow has none for what is broken in the file
+            raise
+        raise InputError(f"{path} cannot be read as Parquet: {' '.join(str(error).split())}") from None
+    except (library.ArrowException, ValueError, OverflowError) as error:
         raise InputError(f"{path}: row {number + 1} cannot be read as Parquet: {' '.join(str(error).split())}") from None
+
+
+def _check_names(path: str, names: list[str]) -> None:
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise InputError(f"{path}: there are several columns {twice[0]!r}: rename them, as a row keeps only one of them")
 
 
 def count_parquet(path: str) -> int:

@@ -9,8 +9,8 @@ from mcp_models.client.tapes.errors import TapeError
 from mcp_models.client.tapes.exchange import PROGRESS, TOOL_CALL, Question, exchanges
 from mcp_models.client.tapes.recordings import Recordings, as_recorded
 from mcp_models.client.tapes.tape_file import Tape, TapeWriter, read_tape
-from mcp_models.servers.core.protocol import META_STREAM
-from mcp_models.servers.core.redaction import protect_environment
+from mcp_models.servers.core.protocol import META_DELTA, META_STREAM
+from mcp_models.servers.core.redaction import RedactedText, protect_environment
 from mcp_models.servers.core.transport import json_codec
 
 TYPE_CHECKING = False
@@ -139,13 +139,26 @@ class CallOnTape:
 
     def __init__(self, tape: ModelTape, number: int) -> None:
         self._tape, self._number = tape, number
+        self._text = RedactedText()
 
     def progress(self, params: dict[str, Any]) -> None:
         """Write what arrives before the answer: the params of a progress notification."""
+        meta = params.get("_meta")
+        if isinstance(meta, dict) and isinstance(piece := meta.get(META_DELTA), str):
+            self._delta(params, self._text.feed(piece))  # a key may come in two pieces
+        else:
+            self._progress(params)
+
+    def _delta(self, params: dict[str, Any], text: str) -> None:
+        if text:
+            self._progress({**params, "_meta": {**params.get("_meta", {}), META_DELTA: text}})
+
+    def _progress(self, params: dict[str, Any]) -> None:
         self._tape.write("server", {"method": PROGRESS, "params": {**params, "progressToken": self._number}})
 
     def end(self, done: Future, not_sent: list[str]) -> None:
         """Write the answer. A call that failed between this process and the server has none."""
+        self._delta({}, self._text.rest())
         if done.exception() is None:
             self._tape.write("server", {"id": self._number, "result": done.result()}, not_sent)
 

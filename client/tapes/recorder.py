@@ -46,6 +46,13 @@ NOT_FOUND, NOT_EXECUTABLE = 127, 126
 _PASSED_ON = ("SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2")
 _OF_THE_KERNEL = 128  # `si_code` of a signal that the terminal sends to every process of its group: the server has got it too
 _SECRET_OPTION = r"(?i)--?[\w-]*(?:key|token|secret|password)"
+_SECRET_SETTING = (
+    r"(?i)(?:--?\w+=)?[\w.-]*(?:key|token|secret|password|passwd|authorization|(?<![a-z])(?:pass|pat))(?:=|:\s*)(\S.*)"
+)
+"""An argument such as `GITHUB_TOKEN=…` for `env` and `docker run -e`, or `X-API-Key: …` for a program that sends a header."""
+
+_SECRET_VARIABLE = r"(?i)(?:\w*_)?(?:pat|pass|passwd|passphrase|credentials?|(?:access|auth|api|private)_?\w*(?:key|token)\w*)"
+_PASSWORD_OF_URL = r"://[^\s/@:]*:([^\s/@]+)@"
 
 
 def record(path: str, command: Sequence[str]) -> int:
@@ -203,15 +210,20 @@ def _whole(line: bytes | LineTooLongError) -> bytes:
 
 
 def _protect_values() -> None:
-    """Protect what looks like a key, under whatever name the server's environment has it."""
-    for value in os.environ.values():
-        if redact_keys(value.strip()) == REDACTED:
+    """Protect what looks like a key, or is the password in a URL, under whatever name the server's environment has it."""
+    for name, value in os.environ.items():
+        is_named_so = re.fullmatch(_SECRET_VARIABLE, name) and not os.path.exists(value)
+        if is_named_so or redact_keys(value.strip()) == REDACTED:
             protect(value)
+        for password in re.findall(_PASSWORD_OF_URL, value):
+            protect(password)
 
 
 def _protect_options(command: Sequence[str]) -> None:
-    """Protect the values of options such as `--api-key` of the server's command."""
+    """Protect the values of options such as `--api-key`, and of settings such as `API_KEY=…`, of the server's command."""
     for option, following in zip(command, [*command[1:], ""], strict=True):
         name, equals, value = option.partition("=")
         if re.fullmatch(_SECRET_OPTION, name):
             protect(value if equals else following)
+        elif setting := re.fullmatch(_SECRET_SETTING, option):
+            protect(setting[1])

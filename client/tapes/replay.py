@@ -42,6 +42,9 @@ def replay(path: str, speed: float = 0.0, repeat: bool = False) -> int:
         TapeError: The tape cannot be read.
     """
     source, target = os.dup(0), os.dup(1)
+    for descriptor in (source, target):
+        with contextlib.suppress(OSError):
+            os.set_blocking(descriptor, True)  # a host may share the pipe and have made it non-blocking
     with open(os.devnull, "rb") as null:
         os.dup2(null.fileno(), 0)
     os.dup2(2, 1)  # a stray `print` must not reach the host

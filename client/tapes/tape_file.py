@@ -2,12 +2,14 @@
 
 A session begins with a header, such as `{"tape": 1, "session": "5f2a", "started": …, "command": […]}`. Each further line holds
 the seconds since then, who spoke and what was said: `{"t": 0.01, "session": "5f2a", "from": "client", "message": …}`. The
-message stands there byte for byte as it passed, without its secrets. What is no JSON stands under `text`, as a string.
+message stands there byte for byte as it passed, without its secrets. What is not quite JSON, such as half a surrogate pair,
+stands under `text`, as a string.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import time
 
 from mcp_models.client.tapes.errors import TapeError
@@ -17,12 +19,15 @@ from mcp_models.servers.core.transport import json_codec
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from typing import Any, Literal, TypeAlias
 
     Source: TypeAlias = Literal["client", "server"]
 
 VERSION = 1
+
+_HEAD = 4096
+"""Within how many bytes a tape's first header begins."""
 
 
 class TapeLine:
@@ -82,7 +87,7 @@ def read_tape(path: str | os.PathLike[str]) -> Tape:
         if not line.strip():
             continue
         try:
-            _add(tape, number, {name: bytes(value) for name, value in decode(line).items()})
+            _add(tape, number, line, {name: bytes(value) for name, value in decode(line).items()})
         except (ValueError, TypeError, KeyError, RecursionError):
             if number < len(lines):
                 tape.skipped.append(number)
@@ -91,7 +96,7 @@ def read_tape(path: str | os.PathLike[str]) -> Tape:
     return tape
 
 
-def _add(tape: Tape, number: int, fields: Mapping[str, bytes]) -> None:
+def _add(tape: Tape, number: int, line: bytes, fields: Mapping[str, bytes]) -> None:
     """Add a line to what a tape holds.
 
     Raises:
@@ -110,10 +115,25 @@ def _add(tape: Tape, number: int, fields: Mapping[str, bytes]) -> None:
         seconds, source = float(json_codec.decode(fields["t"])), str(json_codec.decode(fields["from"]))
         not_sent = json_codec.decode(fields.get("not_sent", b"[]"))
         if "message" in fields:
-            raw, message = fields["message"], json_codec.decode(fields["message"])
+            raw, message = _exact(line, fields["message"]), json_codec.decode(fields["message"])
         else:
-            raw, message = str(json_codec.decode(fields["text"])).encode(), None
+            raw = str(json_codec.decode(fields["text"])).encode()
+            message = _json_of(raw)
         tape.lines.append(TapeLine(number, session, seconds, source, raw, message, not_sent))
+
+
+def _exact(line: bytes, message: bytes) -> bytes:
+    """Return a message with the white space around it, which decoding drops. A server on Windows may end its lines with it."""
+    exact = line.partition(b'"message":')[2].removesuffix(b"}")
+    return exact if exact.strip() == message else message
+
+
+def _json_of(raw: bytes) -> Any:
+    """Return the message in a line that could not stand on the tape as JSON, or None if it is none."""
+    try:
+        return json_codec.decode(raw)
+    except ValueError:
+        return None
 
 
 class TapeWriter:
@@ -133,7 +153,7 @@ class TapeWriter:
 
     Raises:
         OSError: The file cannot be opened or written.
-        TapeError: Another session is being written, and one of the two wants to be alone.
+        TapeError: Another session is being written, and one of the two wants to be alone. Or the file is not a tape.
     """
 
     def __init__(
@@ -141,10 +161,13 @@ class TapeWriter:
     ) -> None:
         flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0)
         self.session = os.urandom(4).hex()
+        self._is_torn = False
         self._descriptor = os.open(path, flags, 0o600)
         try:
             if not _lock(self._descriptor, alone):
                 raise TapeError(f"{os.fspath(path)!r} is being written by another session: give this one a tape of its own")
+            if not _may_be_tape(self._descriptor):
+                raise TapeError(f"{os.fspath(path)!r} is there and is not a tape: name another file")
             if anew:
                 os.ftruncate(self._descriptor, 0)
             elif _is_torn(self._descriptor):
@@ -189,8 +212,11 @@ class TapeWriter:
         os.close(self._descriptor)
 
     def _write(self, line: bytes) -> None:
-        if (written := os.write(self._descriptor, line)) < len(line):
-            os.write(self._descriptor, line[written:])  # raises what kept the rest from being written
+        rest = memoryview(b"\n" + line if self._is_torn else line)
+        while rest:
+            written = os.write(self._descriptor, rest)  # at the second time it raises what kept the rest from being written
+            self._is_torn = written < len(rest)
+            rest = rest[written:]
 
 
 def _without_secrets(raw: bytes) -> tuple[bytes, bytes]:
@@ -198,12 +224,41 @@ def _without_secrets(raw: bytes) -> tuple[bytes, bytes]:
     try:
         value = json_codec.decode(raw)
         text = raw.decode()
-        if b"\\" not in raw and redact_keys(text) == text:  # nothing can hide behind an escape
-            return b"message", raw
-        clean = redact_record(value, redact_keys)
     except ValueError:
         return b"text", json_codec.encode(redact_keys(raw.decode("utf-8", "replace"))).strip()
-    return b"message", raw if clean == value else json_codec.encode(clean).strip()
+    if b"\\" in raw or redact_keys(text) != text:  # something may hide behind an escape
+        clean = redact_record(value, redact_keys)
+        if clean != value or any(redact_keys(each) != each for each in _strings(raw)):
+            return b"message", json_codec.encode(clean).strip()
+    return (b"message", raw) if _is_plain(raw) else (b"text", json_codec.encode(text).strip())
+
+
+def _strings(raw: bytes) -> Iterator[str]:
+    """Yield every string in a line of JSON, also those of a name that stands there twice, of which decoding keeps one."""
+    for found in re.finditer(rb'"[^"\\]*(?:\\.[^"\\]*)*"', raw):
+        yield json_codec.decode(found[0])
+
+
+def _is_plain(raw: bytes) -> bool:
+    """Return whether a line of JSON can be a part of a tape's line. With a mark of byte order or half a pair it can not."""
+    if not raw.startswith(b"\xef") and b"\\ud" not in raw.lower():
+        return True
+    import msgspec
+
+    try:
+        msgspec.json.decode(b"[%s]" % raw, type=list[msgspec.Raw])
+    except ValueError:
+        return False
+    return True
+
+
+def _may_be_tape(descriptor: int) -> bool:
+    """Return whether a file is empty, or begins as a tape does, maybe torn in its first line. Others are not written to."""
+    if os.fstat(descriptor).st_size == 0:
+        return True
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    start = os.read(descriptor, _HEAD)
+    return b'"tape"' in start or b'{"tape"'.startswith(start)
 
 
 def _is_torn(descriptor: int) -> bool:

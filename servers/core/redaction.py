@@ -20,7 +20,12 @@ SHORTEST_SECRET = 8
 
 # These stay strings because `re` compiles and caches them on first use, and a server's start does not need them.
 _SECRET_NAME = r"(?:^|_|^PG)(?:API_?KEY|KEY|TOKEN|SECRET|PASSWORD)$"
-_SECRET_LOOKS = r"\b(?:sk-[\w*-]{6,}|AIza[\w-]{8,}|mstrl_[\w-]{4,}|mcpm_[\w-]{16,})|(?<=Bearer )[^\s\"',]+|(?<=[?&]key=)[^\s&\"']+|(?<=://)[^\s/@]+(?=@)"
+_SECRET_LOOKS = (
+    r"\b(?:sk-[\w*-]{6,}|AIza[\w-]{8,}|mstrl_[\w-]{4,}|mcpm_[\w-]{16,}"
+    r"|(?:gsk|hf|gh[pousr]|github_pat)_\w{16,}|(?:xai|csk|nvapi|glpat|xox[abeoprs])-[\w-]{16,}|AKIA[A-Z0-9]{16}\b"
+    r"|eyJ[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]{8,})"
+    r"|(?<=Bearer )[^\s\"',]+|(?<=[?&]key=)[^\s&\"']+|(?<=://)[^\s/@]+(?=@)"
+)
 _PIPE_BUF = 512  # the least that POSIX guarantees a ready pipe to accept at once
 _WORDS = r"[A-Za-z]+(?:[ _.][A-Za-z]+)*"
 _known: list[str] = []

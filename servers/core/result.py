@@ -17,6 +17,9 @@ from mcp_models.servers.core.redaction import redact, redact_record, redact_valu
 MOST_CITATIONS = 50
 """The most pages that are listed."""
 
+LONGEST_URL = 4096
+"""The most characters of a page's address. One with more is left out, as half an address leads nowhere."""
+
 LONGEST_TITLE = 200
 """The most characters of a page's title in a note."""
 
@@ -49,10 +52,13 @@ def completion_result(completion: Completion) -> dict[str, Any]:
     return {**result, "_meta": {META_COMPLETION: redact_record(fields)}}
 
 
-def _cited(citations: list[dict[str, str]]) -> list[dict[str, str]]:
-    """Return the pages, each once, without what is no address of a page."""
-    pages = {each["url"]: each for each in reversed(citations) if each["url"].startswith(("https://", "http://"))}
-    return [pages[url] for url in dict.fromkeys(each["url"] for each in citations) if url in pages][:MOST_CITATIONS]
+def _cited(citations: list[dict[str, Any]]) -> list[dict[str, str]]:
+    """Return the pages, each once, without what is no address of a page: an answer that is paid for must not fail for that."""
+    pages: dict[str, dict[str, str]] = {}
+    for url, title in ((each["url"], each["title"]) for each in citations):
+        if isinstance(url, str) and url.startswith(("https://", "http://")) and len(url) <= LONGEST_URL:
+            pages.setdefault(url, {"url": url, "title": title if isinstance(title, str) else ""})
+    return [*pages.values()][:MOST_CITATIONS]
 
 
 def _sources(citations: list[dict[str, str]]) -> str:

@@ -268,6 +268,21 @@ def test_closing_it_ends_its_calls() -> None:
     assert first.cancelled.is_set()
 
 
+def test_a_model_that_is_closed_elsewhere_is_a_failure_like_any_other() -> None:
+    slow = ScriptedModel("a", hangs())
+    shared = Fallback(slow)
+
+    def close() -> None:
+        wait_until(lambda: slow.asked)
+        shared.close()
+
+    with Fallback(shared, ScriptedModel("b", says("Hi."))) as model:
+        threading.Thread(target=close, daemon=True).start()
+        result = model.call("Hello?")
+    assert success(result)["output"] == "Hi."
+    assert outcomes(result) == [("fallback", "failed", "connection"), ("b", "answered", None)]
+
+
 def test_one_that_nobody_closes_leaves_no_thread() -> None:
     assert Fallback(ScriptedModel("a", says("Hi."))).call("Hello?")["output"] == "Hi."
 

@@ -13,8 +13,12 @@ from typing import Any, NoReturn
 import pytest
 
 from mcp_models.client import DirectModel, EchoMCPModel, Model, NotOnTapeError, Recorded, ServerProtocolError, TapeError
+from mcp_models.client.future import Future
 from mcp_models.client.pending_call import PendingCall
+from mcp_models.client.tapes.model_tape import ModelTape
 from mcp_models.client.tapes.tape_file import TapeWriter, read_tape
+from mcp_models.servers.core import redaction
+from mcp_models.servers.core.protocol import META_DELTA
 from tests.client.tapes.tapes import answer, ask, progress, write
 from tests.results import failure, success
 
@@ -257,3 +261,19 @@ def test_a_model_behind_a_server_is_recorded_with_what_its_tool_did_not_take(tap
         said = recorded.call("one two")
     assert Recorded(EchoMCPModel(), tape).call("one two") == said
     assert json.loads(tape.read_text().splitlines()[0])["provider"] == "echo"
+
+
+def test_a_key_that_a_stream_has_in_two_pieces_is_not_on_the_tape(tape: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(redaction, "_known", ["an-unguessable-value"])
+    on_tape = ModelTape(tape, reads=False, must_exist=False, adds=False)
+    call = on_tape.begin(Model("echo", ""), {"prompt": "x"}, streams=True)
+    for piece in ("My key is an-unguess", "able-value, or an-"):
+        call.progress({"_meta": {META_DELTA: piece}})
+    done = Future()
+    done.succeed({"content": [], "isError": False})
+    call.end(done, [])
+    on_tape.close()
+    lines = [line.message for line in read_tape(tape).lines]
+    deltas = [line["params"]["_meta"][META_DELTA] for line in lines if line.get("method") == "notifications/progress"]
+    assert "".join(deltas) == "My key is [redacted], or an-"
+    assert "result" in lines[-1]

@@ -11,8 +11,10 @@ import pytest
 
 from mcp_models.servers import load_provider, server_modules
 from mcp_models.servers.core import pricing
-from mcp_models.servers.core.completion import Completion, CompletionRequest, Usage
+from mcp_models.servers.core.completion import Citation, Completion, CompletionRequest, Usage
 from mcp_models.servers.core.price_bound import highest_cost_usd
+from mcp_models.servers.core.protocol import META_COMPLETION
+from mcp_models.servers.core.result import completion_result
 from mcp_models.servers.core.service import CompletionService
 from mcp_models.servers.core.tools import extras
 from tests import official
@@ -106,6 +108,14 @@ def test_what_is_no_page_is_no_source() -> None:
         fake.script(fake.searched(("javascript:alert(1)", "x")))
         result, _ = complete(fake, model=fake.model, web_search=True)
     assert len(result["content"]) == 1
+
+
+def test_a_citation_that_makes_no_sense_loses_no_answer() -> None:
+    pages: list[Any] = [Citation(None), Citation("https://a.example/" + "x" * 5000), Citation("https://b.example", {})]  # type: ignore[arg-type]
+    completion = Completion(text="It is so.", model="m", stop_reason="end_turn", citations=pages)
+    result = completion_result(completion)
+    assert result["content"][0]["text"] == "It is so."
+    assert result["_meta"][META_COMPLETION]["citations"] == [{"url": "https://b.example", "title": ""}]
 
 
 def test_a_search_that_fails_is_told() -> None:

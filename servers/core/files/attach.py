@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from typing import TYPE_CHECKING, NamedTuple
 
 from msgspec import Struct, structs
@@ -169,7 +170,7 @@ class _Reader:
         key = (folder, *parts)
         if key in self.found:
             return
-        if what := why_denied(parts):
+        if what := why_denied((os.path.basename(os.path.realpath(folder)), *parts)):
             raise RefusedError(f"it is never attached, as it is {what}")
         if len(self.found) >= MOST_FILES:
             raise RefusedError(f"a call may attach {MOST_FILES} files, and it is one more")

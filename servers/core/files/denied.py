@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 _FOLDERS = {
     **dict.fromkeys((".git", ".hg", ".svn"), "a version control system's own"),
-    **dict.fromkeys((".ssh", ".gnupg", ".password-store"), "a folder of keys"),
+    **dict.fromkeys((".ssh", ".gnupg", ".password-store", "keyrings", "keychains"), "a folder of keys"),
     **dict.fromkeys((".aws", ".azure", ".kube", ".oci", ".terraform.d", ".codex", ".mozilla"), "a folder of credentials"),
 }
 """Folders that nothing is attached from, each with what it is."""
@@ -23,13 +23,14 @@ _WITHIN_SETTINGS = ("gcloud", "gh", "mcp-models", "openai", "op", "doctl", "rclo
 """The same within the folders of programs' settings."""
 
 _FILES = (
-    ("a file of environment variables", (".env*", "*.env")),
+    ("a file of environment variables", (".env*", "*.env", "*.env.*")),
     ("a key", ("*.pem", "*.key", "*.p12", "*.pfx", "*.jks", "*.keystore", "*.kdbx", "*.ppk", "*.gpg", "*.p8", "*.der")),
     ("a key", ("id_rsa*", "id_dsa*", "id_ecdsa*", "id_ed25519*", "*_rsa", "*_ed25519", "ssh_host_*_key*")),
     ("credentials", (".netrc*", "_netrc", ".npmrc", ".pypirc", ".pgpass", ".my.cnf", ".git-credentials", ".htpasswd")),
     ("credentials", (".dockercfg", ".dockerconfigjson", ".boto", ".s3cfg", ".vault-token", ".terraformrc", ".yarnrc.yml")),
     ("credentials", ("credentials", "credentials.toml", "*credentials.json", "oauth_creds.json", "client_secret*.json")),
     ("credentials", ("*service[-_]account*.json", "*.kubeconfig", "kubeconfig", "*.tfstate", "*.tfstate.*", "*.tfvars")),
+    ("credentials", ("auth.json", ".secrets", "*.keyring", "*.keychain", "*.keychain-db", "*.ovpn")),
     ("credentials", ("secrets.json", "secrets.toml", "secrets.y*ml", ".claude.json", "wallet.dat", ".*_history")),
 )
 """Files that are not attached, each with what it is."""
@@ -41,7 +42,7 @@ def why_denied(parts: Sequence[str]) -> str | None:
     """Return what a path leads to that is never attached, or None.
 
     Args:
-        parts: The path's parts below the allowed folder, the file's name last.
+        parts: The path's parts from the allowed folder's own name on, the file's name last.
     """
     plain = [_plain(part) for part in parts]
     for number, name in enumerate(plain):
@@ -63,7 +64,7 @@ def _plain(name: str) -> str:
     return visible.partition(":")[0].rstrip(". ")  # Windows drops these, and knows streams by a colon
 
 
-_PRIVATE_KEY = re.compile(rb"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY")
+_PRIVATE_KEY = re.compile(rb"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY|AGE-SECRET-KEY-1[A-Z0-9]{16}")
 
 
 def holds_private_key(data: bytes) -> bool:

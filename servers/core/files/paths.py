@@ -41,7 +41,7 @@ def allowed_folders(env: Environment) -> list[str]:
             raise ConfigurationError(f"{FILES_VARIABLE}: {folder} is not a folder: correct it or unset it.")
         if os.path.dirname(real) == real or any(f"{real}/".startswith(f"{top}/") for top in _NOT_FILES):
             raise ConfigurationError(f"{FILES_VARIABLE}: {folder} is not a project's folder: name one below it.")
-        if what := why_denied([os.path.basename(real)]):
+        if what := why_denied(real.replace(os.sep, "/").split("/")[-2:]):  # also `.config/gh`, `.ssh/keys`
             raise ConfigurationError(f"{FILES_VARIABLE}: {folder} is never allowed, as it is {what}.")
     return folders
 

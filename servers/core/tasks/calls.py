@@ -120,7 +120,7 @@ class TaskService:
         asked = conversation.arguments(given)
         result = await ask(asked, on_text)
         if result["isError"]:
-            return result
+            return replies.with_way_out(result) if conversation.has_files else result
         note = conversation.add(given, replies.text_of(result))
         self._conversations.keep(conversation)
         return replies.with_note(result, note)

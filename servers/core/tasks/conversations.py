@@ -39,8 +39,14 @@ class Conversation:
 
     @property
     def size(self) -> int:
-        """The characters of all turns."""
-        return sum(len(turn["content"]) for turn in self.turns)
+        """The characters of all turns, and of what holds for the following ones."""
+        remembered = [text for value in self._remembered.values() for text in (value if isinstance(value, list) else [value])]
+        return sum(len(turn["content"]) for turn in self.turns) + sum(map(len, remembered))
+
+    @property
+    def has_files(self) -> bool:
+        """Whether earlier turns had files, which are read again for each turn."""
+        return bool(self._remembered.get("files"))
 
     @property
     def at_work(self) -> bool:
@@ -62,7 +68,9 @@ class Conversation:
         """Remember a turn that was answered. Return the note for the caller's model."""
         self.turns += [{"role": "user", "content": given["prompt"]}, {"role": "assistant", "content": answer}]
         self._remembered |= {name: given[name] for name in _REMEMBERED if given.get(name) is not None}
-        if files := self._files(given):
+        files = self._files(given)
+        self._remembered.pop("files", None)
+        if files:
             self._remembered["files"] = files
         number = len(self.turns) // 2
         if number == 1:
@@ -70,9 +78,11 @@ class Conversation:
         return f"Turn {number} of the conversation `{self.name}`."
 
     def _files(self, given: dict[str, Any]) -> Any:
-        """Return the files of the earlier turns, which are read again, and of the new one."""
-        earlier, new = self._remembered.get("files", []), given.get("files") or []
-        new = meant(new, full_schema()["properties"]["files"])
+        """Return the files of the earlier turns, which are read again, and of the new one. An empty list drops the earlier."""
+        earlier, new = self._remembered.get("files", []), given.get("files")
+        new = [] if new is None else meant(new, full_schema()["properties"]["files"])
+        if new == []:
+            return [] if given.get("files") is not None else earlier
         return list(dict.fromkeys([*earlier, *new])) if _is_texts(new) else new  # what is not texts is refused elsewhere
 
 
@@ -107,9 +117,12 @@ class Conversations:
             self._forget_empty(conversation)
             return
         characters = sum(other.size for other in self._by_name.values())
-        while len(self._by_name) > MOST_CONVERSATIONS or (characters > MOST_CHARACTERS and len(self._by_name) > 1):
-            _, forgotten = self._by_name.popitem(last=False)
-            characters -= forgotten.size
+        for other in [*self._by_name.values()][:-1]:
+            if len(self._by_name) <= MOST_CONVERSATIONS and characters <= MOST_CHARACTERS:
+                break
+            if not other.at_work:  # another turn of it would know nothing of the one at work
+                del self._by_name[other.name]
+                characters -= other.size
 
     def _forget_empty(self, but: Conversation) -> None:
         """Forget conversations whose first turn has failed."""

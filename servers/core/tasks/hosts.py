@@ -18,6 +18,8 @@ TASKS_WITHIN = 10.0
 FEWEST_CHARS = 1000
 """The smallest size of a part, in characters."""
 
+_LONGEST_NUMBER = 18
+
 BRIDGE = "mcp-models"
 """How our own client names itself. It waits as long as its caller says, and a program could not use half an answer."""
 
@@ -95,7 +97,7 @@ def max_reply_chars(env: Environment, client_name: str | None) -> int | None:
         return None
     if not text:
         return HOSTS[client_name].max_chars if client_name in HOSTS else None
-    if not text.isdecimal() or 0 < int(text) < FEWEST_CHARS:
+    if not text.isdecimal() or len(text) > _LONGEST_NUMBER or 0 < int(text) < FEWEST_CHARS:
         raise errors.ConfigurationError(
             f"{MAX_CHARS_VARIABLE}: expected a whole number of at least {FEWEST_CHARS:,}, or 0 for no limit, got {text!r}."
         )

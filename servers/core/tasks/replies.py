@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import unicodedata
 from typing import TYPE_CHECKING
 
-from mcp_models.servers.core.protocol import META_COMPLETION
+from mcp_models.servers.core.protocol import META_COMPLETION, META_ERROR
 
 if TYPE_CHECKING:
     from mcp_models.servers.core.tasks.store import Result, Task
 
 META_TASK = "mcp-models/task"
 """The `_meta` key that holds a task's id and state for programs."""
+
+_JOINER = "\u200d"
+_FLAG_LETTERS = "".join(map(chr, range(0x1F1E6, 0x1F200)))
+_SKIN_COLOURS = "".join(map(chr, range(0x1F3FB, 0x1F400)))
+_LONGEST_CHARACTER = 32
+"""Of how many code points a reader's character is made at most. More are cut."""
 
 _LOOK_BACK = 0.2
 """Which share of a part may be given up to end it at a paragraph, a line or a word."""
@@ -44,6 +51,16 @@ def with_note(result: Result, note: str) -> Result:
         record = {**result["_meta"][META_COMPLETION], "structured": changed.pop("structuredContent")}
         changed["_meta"] = {**result["_meta"], META_COMPLETION: record}
     return changed
+
+
+def with_way_out(result: Result) -> Result:
+    """Return a refusal of files with what helps if it is one of an earlier turn: it may have been moved since."""
+    details, (block, *others) = result["_meta"][META_ERROR], result["content"]
+    if "files: " not in details["message"]:
+        return result
+    text = f"{block['text']} The files of this conversation's earlier turns are read again: `files: []` leaves them out."
+    meta = {**result["_meta"], META_ERROR: {**details, "message": text}}
+    return {**result, "content": [{**block, "text": text}, *others], "_meta": meta}
 
 
 def text_of(result: Result) -> str:
@@ -87,7 +104,16 @@ def _place(text: str, start: int, end: int) -> int:
     for mark in ("\n\n", "\n", " "):
         if (found := text.rfind(mark, earliest, end)) > 0:
             return found + len(mark)
-    return end
+    return next((place for place in range(end, max(earliest, end - _LONGEST_CHARACTER), -1) if _is_between(text, place)), end)
+
+
+def _is_between(text: str, place: int) -> bool:
+    """Return whether a place is between two characters as a reader counts them, not before an accent or within an emoji."""
+    before, after = text[place - 1], text[place]
+    if before == _JOINER or after == _JOINER or (before, after) == ("\r", "\n"):
+        return False
+    is_flag = before in _FLAG_LETTERS and after in _FLAG_LETTERS
+    return not is_flag and after not in _SKIN_COLOURS and unicodedata.category(after)[0] != "M"
 
 
 def _count(number: int, what: str) -> str:

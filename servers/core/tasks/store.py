@@ -47,6 +47,7 @@ class Task:
         cancelled: Whether the task was stopped.
         characters: How many characters of text have come.
         collected: When the result was last handed out, on the clock. None if it never was.
+        touched: When the call ended or the result was last handed out, on the clock.
         size: The size of the kept result, in characters.
         created: The time of day of the beginning, in seconds since 1970.
         changed: The time of day of the end, or of the beginning if it has not ended.
@@ -60,6 +61,7 @@ class Task:
         self.collected: float | None = None
         self.created = self.changed = time.time()
         self._clock, self._started = clock, clock()
+        self.touched = self._started
         self._ended: float | None = None
         self._listeners: list[OnText] = []
         self._work = asyncio.ensure_future(call(self._on_text))
@@ -122,7 +124,8 @@ class Task:
             listener(text)
 
     def _end(self, _work: asyncio.Future[Result]) -> None:
-        self.changed, self._ended = time.time(), self._clock()
+        self.changed, self.touched = time.time(), self._clock()
+        self._ended = self.touched
 
 
 class TaskStore:
@@ -175,7 +178,7 @@ class TaskStore:
 
     def collect(self, task: Task) -> Result | None:
         """Return the result of a task that has ended, and note that it was handed out. None if the task was stopped."""
-        task.collected = self._clock()
+        task.collected = task.touched = self._clock()
         return task.result
 
     async def aclose(self) -> None:
@@ -186,7 +189,7 @@ class TaskStore:
         if self._at_work.get(task.key) is task:
             del self._at_work[task.key]
         if task.promised:
-            task.size = len(json.dumps(task.result))
+            task.size = _size(task.result)
             if task.result is None:
                 task.collected = self._clock()  # there is nothing to come for
             self._forget_old()
@@ -195,10 +198,19 @@ class TaskStore:
         """Forget results that were collected long ago, and the oldest if there are too many: collected ones first."""
         oldest = self._clock() - KEEP_SECONDS
         ended = [task for task in self._promised.values() if not task.at_work]
-        ended.sort(key=lambda task: (task.collected is None, task.collected or task.changed))
-        characters = sum(task.size for task in ended)
-        for left, task in zip(range(len(ended), 0, -1), ended, strict=True):
+        newest = max(reversed(ended), key=lambda task: task.touched, default=None)  # its caller has just been told the id
+        ended.sort(key=lambda task: (task.collected is None, task.touched))
+        characters, left = sum(task.size for task in ended), len(ended)
+        for task in ended:
             is_old = task.collected is not None and task.collected <= oldest
-            if is_old or left > MOST_RESULTS or (characters > MOST_CHARACTERS and left > 1):
+            if is_old or (task is not newest and (left > MOST_RESULTS or characters > MOST_CHARACTERS)):
                 del self._promised[task.id]
-                characters -= task.size
+                characters, left = characters - task.size, left - 1
+
+
+def _size(result: Result | None) -> int:
+    """Return about how many characters a result takes."""
+    try:
+        return len(json.dumps(result))
+    except RecursionError:  # a structured answer, as deep as can be
+        return len(result["content"][0]["text"]) if result else 0

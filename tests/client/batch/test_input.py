@@ -173,3 +173,22 @@ def test_what_is_no_parquet_file_is_refused(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
     with pytest.raises(InputError, match=r"mcp-models\[batch\]"):
         list(read_rows(Source(str(path), "echo")))
+
+
+@pytest.mark.parametrize(
+    ("table", "says"),
+    [
+        (pyarrow.table({"day": pyarrow.array([10**9], pyarrow.date32())}), "row 1 cannot be read as Parquet"),
+        (pyarrow.Table.from_arrays([pyarrow.array(["x"])] * 2, ["prompt", "prompt"]), "several columns 'prompt'"),
+        (None, "cannot be read as Parquet: Couldn't deserialize"),
+    ],
+    ids=["a date beyond Python's", "a name twice", "a broken footer"],
+)
+def test_a_parquet_file_that_python_cannot_hold_is_refused_and_loses_nothing(tmp_path: Path, table: Any, says: str) -> None:
+    path = tmp_path / "in.parquet"
+    if table is None:
+        path.write_bytes(b"PAR1" + b"\0" * 40 + (40).to_bytes(4, "little") + b"PAR1")
+    else:
+        pyarrow.parquet.write_table(table, path)
+    with pytest.raises(InputError, match=says):
+        list(read_rows(Source(str(path), "echo")))

@@ -50,6 +50,8 @@ def test_a_schema_for_something_else_than_an_object_has_no_columns() -> None:
     [
         ("integer", 3.0, 3),
         ("number", 3, 3.0),
+        ("number", 10**19, 1e19),
+        ("integer", 2**53 + 1, 2**53 + 1),
         ("json", {"a": [1]}, '{"a":[1]}'),
         ("name", 7, "7"),
         (ListKind("integer"), [1, None], [1, None]),

@@ -142,3 +142,13 @@ def test_what_would_be_lost_at_the_end_is_refused_before_anything_is_asked(
     with pytest.raises(BatchError, match=r"mcp-models\[batch\]"):
         run_batch(batch)
     assert not list(tmp_path.glob("out.parquet.*"))
+
+
+def test_no_digit_of_a_large_integer_is_lost_beside_a_fraction(tmp_path: Path) -> None:
+    columns: list[dict[str, Any]] = [{"n": 2**53 + 1, "m": 2**62}, {"n": 0.5, "m": 2**53 + 1}]
+    rows = [(Row(number, number, each), succeeded("x")) for number, each in enumerate(columns, 1)]
+    store = stored(tmp_path / "a", rows)
+    write_parquet(store, str(tmp_path / "out.parquet"))
+    store.close()
+    table = pyarrow.parquet.read_table(tmp_path / "out.parquet").to_pydict()
+    assert (table["n"], table["m"]) == (["9007199254740993", "0.5"], [2**62, 2**53 + 1])

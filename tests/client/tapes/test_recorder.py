@@ -15,6 +15,7 @@ import pytest
 
 from mcp_models.client.tapes import recorder
 from mcp_models.client.tapes.tape_file import TapeWriter, read_tape
+from mcp_models.servers.core import redaction
 from tests.peer import Peer, call, wait_until
 
 COMMAND = [sys.executable, "-P", "-m", "mcp_models.client.commands", "tape"]
@@ -126,6 +127,28 @@ def test_a_key_of_the_servers_environment_is_left_out_whatever_its_variable_and_
     assert content.count(b"[redacted]") == 7
     for secret in (b"a-value-to-keep", b"0123", b"of-an-option"):
         assert secret not in content
+
+
+@pytest.mark.parametrize(
+    "argument", ["SOME_PAT=a-value-to-keep", "--env=SOME_TOKEN=a-value-to-keep", "X-API-Key: a-value-to-keep"]
+)
+def test_a_key_in_a_setting_of_the_servers_command_is_protected(argument: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(redaction, "_known", [])
+    recorder._protect_options(["docker", "run", "-e", argument, "image", "--format=something-else", "--bypass=something-else"])
+    assert redaction._known == ["a-value-to-keep"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("GITHUB_PAT", "a-value-to-keep"), ("DB_PASS", "a-value-to-keep"), ("DB", "postgresql://me:a-value-to-keep@host/db")],
+)
+def test_a_key_in_a_variable_that_is_not_called_one_is_protected(
+    name: str, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(redaction, "_known", [])
+    monkeypatch.setenv(name, value)
+    recorder._protect_values()
+    assert "a-value-to-keep" in redaction._known
 
 
 def test_a_server_that_is_not_there_is_said_as_a_shell_says_it(tape: Path) -> None:

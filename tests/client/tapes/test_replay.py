@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -224,3 +227,19 @@ def test_a_banner_that_is_no_json_is_said_again(tape: Path) -> None:
     with Played(tape) as played:
         played.send(HELLO)
         assert (played.line(), json.loads(played.line())) == (b"Welcome!\n", WELCOME)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no non-blocking pipes of this kind")
+def test_pipes_that_a_host_has_made_non_blocking_are_waited_for(tape: Path) -> None:
+    write(tape, ("client", 0.0, ask(1, "a")), ("server", 0.0, answer(1, "A")))
+    reading, writing = os.pipe()
+    os.set_blocking(reading, False)
+    code = "import sys; from mcp_models.client.tapes.replay import replay; sys.exit(replay(sys.argv[1], repeat=True))"
+    with subprocess.Popen([sys.executable, "-c", code, tape], stdin=reading, stdout=subprocess.PIPE) as server:
+        os.close(reading)
+        assert server.stdout is not None
+        for number in (7, 8):
+            os.write(writing, json.dumps(ask(number, "a")).encode() + b"\n")
+            assert json.loads(server.stdout.readline())["id"] == number
+        os.close(writing)
+        assert server.wait(5) == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import multiprocessing
 import os
@@ -42,6 +43,14 @@ def test_json_stands_there_byte_for_byte(tape: Path, line: bytes) -> None:
     assert line in tape.read_bytes()
 
 
+@pytest.mark.parametrize("line", [b'{"a":"half \\ud83d"}', b'\xef\xbb\xbf{"a":1}', b' {"a":1} \r'])
+def test_what_only_some_take_for_json_keeps_its_bytes_and_is_a_message(tape: Path, line: bytes) -> None:
+    write(tape, ("server", 0.0, line))
+    (read,) = read_tape(tape).lines
+    assert read.raw == line
+    assert "a" in read.message
+
+
 @pytest.mark.parametrize("line", [b"no JSON", b'{"torn', b"\xff\xfe", b"[" * 20_000])
 def test_what_is_no_json_is_kept_as_text(tape: Path, line: bytes) -> None:
     write(tape, ("server", 0.0, line))
@@ -67,6 +76,13 @@ def test_keys_are_left_out(tape: Path, key: str, line: str) -> None:
     for secret in (KEY, "u0061n-unguessable", "0123456789abcdef", "a-password"):
         assert secret not in text
     assert read_tape(tape).lines[0].source == "client"
+
+
+@pytest.mark.parametrize("hidden", [KEY, "\\u0061n-unguessable-value"])
+def test_a_key_is_left_out_where_a_name_stands_twice_and_one_of_them_counts(tape: Path, key: str, hidden: str) -> None:
+    write(tape, ("client", 0.0, f'{{"a":"{hidden}","a":1}}'.encode()))
+    assert "n-unguessable-value" not in tape.read_text()
+    assert read_tape(tape).lines[0].message == {"a": 1}
 
 
 def test_a_url_beside_an_address_with_an_at_sign_stays_json(tape: Path) -> None:
@@ -141,3 +157,29 @@ def test_who_wants_to_be_alone_is_refused_while_somebody_else_writes(tape: Path,
     assert len(read_tape(tape).lines) == 1
     TapeWriter(tape, {}, alone=True, anew=True).close()
     assert read_tape(tape).lines == []
+
+
+def test_a_line_that_was_torn_by_a_full_disk_spoils_no_other(tape: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    writer, write_bytes = TapeWriter(tape, {}), os.write
+    room = [10]
+
+    def filling(descriptor: int, data: memoryview) -> int:
+        if not room:
+            raise OSError(errno.ENOSPC, "no space")
+        return write_bytes(descriptor, data[: room.pop()])
+
+    with monkeypatch.context() as full:
+        full.setattr(os, "write", filling)
+        with pytest.raises(OSError, match="no space"):
+            writer.write("client", b'{"lost":1}')
+    writer.write("client", b'{"kept":1}')
+    writer.close()
+    assert [line.message for line in read_tape(tape).lines] == [{"kept": 1}]
+
+
+@pytest.mark.parametrize("anew", [True, False])
+def test_a_file_that_is_no_tape_is_left_as_it_is(tape: Path, anew: bool) -> None:
+    tape.write_text("import os\n")
+    with pytest.raises(TapeError, match="is not a tape: name another file"):
+        TapeWriter(tape, {}, alone=True, anew=anew)
+    assert tape.read_text() == "import os\n"

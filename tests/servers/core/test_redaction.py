@@ -58,6 +58,8 @@ def test_the_longer_of_two_keys_goes_first() -> None:
 @pytest.mark.parametrize(
     ("text", "clean"),
     [
+        *((f"with {key}, and", "with [redacted], and") for key in ["ghp_" + "a1" * 18, "gsk_" + "a1" * 20, "xai-" + "a1" * 20]),
+        ("eyJhbGciOiJI.eyJzdWIiOiIx.c2lnbmF0dXJl", "[redacted]"),
         ("Incorrect API key provided: sk-proj-****6789.", "Incorrect API key provided: [redacted]."),
         ("sk-ant-api03-xyz_1-2", "[redacted]"),
         ("AIzaSyA1234567890", "[redacted]"),

@@ -10,6 +10,7 @@ import pytest
 
 from mcp_models.servers.core.arguments import parse_arguments
 from mcp_models.servers.core.errors import InvalidRequestError
+from mcp_models.servers.core.tasks.replies import parts
 from mcp_models.servers.core.tools import TASK_ARGUMENTS
 from tests.servers.core.tasks.controlled import Server, task_id, text, until
 
@@ -166,6 +167,13 @@ async def test_a_long_answer_comes_in_parts_that_make_up_the_whole() -> None:
     assert json.loads("".join(pieces)) == {"text": long}
     beyond = await server.ask(task_id=task_id(result), part=number + 1)
     assert f"part: expected int ≤ {number}, got {number + 1}" in text(beyond)
+
+
+@pytest.mark.parametrize("character", ["e\u0301", "👩\u200d👩\u200d👧", "👍🏽", "❤\ufe0f", "\r\n"])
+def test_a_part_ends_between_two_characters_as_a_reader_sees_them(character: str) -> None:
+    text = "x" * 99 + character + "y" * 50
+    pieces = parts(text, 99 + len(character) - 1)
+    assert pieces == ["x" * 99, character + "y" * 50]
 
 
 REFUSED = [

@@ -56,6 +56,25 @@ async def test_the_files_of_earlier_turns_are_read_again_for_each_follow_up(tmp_
     assert "files: expected array" in text(await say(server, "four", files=7))
 
 
+async def test_a_file_that_has_gone_does_not_end_a_conversation(tmp_path: Path) -> None:
+    (tmp_path / "a.py").write_text("# a.py\n")
+    server = Server(MCP_MODELS_REPLY_WITHIN="60", MCP_MODELS_FILES=str(tmp_path))
+    await say(server, "one", files=["a.py"])
+    (tmp_path / "a.py").unlink()
+    refused = text(await say(server, "two"))
+    assert "a.py: it is not there" in refused
+    assert "`files: []` leaves them out" in refused
+    assert "Turn 2" in text(await say(server, "two", files=[]))
+    assert "Turn 3" in text(await say(server, "three"))
+
+
+async def test_what_holds_for_all_turns_takes_of_the_bounded_memory(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(conversations, "MOST_CHARACTERS", 1000)
+    for name in "ab":
+        await say(server, "x", system="s" * 600, conversation=name)
+    assert "New conversation `a`" in text(await say(server, "x", conversation="a"))
+
+
 async def test_a_turn_that_failed_leaves_the_memory_as_it_was(server: Server) -> None:
     await say(server, "one", "1")
     assert (await say(server, "two", "fail"))["isError"] is True
@@ -98,6 +117,17 @@ async def test_the_conversation_used_least_recently_is_forgotten_first(server: S
         await say(server, "x", conversation=name)
     assert "Turn 3" in text(await say(server, "x", conversation="a"))
     assert "New conversation `b`" in text(await say(server, "x", conversation="b"))
+
+
+async def test_a_conversation_whose_turn_is_at_work_is_not_forgotten(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(conversations, "MOST_CONVERSATIONS", 1)
+    await say(server, "one")
+    second = server.begin(prompt="two", conversation="a")
+    await until(lambda: len(server.model.asked) == 2)
+    await say(server, "x", conversation="b")
+    assert "still at work" in text(await server.ask(prompt="three", conversation="a"))
+    server.model.answer("2", which=1)
+    assert "Turn 2" in text(await second)
 
 
 async def test_conversations_take_a_bounded_memory_together(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:

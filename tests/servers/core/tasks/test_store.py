@@ -55,6 +55,27 @@ async def test_too_long_answers_push_out_others_but_never_the_newest(monkeypatch
     assert [tasks.find(task.id) is task for task in kept] == [False, False, False, True]
 
 
+async def test_an_answer_whose_next_part_was_just_offered_stays_though_others_were_never_collected(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(store, "MOST_RESULTS", 2)
+    clock = Clock()
+    tasks = TaskStore(clock)
+    kept = []
+    for number in range(2):
+        kept.append(await ended(tasks, str(number)))
+        clock.now += 1
+
+    async def call(_on_text: Any) -> dict[str, Any]:
+        return {}
+
+    task = tasks.begin(call, "long")
+    assert await task.wait(None, lambda _: None)
+    tasks.collect(task)  # as for a long answer: its first part is handed out, and then its id is told
+    tasks.promise(task)
+    assert [tasks.find(each.id) is each for each in [*kept, task]] == [False, True, True]
+
+
 async def test_too_many_tasks_at_work_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(store, "MOST_AT_WORK", 2)
     server = Server()
