@@ -27,6 +27,9 @@ from mcp_models.servers.core.settings import is_loopback
 CONNECT_SECONDS = 10.0
 """How long a connection may take to come about."""
 
+GOODBYE_SECONDS = 1.0
+"""How long the server may take to end a session. Without that, one that never answers would keep our thread for ever."""
+
 MOST_CONNECTIONS = 1000
 """How many calls to one address may be in flight. Further ones wait."""
 
@@ -114,6 +117,8 @@ class ContainedClient(httpx2.AsyncClient):
 
     async def send(self, request: httpx2.Request, **options: Any) -> httpx2.Response:
         """Send a request. If that fails, return a response with a JSON-RPC error."""
+        if request.method == "DELETE":
+            request.extensions = {**request.extensions, "timeout": httpx2.Timeout(GOODBYE_SECONDS).as_dict()}
         try:
             response = await super().send(request, **options)
         except httpx2.TransportError as error:

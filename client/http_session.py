@@ -115,7 +115,9 @@ class HTTPSession:
             self._thread.join(grace)
 
     def disown(self) -> None:
-        """After a fork, leave the connections to the parent process."""
+        """After a fork, leave the connections to the parent process. A thread of the parent may have held the lock."""
+        self._lock = threading.RLock()
+        self._loop = None
         self._end = ServerExitedError("the session belongs to the parent process")
 
     def _run(self) -> None:
