@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -27,6 +28,8 @@ MAX_HEAD_BYTES = 64 * 1024
 
 _TOO_LONG = b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
 
+_UPGRADE = re.compile(rb"\r\nupgrade(?=:)", re.IGNORECASE)
+
 
 class Connection(HttpToolsProtocol):
     """uvicorn's connection, with bounds on how long a client may be stuck, and on a request's head."""
@@ -45,6 +48,7 @@ class Connection(HttpToolsProtocol):
         """Pass on what has arrived, unless a head, a trailer or the like grows without an end."""
         if not self._in_request:
             self._begin_request()
+            data = _without_upgrade(data)
         self._unread += len(data)
         super().data_received(data)
         if self._in_request and self._unread > MAX_HEAD_BYTES and not self.transport.is_closing():
@@ -123,3 +127,13 @@ class Connection(HttpToolsProtocol):
         if self._check is not None:
             self._check.cancel()
             self._check = None
+
+
+def _without_upgrade(data: bytes) -> bytes:
+    """Return the begin of a request without the offer to go on in another protocol. With it, the parser would drop the body.
+
+    Java's HTTP client offers HTTP/2 in each request without TLS.
+    """
+    end = data.find(b"\r\n\r\n")
+    found = _UPGRADE.search(data, 0, len(data) if end < 0 else end)
+    return data if found is None else data[: found.start()] + b"\r\nx-upgrade" + data[found.end() :]

@@ -95,3 +95,12 @@ def test_a_client_that_reads_a_byte_now_and_then_is_cut_off_too() -> None:
     stuck.transport = Transport()
     stuck._abort_if_stuck(100_001)
     assert stuck.transport.aborted
+
+
+def test_who_offers_another_protocol_is_answered_in_this_one(served: Served, capfd: pytest.CaptureFixture[str]) -> None:
+    """Java's HTTP client offers HTTP/2 with each request."""
+    offer = {"connection": "Upgrade, HTTP2-Settings", "upgrade": "h2c", "http2-settings": "AAEAAEAAAAIAAAABAAMAAABkAAQBAAA"}
+    for prompt in ("first", "on the same connection", "Upgrade: h2c"):
+        answer = served.post(call(1, {"prompt": prompt}), "/echo/mcp", **offer).json()
+        assert answer["result"]["content"][0]["text"] == prompt
+    assert capfd.readouterr().err == ""
