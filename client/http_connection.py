@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -20,6 +21,7 @@ from mcp_models.client.errors import (
     SessionError,
     SessionForgottenError,
 )
+from mcp_models.client.http_session import THREAD_NAME
 from mcp_models.servers.core import __version__
 from mcp_models.servers.core.redaction import redact
 from mcp_models.servers.core.settings import is_loopback
@@ -40,6 +42,18 @@ MAX_QUOTE = 500
 """How many characters of a server's words an error may quote."""
 
 _RESULT: Any = TypeAdapter(dict[str, Any])
+
+
+def _is_not_ours(record: logging.LogRecord) -> bool:
+    """Return whether another thread logs. The SDK logs what it cannot read, which may be a model's answer, with a traceback.
+
+    All of that reaches the caller as an error.
+    """
+    return record.threadName != THREAD_NAME
+
+
+for _name in ("client", "mcp.client.session", "mcp.client.streamable_http", "mcp.shared.jsonrpc_dispatcher"):
+    logging.getLogger(_name).addFilter(_is_not_ours)
 
 
 class Connection:

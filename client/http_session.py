@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from mcp_models.client.client_session import OnProgress
     from mcp_models.client.http_connection import Connection
 
+THREAD_NAME = "MCP over HTTP"
+
 CLOSE_SECONDS = 2.0
 """How long the end may take."""
 
@@ -58,7 +60,7 @@ class HTTPSession:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._main: asyncio.Task[None] | None = None
         self._ready = Future()
-        self._thread = threading.Thread(target=self._run, name="MCP over HTTP", daemon=True)
+        self._thread = threading.Thread(target=self._run, name=THREAD_NAME, daemon=True)
         self._thread.start()
 
     @property

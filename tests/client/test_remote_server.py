@@ -271,6 +271,23 @@ def test_a_server_that_never_ends_its_session_keeps_no_thread(
         older.may_end.set()
 
 
+def test_what_is_no_answer_is_an_error_of_its_call_and_not_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    with OlderServer() as older, MCPModel("it", None, older.url, tool_name="ask", prompt_argument="question") as model:
+        model.call("why?")
+        for reply in (
+            Reply(200, b'{"jsonrpc": "half an answer'),
+            Reply(200, b"<html>", content_type="text/html"),
+            Reply(302, headers={"location": "http://127.0.0.1:9/elsewhere"}),
+            Reply(500, b"<html>", content_type="text/html"),
+            Reply(200, chunks=[b"data: half an answer\n\n"], content_type="text/event-stream"),
+        ):
+            older.script(reply)
+            with pytest.raises((ServerProtocolError, ServerExitedError)):
+                model.call("why?")
+        assert model.call("why?")["output"] == "You asked: why?"
+    assert "half an answer" not in caplog.text
+
+
 def test_a_fork_does_not_leave_a_lock_that_a_thread_of_the_parent_held() -> None:
     session = HTTPSession("http://127.0.0.1:9/mcp", None)
     session.close()
