@@ -88,6 +88,13 @@ class Connection(HttpToolsProtocol):
         self._stop()
         super().resume_writing()
 
+    def timeout_keep_alive_handler(self) -> None:
+        """Close an idle connection. One whose client has not read its answer yet would only wait for that, so cut it off."""
+        if self.transport.get_write_buffer_size():
+            self.transport.abort()
+        else:
+            super().timeout_keep_alive_handler()
+
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop watching."""
         self._stop()

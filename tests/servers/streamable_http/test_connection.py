@@ -81,20 +81,30 @@ def test_a_call_and_what_follows_it_may_take_their_time(served: Served, monkeypa
     assert said(served, b"".join(requests) + last).count(b"HTTP/1.1 200 OK") == 2
 
 
+class Unread:
+    """A transport whose client does not read."""
+
+    aborted = False
+
+    def abort(self) -> None:
+        self.aborted = True
+
+    def get_write_buffer_size(self) -> int:
+        return 100_000
+
+
 def test_a_client_that_reads_a_byte_now_and_then_is_cut_off_too() -> None:
-    class Transport:
-        aborted = False
-
-        def abort(self) -> None:
-            self.aborted = True
-
-        def get_write_buffer_size(self) -> int:
-            return 100_000
-
     stuck: Any = object.__new__(Connection)
-    stuck.transport = Transport()
+    stuck.transport = Unread()
     stuck._abort_if_stuck(100_001)
     assert stuck.transport.aborted
+
+
+def test_an_idle_connection_does_not_wait_for_its_client_to_read() -> None:
+    idle: Any = object.__new__(Connection)
+    idle.transport = Unread()
+    idle.timeout_keep_alive_handler()
+    assert idle.transport.aborted
 
 
 def test_who_offers_another_protocol_is_answered_in_this_one(served: Served, capfd: pytest.CaptureFixture[str]) -> None:
