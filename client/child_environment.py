@@ -27,6 +27,9 @@ _COMMON = """
     SYSTEMROOT SYSTEMDRIVE WINDIR COMSPEC PATHEXT USERNAME USERPROFILE HOMEDRIVE HOMEPATH APPDATA LOCALAPPDATA
     PROGRAMDATA PROGRAMFILES PROGRAMFILES(X86) PROGRAMW6432 NUMBER_OF_PROCESSORS PROCESSOR_ARCHITECTURE
 """
+_OURS_ALONE = "MCP_MODELS_TOKEN"
+"""The bearer token for servers at a URL. A server that runs here has no use for it."""
+
 _COMMON_PREFIXES = ("LC_", "XDG_", "PYTHON", "MCP_MODELS_", "OTEL_")
 
 
@@ -69,6 +72,7 @@ def server_environment(provider: str, env: Mapping[str, str] | None = None) -> E
     prefixes = _COMMON_PREFIXES + _own_prefixes(name)
     common = _COMMON.split()
     passed = {key: value for key, value in os.environ.items() if key.upper() in common or key.upper().startswith(prefixes)}
+    passed.pop(_OURS_ALONE, None)
     return Environment({**passed, **(env or {})})
 
 

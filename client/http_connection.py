@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -20,12 +21,16 @@ from mcp_models.client.errors import (
     SessionError,
     SessionForgottenError,
 )
+from mcp_models.client.http_session import THREAD_NAME
 from mcp_models.servers.core import __version__
 from mcp_models.servers.core.redaction import redact
 from mcp_models.servers.core.settings import is_loopback
 
 CONNECT_SECONDS = 10.0
 """How long a connection may take to come about."""
+
+GOODBYE_SECONDS = 1.0
+"""How long the server may take to end a session. Without that, one that never answers would keep our thread for ever."""
 
 MOST_CONNECTIONS = 1000
 """How many calls to one address may be in flight. Further ones wait."""
@@ -37,6 +42,18 @@ MAX_QUOTE = 500
 """How many characters of a server's words an error may quote."""
 
 _RESULT: Any = TypeAdapter(dict[str, Any])
+
+
+def _is_not_ours(record: logging.LogRecord) -> bool:
+    """Return whether another thread logs. The SDK logs what it cannot read, which may be a model's answer, with a traceback.
+
+    All of that reaches the caller as an error.
+    """
+    return record.threadName != THREAD_NAME
+
+
+for _name in ("client", "mcp.client.session", "mcp.client.streamable_http", "mcp.shared.jsonrpc_dispatcher"):
+    logging.getLogger(_name).addFilter(_is_not_ours)
 
 
 class Connection:
@@ -114,6 +131,8 @@ class ContainedClient(httpx2.AsyncClient):
 
     async def send(self, request: httpx2.Request, **options: Any) -> httpx2.Response:
         """Send a request. If that fails, return a response with a JSON-RPC error."""
+        if request.method == "DELETE":
+            request.extensions = {**request.extensions, "timeout": httpx2.Timeout(GOODBYE_SECONDS).as_dict()}
         try:
             response = await super().send(request, **options)
         except httpx2.TransportError as error:

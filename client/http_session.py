@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from mcp_models.client.pending_call import PendingCall
     from mcp_models.client.pending_requests import OnProgress
 
+THREAD_NAME = "MCP over HTTP"
+
 CLOSE_SECONDS = 2.0
 """How long the end may take."""
 
@@ -55,7 +57,7 @@ class HTTPSession:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._main: asyncio.Task[None] | None = None
         self._ready = Future()
-        self._thread = threading.Thread(target=self._run, name="MCP over HTTP", daemon=True)
+        self._thread = threading.Thread(target=self._run, name=THREAD_NAME, daemon=True)
         self._thread.start()
 
     @property
@@ -105,8 +107,10 @@ class HTTPSession:
             self._thread.join(grace)
 
     def disown(self) -> None:
-        """After a fork, leave the connections to the parent process."""
+        """After a fork, leave the connections to the parent process. A thread of the parent may have held a lock."""
+        self._pending = PendingRequests()
         self._pending.end = ServerExitedError("the session belongs to the parent process")
+        self._loop = None
 
     def _run(self) -> None:
         import asyncio

@@ -23,6 +23,8 @@ from mcp_models.servers.streamable_http.request_headers import AllowedHosts
 
 MISSING = 'serving over HTTP needs {}: run `pip install "mcp-models[http-server]"`.'
 
+PROVE = "make a token with `mcp-models tokens add NAME`, or name an OAuth issuer with --issuer"
+
 
 class HTTPOptions(Struct, frozen=True, kw_only=True):
     """The options of `serve --http`. `client/commands/serve_help.py` says what they mean."""
@@ -60,15 +62,14 @@ def serve_http(names: list[str], options: HTTPOptions) -> None:
     metrics = _address(options.metrics, "--metrics") if options.metrics else None
     authenticators = _authenticators(options)
     if not authenticators and not _is_loopback(host):
-        raise ConfigurationError(
-            f"{host} can be reached from other machines, so callers must prove who they are: "
-            "make a token with `mcp-models tokens add NAME`, or name an OAuth issuer with --issuer."
-        )
+        raise ConfigurationError(f"{host} can be reached from other machines, so callers must prove who they are: {PROVE}.")
     try:
         from mcp_models.servers.streamable_http.run import bound, serve, server
     except ImportError as error:
         raise ConfigurationError(MISSING.format(error.name)) from error
     here = _here(options, host, port)
+    if not authenticators and not settings.is_loopback(here):  # a proxy brings requests from elsewhere
+        raise ConfigurationError(f"--url: {here} is not this machine, so callers must prove who they are: {PROVE}.")
     unset_references()
     os.environ.pop(settings.FILES_VARIABLE, None)  # those who call are not those whose files are on this machine
     providers = [provider_with_key(name) for name in dict.fromkeys(names)]
@@ -112,10 +113,13 @@ def _is_wildcard(host: str) -> bool:
 
 
 def _authenticators(options: HTTPOptions) -> list[Authenticator]:
-    """Return how tokens are checked: by the file that is named or the usual one if it has any, and by the issuer."""
+    """Return how tokens are checked: by the file that is named or the usual one if it exists, and by the issuer.
+
+    A file whose last token was removed lets nobody in. It must not let everybody in.
+    """
     authenticators: list[Authenticator] = []
     path = options.tokens or token_file.default_path()
-    if token_file.read(path) or options.tokens:
+    if token_file.read(path) or options.tokens or os.path.exists(path):
         authenticators.append(token_file.TokenFile(path))
     if options.issuer:
         try:

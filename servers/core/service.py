@@ -43,6 +43,9 @@ LONGEST_PARTIAL = 8 * 1024 * 1024
 MOST_TOKENS = 10**12
 """A number of tokens that no call can use."""
 
+MOST_LEARNT = 1000
+"""How many models to remember something of. Callers can make up names."""
+
 _EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOSPC, errno.ENOBUFS)
 
 
@@ -162,6 +165,8 @@ class CompletionService:
         timeout = request.timeout or settings.default_timeout(self.provider.env)
         model = request.model or ""
         if model not in self._learnt:
+            if len(self._learnt) >= MOST_LEARNT:
+                del self._learnt[next(iter(self._learnt))]
             self._learnt[model] = learnt_of(self.provider, model)
         adaptation = Adaptation(request, self.provider, self._learnt[model])
         if self.provider.has_list_prices():

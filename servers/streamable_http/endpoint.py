@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 PING_SECONDS = 15.0
 """How long a call may be silent before a stream begins, and how long a stream may be. nginx gives up after 60 s."""
 
+SETTLE_SECONDS = 5.0
+"""How long a call that was cancelled may take to hang up at the provider and to be written to the ledger."""
+
 
 class Endpoint:
     """A provider at a path of its own.
@@ -97,6 +100,7 @@ class Endpoint:
             work.cancel()  # has no effect if it is done
             if not work.done():
                 observation.ended(None)
+                await asyncio.wait({work}, timeout=SETTLE_SECONDS)  # until then it counts as in flight, also at the end
         response = protocol.tool_response(call, await work, self._identity())
         if exchange.has_begun:
             await exchange.event(response)

@@ -52,7 +52,7 @@ class AllowedHosts:
         if len(hosts) != 1 or hosts[0].lower() not in self._hosts:
             raise Refusal(421, "Host: this server is not known by that name; `--url` and `--allow-host` tell it its names")
         for origin in headers.all("origin"):
-            if origin.lower() not in self._origins and urlsplit(origin.lower()).netloc not in self._hosts:
+            if origin.lower() not in self._origins and _host_of(origin.lower()) not in self._hosts:
                 raise Refusal(403, "Origin: this server takes no requests from that site; `--allow-origin` allows one")
 
 
@@ -68,6 +68,14 @@ def check_media(headers: RequestHeaders) -> None:
     for wanted in (JSON, EVENTS) if accepted else ():
         if not {wanted, f"{wanted.split('/')[0]}/*", "*/*"}.intersection(accepted):
             raise Refusal(406, f"Accept: expected {JSON} and {EVENTS}")
+
+
+def _host_of(origin: str) -> str:
+    """Return an origin's host and port. It is empty if there is none."""
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:  # half of an IPv6 address
+        return ""
 
 
 def _media_type(text: str) -> str:

@@ -36,6 +36,7 @@ KEYS = {
     "VLLM_BASE_URL": {"vllm"},
     "AWS_SECRET_ACCESS_KEY": set(),
     "GITHUB_TOKEN": set(),
+    "MCP_MODELS_TOKEN": set(),
 }
 
 

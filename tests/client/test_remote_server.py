@@ -20,6 +20,7 @@ from mcp_models.client import (
     ServerStartError,
     ServerTimeoutError,
 )
+from mcp_models.client.http_session import HTTPSession
 from mcp_models.client.remote_server import Address, RemoteServer
 from mcp_models.servers.streamable_http.authentication import Caller
 from tests.client.left_over import Counts, counts
@@ -36,8 +37,17 @@ class OlderServer(Endpoint):
 
     sessions = 0
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._handler.do_DELETE = self._handler.do_POST  # type: ignore[attr-defined]
+        self.deleting, self.may_end = threading.Event(), threading.Event()
+        self.may_end.set()
+
     def answer(self, request: Request) -> Reply:
         body, session = request.body, request.headers.get("mcp-session-id")
+        if request.method == "DELETE":
+            self.deleting.set()
+            self.may_end.wait(20)
         if request.method != "POST":
             return json_reply({}, 405)
         if "id" not in body:
@@ -246,6 +256,58 @@ def test_somebody_elses_older_server_with_sessions() -> None:
         with pytest.raises(ServerExitedError, match="has forgotten this session"):
             model.call("why?")
         assert model.call("why?")["output"] == "You asked: why?"
+
+
+def test_a_server_that_never_ends_its_session_keeps_no_thread(
+    nothing_left: Counts, monkeypatch: pytest.MonkeyPatch, served: Served
+) -> None:
+    monkeypatch.setattr("mcp_models.client.http_connection.GOODBYE_SECONDS", 0.1)
+    with OlderServer() as older:
+        older.may_end.clear()
+        with MCPModel("it", None, older.url, tool_name="ask", prompt_argument="question") as model:
+            model.call("why?")
+        assert older.deleting.wait(5)
+        wait_until(lambda: not [thread for thread in threading.enumerate() if thread.name == "MCP over HTTP"], 3)
+        older.may_end.set()
+
+
+def test_what_is_no_answer_is_an_error_of_its_call_and_not_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    with OlderServer() as older, MCPModel("it", None, older.url, tool_name="ask", prompt_argument="question") as model:
+        model.call("why?")
+        for reply in (
+            Reply(200, b'{"jsonrpc": "half an answer'),
+            Reply(200, b"<html>", content_type="text/html"),
+            Reply(302, headers={"location": "http://127.0.0.1:9/elsewhere"}),
+            Reply(500, b"<html>", content_type="text/html"),
+            Reply(200, chunks=[b"data: half an answer\n\n"], content_type="text/event-stream"),
+        ):
+            older.script(reply)
+            with pytest.raises((ServerProtocolError, ServerExitedError)):
+                model.call("why?")
+        assert model.call("why?")["output"] == "You asked: why?"
+    assert "half an answer" not in caplog.text
+
+
+def test_a_fork_does_not_leave_a_lock_that_a_thread_of_the_parent_held() -> None:
+    session = HTTPSession("http://127.0.0.1:9/mcp", None)
+    session.close()
+    held, done = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with session._lock:
+            held.set()
+            done.wait(10)
+
+    holder = threading.Thread(target=hold)
+    holder.start()
+    assert held.wait(5)
+    session.disown()  # as in the child, in which that thread does not go on
+    leaving = threading.Thread(target=session._abandon, args=[1], daemon=True)
+    leaving.start()
+    leaving.join(2)
+    assert not leaving.is_alive()
+    done.set()
+    holder.join()
 
 
 @pytest.mark.parametrize(

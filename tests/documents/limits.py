@@ -391,6 +391,8 @@ _RULES = "servers/streamable_http/test_rules.py"
 _METRICS = "servers/streamable_http/test_metrics.py"
 _HTTP_CALLS = "servers/streamable_http/test_calls.py"
 
+_CONNECTION = "servers/streamable_http/test_connection.py"
+
 _HTTP = [
     Limit("a body", _size(app.MAX_BODY_BYTES), "status 413", f"{_RULES}::test_a_message", "`--max-body`"),
     Limit(
@@ -405,6 +407,24 @@ _HTTP = [
         f"status 503, `Retry-After: {app.RETRY_SECONDS}`",
         f"{_HTTP_CALLS}::test_a_full_server_says_when_to_come_back",
         "`--max-requests`",
+    ),
+    Limit(
+        "a request's head, and what follows its body",
+        _size(connection.MAX_HEAD_BYTES),
+        "status 431",
+        f"{_CONNECTION}::test_a_head_that_is_too_long_is_refused",
+    ),
+    Limit(
+        "the arrival of a request's head",
+        f"{connection.HEAD_SECONDS:g} s",
+        "the connection is closed",
+        f"{_CONNECTION}::test_a_head_that_does_not_end_in_time_is_not_waited_for",
+    ),
+    Limit(
+        "a new connection without a request",
+        f"{connection.SILENT_SECONDS:g} s",
+        "it is closed",
+        f"{_CONNECTION}::test_a_connection_without_a_request_is_closed",
     ),
     Limit(
         "an answer that the client does not read",

@@ -12,6 +12,8 @@ from typing import Any
 import httpx2
 import pytest
 
+from mcp_models.client.commands import serve_http
+from mcp_models.client.commands.serve_http import HTTPOptions
 from mcp_models.servers.streamable_http.run import bound
 from tests.client.commands.run import invoke
 from tests.peer import call, wait_until
@@ -62,6 +64,7 @@ def answers(client: httpx2.Client, url: str) -> bool:
         (("echo", "--http", ":0", "--tls-cert", "a", "--tls-key", "b"), "No such file"),
         (("echo", "--http", ":0", "--issuer", "http://a.example"), "plain text"),
         (("echo", "--http", ":0", "--url", "https://a.example/b"), "without a path"),
+        (("echo", "--http", ":0", "--url", "https://a.example"), "is not this machine, so callers must prove who they are"),
         (("echo", "--http", "192.0.2.1:0", "--tokens", "t"), "plain text"),
         (("echo", "--http", "0.0.0.0:0", "--tokens", "t"), "say with --url"),
     ],
@@ -70,6 +73,15 @@ def test_what_makes_no_sense_is_refused_before_anything_is_served(words: tuple[s
     done = invoke("serve", *words)
     assert done.exit_code == 2
     assert said in done.output
+
+
+def test_removing_the_last_token_does_not_let_everybody_in_at_the_next_start(home: Path) -> None:
+    given = dict.fromkeys(HTTPOptions.__struct_fields__)
+    options = HTTPOptions(**given)  # type: ignore[arg-type]
+    assert serve_http._ways(options) == []
+    invoke("tokens", "add", "alice")
+    invoke("tokens", "remove", "alice")
+    assert len(serve_http._ways(options)) == 1
 
 
 def test_a_port_that_is_taken(home: Path) -> None:

@@ -348,3 +348,11 @@ async def test_a_deep_structured_answer_is_kept_as_text_though_a_key_is_known(mo
     assert record["result"]["content"][0]["text"] == text
     assert "structured" not in record
     assert record["warnings"] == ["the answer does not fit `response_schema`: it is nested too deeply"]
+
+
+async def test_made_up_models_do_not_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(service, "MOST_LEARNT", 2)
+    asked, _ = caller(lambda request, on_text: answered())
+    for name in ("one", "two", "three", "one"):
+        await asked.call_tool("complete", {"prompt": "x", "model": name}, lambda text: None)
+    assert list(asked._learnt) == ["three", "one"]

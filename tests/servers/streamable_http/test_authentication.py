@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import sqlite3
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from mcp_models.servers.streamable_http import oauth, token_file
 from mcp_models.servers.streamable_http.oauth import Issuer
+from mcp_models.servers.streamable_http.refusal import Refusal
 from mcp_models.servers.streamable_http.token_file import TokenFile, TokenRecord, digest, encoded, new_token
 from tests.client.commands.run import invoke
 from tests.fakes.endpoint import Endpoint, Reply, Request, json_reply
@@ -203,3 +206,47 @@ def test_an_issuer_that_cannot_be_reached_makes_the_server_unavailable_not_open(
         token = jwt.encode({"sub": "alice"}, KEY, "RS256", {"kid": "one"})
         assert status(served, token) == 503
         assert oauth.RETRY_SECONDS > 1
+
+
+async def test_who_has_a_known_key_does_not_wait_for_one_that_is_made_up(
+    served: Served, issuer: FakeIssuer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(oauth, "RETRY_SECONDS", -1)
+    found, audience, silent = Issuer(issuer.url), f"{served.url}/echo/mcp", threading.Event()
+    assert await found.caller(token_of(issuer, served), audience)
+    monkeypatch.setattr(found, "_fetch_keys", lambda: silent.wait(20))
+    made_up = asyncio.create_task(found.caller(token_of(issuer, served, kid="made-up"), audience))
+    try:
+        await asyncio.sleep(0)
+        async with asyncio.timeout(5):
+            assert await found.caller(token_of(issuer, served), audience)
+        assert not made_up.done()
+    finally:
+        silent.set()
+        made_up.cancel()
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        Reply(302, headers={"location": "/keys"}),
+        Reply(200, b"<html>"),
+        json_reply({"keys": "none"}),
+        json_reply(
+            {"keys": [{**json.loads(jwt.algorithms.RSAAlgorithm.to_jwk(KEY.public_key())), "kid": "one", "use": "enc"}]}
+        ),
+    ],
+    ids=["a redirect", "a page", "no keys", "a key for encryption"],
+)
+async def test_keys_that_cannot_be_used_let_nobody_in(served: Served, issuer: FakeIssuer, keys: Reply) -> None:
+    found = Issuer(issuer.url, f"{issuer.url}/keys")
+    issuer.forget()
+    issuer.script(keys)
+    with pytest.raises(Refusal):
+        await found.caller(token_of(issuer, served), f"{served.url}/echo/mcp")
+    assert len(issuer.requests) == 1
+
+
+def test_keys_do_not_come_in_plain_text_from_another_machine() -> None:
+    with pytest.raises(ValueError, match="not a URL that keys may come from"):
+        oauth._fetch("http://models.example.com/keys")

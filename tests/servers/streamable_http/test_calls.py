@@ -92,6 +92,30 @@ def test_who_hangs_up_cancels_the_call_at_the_provider(
     assert provider.cancelled.acquire(timeout=1)
 
 
+def test_a_call_that_was_cancelled_is_in_flight_until_it_has_settled() -> None:
+    counts: list[int] = []
+    begun, settled = threading.Event(), threading.Event()
+
+    class Settling(Scripted):
+        async def complete(self, request: CompletionRequest, on_text: Callable[[str], None]) -> Completion:
+            begun.set()
+            try:
+                await asyncio.Event().wait()
+            finally:
+                for _ in range(20):  # as an HTTP client that closes its connection
+                    await asyncio.sleep(0)
+                counts.append(served.app._in_flight)
+                settled.set()
+            raise AssertionError
+
+    with serving([Settling(lambda request, on_text: None)]) as served:
+        with socket.create_connection(tuple(served.url.removeprefix("http://").split(":")), 5) as client:  # type: ignore[arg-type]
+            client.sendall(raw(served, call(1, {"prompt": "x"})))
+            assert begun.wait(5)
+        assert settled.wait(5)
+    assert counts == [1]
+
+
 def test_a_client_that_reads_nothing_is_cut_off(echo: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connection, "STUCK_SECONDS", 0.1)
     message = call(1, {"prompt": "x" * (12 << 20), "max_tokens": 10**9}, modern=True, progressToken=1)

@@ -71,6 +71,7 @@ def served() -> Iterator[Served]:
         (LIST, {"content_type": "text/plain"}, 415, -32010),
         (LIST, {"content_type": "application/json; charset=utf-8"}, 200, None),
         (LIST, {"origin": "https://evil.example"}, 403, -32010),
+        (LIST, {"origin": "http://[half-an-address"}, 403, -32010),
         (LIST, {"origin": "https://friend.example"}, 200, None),
         (LIST, {"host": "evil.example"}, 421, -32010),
         (b"[" + b" " * 10_000, {}, 413, -32010),
