@@ -9,7 +9,7 @@ from mcp_models.client.pending_call import PendingCall, reading
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any, TypeAlias
+    from typing import Any, TypeAlias, TypeGuard
 
     from mcp_models.client.errors import SessionError
 
@@ -38,7 +38,7 @@ class PendingRequests:
 
     def add(
         self,
-        abandon: Callable[[int, str], object],
+        abandon: Callable[[int, str], None],
         late: Callable[[float], SessionError],
         on_progress: OnProgress | None,
     ) -> tuple[int, PendingCall]:
@@ -67,7 +67,7 @@ class PendingRequests:
         with self._lock:
             return list(self._calls)
 
-    def was_made(self, request_id: object) -> bool:
+    def was_made(self, request_id: object) -> TypeGuard[int]:
         """Return whether there has ever been a request with this id."""
         return isinstance(request_id, int) and not isinstance(request_id, bool) and 0 < request_id <= self._last_id
 
