@@ -294,7 +294,7 @@ def test_a_fork_does_not_leave_a_lock_that_a_thread_of_the_parent_held() -> None
     held, done = threading.Event(), threading.Event()
 
     def hold() -> None:
-        with session._lock:
+        with session._pending._lock:
             held.set()
             done.wait(10)
 

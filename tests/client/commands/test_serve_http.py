@@ -78,10 +78,10 @@ def test_what_makes_no_sense_is_refused_before_anything_is_served(words: tuple[s
 def test_removing_the_last_token_does_not_let_everybody_in_at_the_next_start(home: Path) -> None:
     given = dict.fromkeys(HTTPOptions.__struct_fields__)
     options = HTTPOptions(**given)  # type: ignore[arg-type]
-    assert serve_http._ways(options) == []
+    assert serve_http._authenticators(options) == []
     invoke("tokens", "add", "alice")
     invoke("tokens", "remove", "alice")
-    assert len(serve_http._ways(options)) == 1
+    assert len(serve_http._authenticators(options)) == 1
 
 
 def test_a_port_that_is_taken(home: Path) -> None:
