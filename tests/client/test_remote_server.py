@@ -302,7 +302,7 @@ def test_a_fork_does_not_leave_a_lock_that_a_thread_of_the_parent_held() -> None
     holder.start()
     assert held.wait(5)
     session.disown()  # as in the child, in which that thread does not go on
-    leaving = threading.Thread(target=session._abandon, args=[1], daemon=True)
+    leaving = threading.Thread(target=session._abandon, args=[1, "abandoned"], daemon=True)
     leaving.start()
     leaving.join(2)
     assert not leaving.is_alive()
