@@ -1,7 +1,8 @@
 """Run turns in `codex app-server`, one process for many turns, with JSON-RPC lines on its stdin and stdout.
 
 The interface is what `codex app-server generate-json-schema` prints in codex 0.169.0. A turn is
-thread/start -> turn/start -> item/agentMessage/delta … -> turn/completed -> thread/unsubscribe.
+thread/start -> turn/start -> item/agentMessage/delta … -> turn/completed. The next turn of the conversation begins with
+turn/start. A thread that is kept no longer gets thread/unsubscribe.
 """
 
 from __future__ import annotations
@@ -15,10 +16,11 @@ import traceback
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from mcp_models.servers.codex.kept_threads import KeptThread, KeptThreads, since
 from mcp_models.servers.codex.process import CodexProcess
-from mcp_models.servers.codex.turn import MOST_REQUESTS, Turn, TurnResult, endless
+from mcp_models.servers.codex.turn import MOST_REQUESTS, Turn, TurnResult, endless, said_after
 from mcp_models.servers.core import __version__, errors
-from mcp_models.servers.core.completion import TextPart, Usage
+from mcp_models.servers.core.completion import ImagePart, TextPart, Usage
 
 if TYPE_CHECKING:
     from mcp_models.servers.codex.home import CodexHome
@@ -123,6 +125,7 @@ class AppServer:
         self._ids = itertools.count(1)
         self._answers: dict[int, asyncio.Future[dict[str, Any]]] = {}
         self._threads: dict[str, _Running] = {}
+        self._kept = KeptThreads()
         self._gone: errors.CompletionError | None = None
         self._reading = asyncio.get_running_loop().create_task(self._read())
 
@@ -150,7 +153,27 @@ class AppServer:
         return old or self.stuck or self._gone is not None
 
     async def run(self, turn: Turn, login: Login, on_text: OnText, on_accepted: Callable[[], None]) -> TurnResult:
-        """Run a turn in a new thread of codex's, which codex does not save."""
+        """Run a turn in the thread in which its conversation was held, or else in a new one. codex saves none of them."""
+        kept = self._kept.take(turn.history)
+        thread = kept.id if kept else await self._new_thread(turn)
+        running = self._threads[thread] = _Running(thread, login, on_text, on_accepted)
+        running.before = kept.usage if kept else Usage()
+        try:
+            begun = await self._request("turn/start", _turn_start(thread, turn, turn.follow_up if kept else turn.prompt))
+            running.turn_id = begun["turn"]["id"]
+            outcome = await asyncio.shield(running.outcome)
+        except errors.CompletionError:
+            self._forget(running)
+            raise
+        except BaseException:
+            self._interrupt(running)
+            raise
+        del self._threads[thread]
+        for old in self._kept.keep(said_after(turn, outcome.text), KeptThread(thread, running.total)):
+            self._unsubscribe(old.id)
+        return outcome
+
+    async def _new_thread(self, turn: Turn) -> str:
         start: dict[str, Any] = {
             "model": turn.model,
             "cwd": self._work,
@@ -160,20 +183,8 @@ class AppServer:
         }
         if turn.effort is not None:  # not the `effort` of turn/start, as the first turn of a thread ignores it
             start["config"] = {"model_reasoning_effort": turn.effort}
-        thread = (await self._request("thread/start", {**start, "baseInstructions": turn.system}))["thread"]["id"]
-        running = self._threads[thread] = _Running(thread, login, on_text, on_accepted)
-        try:
-            begun = await self._request("turn/start", _turn_start(thread, turn))
-            running.turn_id = begun["turn"]["id"]
-            outcome = await asyncio.shield(running.outcome)
-        except errors.CompletionError:
-            self._forget(running)
-            raise
-        except BaseException:
-            self._interrupt(running)
-            raise
-        self._forget(running)
-        return outcome
+        begun = await self._request("thread/start", {**start, "baseInstructions": turn.system})
+        return str(begun["thread"]["id"])
 
     @property
     def ended(self) -> bool:
@@ -284,9 +295,12 @@ class AppServer:
 
     def _forget(self, running: _Running) -> None:
         if self._threads.pop(running.thread, None):
-            self._send({"id": 0, "method": "thread/unsubscribe", "params": {"threadId": running.thread}})
+            self._unsubscribe(running.thread)
             if not running.outcome.cancel():
                 running.outcome.exception()  # mark it as retrieved, or asyncio would complain
+
+    def _unsubscribe(self, thread: str) -> None:
+        self._send({"id": 0, "method": "thread/unsubscribe", "params": {"threadId": thread}})
 
 
 class _Running:
@@ -295,6 +309,7 @@ class _Running:
     def __init__(self, thread: str, login: Login, on_text: OnText, on_accepted: Callable[[], None]) -> None:
         self.thread, self.turn_id = thread, ""
         self.cancelled = self.interrupted = False
+        self.before = self.total = Usage()
         self.outcome: asyncio.Future[TurnResult] = asyncio.get_running_loop().create_future()
         self._login, self._on_text, self._on_accepted = login, on_text, on_accepted
         self._so_far = TurnResult(thread_id=thread)
@@ -317,7 +332,8 @@ class _Running:
         elif method == "item/completed":
             self._item_completed(params["item"])
         elif method == "thread/tokenUsage/updated":
-            self._so_far.usage = usage_of(params["tokenUsage"]["total"])
+            self.total = usage_of(params["tokenUsage"]["total"])
+            self._so_far.usage = since(self.total, self.before)
             self._requests += 1
         elif method == "model/rerouted":
             self._so_far.model = params.get("toModel")
@@ -353,10 +369,10 @@ class _Running:
             self.outcome.set_exception(error)
 
 
-def _turn_start(thread: str, turn: Turn) -> dict[str, Any]:
+def _turn_start(thread: str, turn: Turn, prompt: list[TextPart | ImagePart]) -> dict[str, Any]:
     parts = [
         {"type": "text", "text": part.text} if isinstance(part, TextPart) else {"type": "image", "url": part.url}
-        for part in turn.prompt
+        for part in prompt
     ]
     return {"threadId": thread, "input": parts, "outputSchema": turn.schema}
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol
 
+import msgspec
 from msgspec import Struct
 
 from mcp_models.servers.codex import failures
@@ -31,6 +33,9 @@ class Turn(Struct, frozen=True):
         system: The instructions. None means neutral ones.
         effort: How much to think.
         schema: A JSON Schema for the answer.
+        said: A digest of all messages, and of what else belongs to a thread of codex's.
+        history: The same without the last message, if that is the user's and others came before it.
+        follow_up: That last message alone, for a thread in which the others were said.
     """
 
     model: str
@@ -38,6 +43,9 @@ class Turn(Struct, frozen=True):
     system: str | None = None
     effort: str | None = None
     schema: dict[str, Any] | None = None
+    said: str = ""
+    history: str | None = None
+    follow_up: list[TextPart | ImagePart] = []
 
     @property
     def images(self) -> int:
@@ -121,13 +129,30 @@ def turn_of(request: CompletionRequest) -> Turn:
         raise errors.InvalidRequestError("prompt: expected some text, as codex takes no empty prompt")
     alone = len(turns) == 1 and turns[0].role == "user"
     parts = _parts(turns[0]) if alone else [TextPart(CONVERSATION), *(part for turn in turns for part in _framed(turn))]
+    system = (request.system or "").strip() or None  # like exec, which refuses empty instructions
+    said = [_digest("", [model, system, request.reasoning_effort])]
+    for turn in turns:
+        said.append(_digest(said[-1], [turn.role, turn.content]))
+    goes_on = not alone and turns[-1].role == "user"
     return Turn(
         model=model,
         prompt=_joined(parts),
-        system=(request.system or "").strip() or None,  # like exec, which refuses empty instructions
+        system=system,
         effort=request.reasoning_effort,
         schema=request.response_schema,
+        said=said[-1],
+        history=said[-2] if goes_on else None,
+        follow_up=_joined(_parts(turns[-1])) if goes_on else [],
     )
+
+
+def said_after(turn: Turn, answer: str) -> str:
+    """Return the `history` of a turn that follows this one and its answer."""
+    return _digest(turn.said, ["assistant", answer])
+
+
+def _digest(before: str, more: list[Any]) -> str:
+    return hashlib.sha256(before.encode() + msgspec.json.encode(more)).hexdigest()
 
 
 def _framed(turn: Message) -> list[TextPart | ImagePart]:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from mcp_models.client import chunk_queue, client_session, key_store, model, process, server_handle, stderr_tail
 from mcp_models.client.tapes import recorder as tape_recorder
-from mcp_models.servers.codex import app_server, turn
+from mcp_models.servers.codex import app_server, kept_threads, turn
 from mcp_models.servers.core import (
     TIMEOUT_DEFAULT,
     dispatcher,
@@ -196,6 +196,12 @@ _PROVIDER = [
         str(turn.MOST_REQUESTS),
         "error `provider_error`; the turn is interrupted",
         "servers/codex/test_engines.py::test_a_model_that_keeps_calling_tools_is_stopped",
+    ),
+    Limit(
+        "threads of codex for conversations that may go on",
+        f"{kept_threads.MOST_THREADS}",
+        "the one used least recently is ended; its conversation is written out",
+        "servers/codex/test_kept_threads.py::test_the_oldest_and_those_in_which_the_same_was_said_have_to_go",
     ),
     Limit(
         "an answer of codex to a request",

@@ -123,6 +123,23 @@ def test_a_conversation_is_written_out(server: Peer, chatgpt: FakeChatGPT) -> No
     assert said.endswith("<user>\nHi.\n</user>\n<assistant>\nHello!\n</assistant>\n<user>\nBye.\n</user>\n")
 
 
+def test_a_conversation_goes_on_in_its_own_thread_in_app_server(chatgpt: FakeChatGPT) -> None:
+    chatgpt.script(*(fakes.stream(text) for text in ("Hello!", "Fine.", "Other.", "Again.")))
+    turns: list[dict[str, str]] = []
+    with Peer("openai") as server:
+        for prompt in ("Hi.", "How are you?"):
+            turns.append({"role": "user", "content": prompt})
+            record = ask_again(server, messages=turns)
+            turns.append({"role": "assistant", "content": record["text"]})
+        said = [("user", "Hi."), ("assistant", "Hello!"), ("user", "How are you?")]
+        assert messages(chatgpt.turns[-1])[1:] == said
+        assert record["tokens_used"] == 30  # of this turn alone
+        other = [*turns[:1], {"role": "assistant", "content": "Never said."}, *turns[2:3]]
+        for asked in ({"messages": other}, {"messages": [*turns, *turns[:1]], "system": "Be brief."}):
+            ask_again(server, **asked)
+            assert messages(chatgpt.turns[-1])[1][1].startswith("Continue this conversation")
+
+
 def test_an_effort_that_the_model_does_not_have_becomes_the_nearest(server: Peer, chatgpt: FakeChatGPT) -> None:
     record = ask_again(server, model="gpt-5.5", reasoning_effort="minimal")
     assert chatgpt.turns[-1].body["reasoning"]["effort"] == "low"
