@@ -124,7 +124,7 @@ def test_a_conversation_is_written_out(server: Peer, chatgpt: FakeChatGPT) -> No
 
 
 def test_a_conversation_goes_on_in_its_own_thread_in_app_server(chatgpt: FakeChatGPT) -> None:
-    chatgpt.script(*(fakes.stream(text) for text in ("Hello!", "Fine.", "Other.", "Again.")))
+    chatgpt.script(*(fakes.stream(text) for text in ("Hello!", "Fine.", "Other.", "Again.", "Hello!", "By name.")))
     turns: list[dict[str, str]] = []
     with Peer("openai") as server:
         for prompt in ("Hi.", "How are you?"):
@@ -138,6 +138,9 @@ def test_a_conversation_goes_on_in_its_own_thread_in_app_server(chatgpt: FakeCha
         for asked in ({"messages": other}, {"messages": [*turns, *turns[:1]], "system": "Be brief."}):
             ask_again(server, **asked)
             assert messages(chatgpt.turns[-1])[1][1].startswith("Continue this conversation")
+        for prompt in ("Hi.", "How are you?"):
+            ask_again(server, prompt=prompt, conversation="named")
+        assert messages(chatgpt.turns[-1])[1:] == said
 
 
 def test_an_effort_that_the_model_does_not_have_becomes_the_nearest(server: Peer, chatgpt: FakeChatGPT) -> None:
