@@ -37,7 +37,7 @@ class Server:
     """A server and its tools.
 
     Attributes:
-        command: The command that starts it.
+        command: The command that starts it, or its address alone if it runs.
         tools: The tools that it lists.
         arguments: The arguments for a call of `complete`, which must answer with the prompt. None means not to call it.
     """

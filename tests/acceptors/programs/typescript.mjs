@@ -3,26 +3,37 @@ import { createRequire } from 'node:module';
 import { text } from 'node:stream/consumers';
 
 const require = createRequire(`${process.cwd()}/`);
-const [clients, transports, eras] = {
-  1: ['@modelcontextprotocol/sdk/client/index.js', '@modelcontextprotocol/sdk/client/stdio.js', [{}]],
+const [clients, stdio, http, eras] = {
+  1: [
+    '@modelcontextprotocol/sdk/client/index.js',
+    '@modelcontextprotocol/sdk/client/stdio.js',
+    '@modelcontextprotocol/sdk/client/streamableHttp.js',
+    [{}],
+  ],
   2: [
     '@modelcontextprotocol/client',
     '@modelcontextprotocol/client/stdio',
+    '@modelcontextprotocol/client',
     [{ versionNegotiation: { mode: 'legacy' } }, { versionNegotiation: { mode: 'auto' } }],
   ],
 }[process.argv[2]];
 const { Client } = require(clients);
-const { StdioClientTransport } = require(transports);
+const { StdioClientTransport } = require(stdio);
+const { StreamableHTTPClientTransport } = require(http);
 
 function check(found, expected) {
   if (JSON.stringify(found) !== JSON.stringify(expected)) throw new Error(`${found} instead of ${expected}`);
 }
 
+function transport([command, ...args]) {
+  if (command.startsWith('http:')) return new StreamableHTTPClientTransport(new URL(command));
+  return new StdioClientTransport({ command, args, env: process.env });
+}
+
 async function talk(server, era) {
-  const [command, ...args] = server.command;
   const client = new Client({ name: 'acceptors', version: '1' }, era);
   try {
-    await client.connect(new StdioClientTransport({ command, args, env: process.env }));
+    await client.connect(transport(server.command));
     const { tools } = await client.listTools();
     check(tools.map((tool) => tool.name), server.tools.map((tool) => tool.name));
     if (server.arguments) {
