@@ -84,6 +84,7 @@ def serve_http(names: list[str], options: HTTPOptions) -> None:
         protect_environment()
         sys.stderr = RedactedLog(2)
         start_logging(os.environ)
+        listener.listen()  # whoever reads an address can connect at once, and waits for the answer
         for path in app.endpoints:
             print(f"mcp-models: {here}{path}", file=sys.stderr)
         serve(running, listener)
