@@ -65,6 +65,7 @@ class GoogleAIStudio(Provider):
 
     name = "google_ai_studio"
     title = "Google AI Studio"
+    semantic_name = "gcp.gemini"
     summary = "Its models are the Gemini family, for general use."
     setup = "set GOOGLE_API_KEY or GEMINI_API_KEY (https://aistudio.google.com/apikey)"
     key_variables = ("GOOGLE_API_KEY", "GEMINI_API_KEY")

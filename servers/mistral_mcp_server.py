@@ -74,6 +74,7 @@ class Mistral(Provider):
 
     name = "mistral"
     title = "Mistral"
+    semantic_name = "mistral_ai"
     summary = "Its models are general-purpose, some made for code."
     setup = "set MISTRAL_API_KEY (https://console.mistral.ai/api-keys)"
     key_variables = ("MISTRAL_API_KEY",)

@@ -117,6 +117,7 @@ class DeepSeek(Preset):
 class XAI(Preset):
     name = "xai"
     title = "xAI"
+    semantic_name = "x_ai"
     summary = "Its models are the Grok family; through this API they do not show their thinking."
     own_url = "https://api.x.ai/v1"
     url_variable = "XAI_BASE_URL"

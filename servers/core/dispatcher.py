@@ -163,7 +163,7 @@ class Dispatcher:
     async def _traced(self, call: ToolCall, traces: Traces) -> dict[str, Any]:
         from mcp_models.servers.core.telemetry.observation import observation_of
 
-        observation, result = observation_of(call, self._server.provider.name), None
+        observation, result = observation_of(call, self._server.provider), None
         try:
             result = await self._answer(call, observation)
             return result

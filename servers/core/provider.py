@@ -42,6 +42,12 @@ class Provider:
     title: ClassVar[str]
     """The provider's name for people, such as `OpenAI`."""
 
+    semantic_name: ClassVar[str | None] = None
+    """OpenTelemetry's name for the provider, if it is another one.
+
+    Source: https://github.com/open-telemetry/semantic-conventions-genai, `gen_ai.provider.name`.
+    """
+
     summary: ClassVar[str]
     """One sentence about the provider's models, for the tool's description."""
 

@@ -69,7 +69,7 @@ class Endpoint:
             return
         action = protocol.receive(body, self._identity())
         if isinstance(action, ToolCall):
-            observation.call = observation_of(action, self.provider.name, caller.name)
+            observation.call = observation_of(action, self.provider, caller.name)
             observation.call.linked_trace = trace_fields(exchange.headers)
             await exchange.unless_disconnected(self._answer_call(exchange, action, caller, observation.call))
         elif isinstance(action, dict):

@@ -15,7 +15,7 @@ from mcp_models.servers.core.redaction import redact
 if TYPE_CHECKING:
     from mcp_models.servers.core.completion import Completion, CompletionRequest
     from mcp_models.servers.core.protocol import ToolCall
-    from mcp_models.servers.core.provider import OnText
+    from mcp_models.servers.core.provider import OnText, Provider
 
 CANCELLED = "cancelled"
 """The `error_type` of a call that was cancelled. All others are types of errors."""
@@ -33,6 +33,7 @@ class CallObservation(Struct, eq=False):
         provider: The provider's name.
         tool: The tool, `complete` or `list_models`.
         caller: Who asks, if they had to prove it.
+        semantic_name: OpenTelemetry's name for the provider, if it is another one.
         request_id: The JSON-RPC id.
         protocol_version: The protocol's version, if the request says so.
         trace: What the client's trace context has: `traceparent` and `tracestate`.
@@ -56,6 +57,7 @@ class CallObservation(Struct, eq=False):
     provider: str
     tool: str
     caller: str | None = None
+    semantic_name: str | None = None
     request_id: str | int | None = None
     protocol_version: str | None = None
     trace: dict[str, str] = {}
@@ -113,16 +115,17 @@ class CallObservation(Struct, eq=False):
             self.error_type, self.status = error.get("type"), error.get("status")
 
 
-def observation_of(call: ToolCall, provider: str, caller: str | None = None) -> CallObservation:
+def observation_of(call: ToolCall, provider: Provider, caller: str | None = None) -> CallObservation:
     """Return the observation of a call that begins now.
 
     Args:
         call: The call.
-        provider: The provider's name.
+        provider: The provider.
         caller: Who asks, if they had to prove it.
     """
     return CallObservation(
-        provider=provider,
+        provider=provider.name,
+        semantic_name=provider.semantic_name,
         tool=call.name,
         caller=shown(caller),
         request_id=shown(call.id) if isinstance(call.id, str) else call.id,

@@ -13,9 +13,6 @@ from mcp_models.servers.core.telemetry.observation import CANCELLED
 if TYPE_CHECKING:
     from mcp_models.servers.core.telemetry.observation import CallObservation
 
-PROVIDERS = {"mistral": "mistral_ai", "google_ai_studio": "gcp.gemini", "xai": "x_ai"}
-"""The conventions' names of providers, where they differ from ours."""
-
 TOOL_ERROR = "tool_error"
 """The `error.type` of a tool that answered with `isError`."""
 
@@ -53,7 +50,7 @@ def chat_attributes(call: CallObservation) -> Attributes:
     return _given(
         {
             "gen_ai.operation.name": "chat",
-            "gen_ai.provider.name": PROVIDERS.get(call.provider, call.provider),
+            "gen_ai.provider.name": call.semantic_name or call.provider,
             "gen_ai.request.model": call.model_asked,
             **{f"gen_ai.request.{name}": value for name, value in call.parameters.items()},
             "gen_ai.response.model": call.model,

@@ -11,8 +11,11 @@ from collections.abc import Iterator
 import pytest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
+from mcp_models.servers import load_provider
 from mcp_models.servers.core import settings
-from mcp_models.servers.core.telemetry.observation import CallObservation
+from mcp_models.servers.core.protocol import ToolCall
+from mcp_models.servers.core.telemetry.observation import CallObservation, observation_of
+from mcp_models.servers.core.telemetry.semantic_conventions import chat_attributes
 from mcp_models.servers.core.telemetry.traces import Traces
 from mcp_models.servers.streamable_http.trace_observer import TraceObserver
 from tests.otlp import Collector, attributes
@@ -21,6 +24,12 @@ from tests.servers.streamable_http.serving import quiet_echo, serving
 
 PARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 AMBIENT = "00-11111111111111111111111111111111-2222222222222222-01"
+
+
+@pytest.mark.parametrize(("name", "said"), [("mistral", "mistral_ai"), ("xai", "x_ai"), ("openai", "openai")])
+def test_a_provider_has_the_conventions_name(name: str, said: str) -> None:
+    observation = observation_of(ToolCall(1, "complete", {}, {}, modern=False), load_provider(name))
+    assert chat_attributes(observation)["gen_ai.provider.name"] == said
 
 
 @pytest.fixture
