@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 import time
 from pathlib import Path
+
+from tests.client.tapes.nested_pytest import run_pytest
 
 CALLS = 200
 
@@ -30,27 +29,9 @@ def test_call(tape, number):
 def check_suite(folder: Path) -> tuple[float, list[str]]:
     """Return the seconds that the suite takes on its tapes, with pytest's own start, and what went wrong."""
     (folder / "test_calls.py").write_text(_TESTS, encoding="utf-8")
-    _, recorded = _run(folder, "--tape=record")
-    seconds, replayed = _run(folder, NO_MODEL="1")
-    failures = [said for said in (recorded, replayed) if f"{CALLS} passed" not in said]
-    return seconds, failures
-
-
-def _run(folder: Path, *options: str, **variables: str) -> tuple[float, str]:
-    command = [
-        sys.executable,
-        "-m",
-        "pytest",
-        "-q",
-        "-p",
-        "mcp_models_tapes",
-        "-p",
-        "no:cacheprovider",
-        *options,
-        "test_calls.py",
-    ]
-    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-    environment |= {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "MCP_MODELS_LEDGER": "off", **variables}
+    recorded = run_pytest(folder, "--tape=record", "test_calls.py")
     started = time.monotonic()
-    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=200)
-    return time.monotonic() - started, done.stdout[-2000:] + done.stderr[-2000:]
+    replayed = run_pytest(folder, "test_calls.py", NO_MODEL="1")
+    seconds = time.monotonic() - started
+    failures = [said[-2000:] for said in (recorded, replayed) if f"{CALLS} passed" not in said]
+    return seconds, failures

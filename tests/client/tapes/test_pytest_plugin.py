@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from mcp_models.client.tapes.fixture import _file_name
+from tests.client.tapes.nested_pytest import run_pytest
 
 TESTS = """
 import os, sys
@@ -46,37 +44,16 @@ def test_without_tapes():
 """
 
 
-def run_pytest(folder: Path, *options: str, **variables: str) -> str:
-    # The entry point is named, as loading the plugins of all packages takes longer than the tests.
-    command = [
-        sys.executable,
-        "-m",
-        "pytest",
-        "-q",
-        "-p",
-        "mcp_models_tapes",
-        "-p",
-        "no:cacheprovider",
-        "-W",
-        "error",
-        *options,
-    ]
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")}
-    environment["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
-    done = subprocess.run(command, cwd=folder, env={**environment, **variables}, capture_output=True, text=True, timeout=60)
-    return done.stdout + done.stderr
-
-
 def test_tests_are_recorded_and_replayed_and_a_test_without_tapes_imports_nothing(tmp_path: Path) -> None:
     (tmp_path / "test_words.py").write_text(TESTS)
     (tmp_path / "test_unused.py").write_text(UNUSED)
-    assert "4 passed" in run_pytest(tmp_path, "--tape=record", "test_unused.py", "test_words.py")
+    assert "4 passed" in run_pytest(tmp_path, "-W", "error", "--tape=record", "test_unused.py", "test_words.py")
     tapes = sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*.jsonl"))
     assert [name.count("test_words/") for name in tapes] == [1] * 5
     assert "tapes/test_words/TestInAClass.test_named.second.jsonl" in tapes
     assert "tapes/test_words/test_a_word-c.2.jsonl" in tapes
     (tmp_path / tapes[0]).unlink()
-    said = run_pytest(tmp_path, "test_words.py", NO_MODEL="1")
+    said = run_pytest(tmp_path, "-W", "error", "test_words.py", NO_MODEL="1")
     assert "2 passed" in said
     assert "1 failed" in said
     assert "record it first, with mode='record' or `pytest --tape=record`" in said
